@@ -1,0 +1,47 @@
+"""What we can change, and what it would do. An action declares effects; policy derives the tier from them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from app.domain.value import JsonObject, Value
+
+Tier = Literal[0, 1, 2, 3]
+"""0 read-only, 1 reversible, 2 external side effect, 3 irreversible or unknown."""
+
+
+class Call(Value):
+    """One action with exact arguments."""
+
+    action: str
+    arguments: JsonObject
+
+
+class Effects(Value):
+    """What a call would do, declared by the action. It never names a tier."""
+
+    target: str  # the resource, `shop/service/checkout`; what a claim is taken on
+    sentence: str  # what will run, one line, exact: "rollout undo shop/checkout: 1.8.0 -> 1.7.2"
+    blast_radius: str  # who else notices, one line
+    read_only: bool = False
+    undo: Call | None = None  # the call that undoes it; None where there is none
+    undo_sentence: str = ""
+    outside: bool = False  # somebody outside this infrastructure will see it
+    downtime: str = "none expected"
+
+
+class Preview(Value):
+    """What a dry run said."""
+
+    ok: bool
+    lines: tuple[str, ...]
+
+
+class Outcome(Value):
+    """What a run or an undo said. `ok=None` means: not known whether it took effect."""
+
+    ok: bool | None
+    detail: str
+    facts: JsonObject = Field(default_factory=dict)

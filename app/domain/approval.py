@@ -1,0 +1,44 @@
+"""A person's yes or no to one proposal: single use, expiring. And one run of what was approved."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from app.domain.value import AwareDatetime, Value
+
+
+class Person(Value):
+    """Who pressed, as the server looked them up: never as the payload describes them."""
+
+    id: str
+    team: str
+    name: str = ""
+    deleted: bool = False
+    bot: bool = False
+    guest: bool = False  # restricted, ultra-restricted or only invited
+    stranger: bool = False  # of another workspace
+    local_operator: bool = False  # the demo's own person; `serve` never makes one
+
+
+class Approval(Value):
+    """One recorded yes or no."""
+
+    proposal: str  # hash
+    decision: Literal["approve", "reject"]
+    by: str
+    at: AwareDatetime
+    surface: str
+    reason: str = ""
+
+
+class Execution(Value):
+    """One run of an approved proposal. `started` without `finished` is `unknown`: read back and ask, never run again."""
+
+    id: str
+    proposal: str  # hash
+    state: Literal["started", "finished", "verified", "missed", "failed", "unknown"]
+    started_at: AwareDatetime
+    finished_at: AwareDatetime | None = None
+    verified_at: AwareDatetime | None = None
+    detail: str = ""
+    observed: float | None = None  # the criterion's last value

@@ -1,0 +1,32 @@
+"""What was changed, by whom, when."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from app.domain.value import AwareDatetime, JsonObject, Value
+
+ChangeKind = Literal["commit", "deploy", "flag", "config", "scale", "rollout", "infrastructure"]
+
+
+class Change(Value):
+    """A deploy, commit, flag, config, scaling or infrastructure event.
+
+    A deploy and the commit it ships may share `id` (the commit's). `diff` is unified-diff-like text: hunks opened by `@@`,
+    lines opened by `+`, `-` or a blank. For flags `details` holds {"flag": name, "from": ..., "to": ...}.
+    """
+
+    id: str
+    kind: ChangeKind
+    at: AwareDatetime
+    service: str | None = None
+    title: str = ""
+    files: tuple[str, ...] = ()
+    diff: str = ""
+    version: str | None = None
+    previous_version: str | None = None
+    author: str | None = None
+    source: str = ""
+    details: JsonObject = Field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The thinking: a supervisor, at most three investigators a round, a judge. Graphs know ports, never vendors."""

@@ -1,0 +1,1 @@
+"""One file per investigator; each exposes `INVESTIGATOR`. The folder is the registry."""
