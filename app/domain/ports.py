@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from app.domain.action import Effects, Outcome, Preview
 from app.domain.change import Change
+from app.domain.hypothesis import Hypothesis
 from app.domain.incident import Scope
 from app.domain.telemetry import LogTable, MetricTable, NoData, ObjectTable, SpanTable, StatusTable, Topology
 from app.domain.value import JsonObject
@@ -89,6 +90,10 @@ class ActionPort(Protocol):
     name: str
     summary: str
     arguments: type[BaseModel]
+
+    async def suggest(self, hypothesis: Hypothesis, change: Change | None) -> Sequence[JsonObject]:
+        """Exact arguments with which this action would answer `hypothesis`, best first; empty: it can't."""
+        ...
 
     def effects(self, arguments: BaseModel) -> Effects:
         """Pure: what the call would do."""

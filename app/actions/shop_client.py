@@ -1,0 +1,69 @@
+"""The deploy tool of the demo's shop, over HTTP. Not an action: what its two actions share."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.domain.action import Outcome
+from app.domain.errors import NotFound, Rejected, Unreachable
+from app.domain.plugin import Health
+from app.domain.value import JsonObject
+
+TIMEOUT_S = 5.0
+
+
+class ShopSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="FIRSTMATE_SHOP_")
+
+    url: str = Field(default="", description="The deploy tool of the demo's shop, such as http://127.0.0.1:9400; empty: not used.")
+
+
+class ShopClient:
+    """Reads and writes of the deploy tool, errors translated once."""
+
+    def __init__(self, url: str, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self._http = httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, transport=transport, follow_redirects=False)
+
+    async def get(self, kind: str, name: str = "") -> Any:
+        """The state of one `services` or `flags` entry, or of all of them. Raises `NotFound`, `Rejected`, `Unreachable`."""
+        path = f"/{kind}/{quote(name, safe='')}" if name else f"/{kind}"
+        try:
+            answer = await self._http.get(path)
+        except httpx2.HTTPError as error:
+            raise Unreachable(
+                f"the shop's deploy tool did not answer GET {path}: {error or type(error).__name__}; is it running?"
+            ) from error
+        if answer.status_code == 404:
+            raise NotFound(f"the shop's deploy tool knows no {kind[:-1]} {name!r}")
+        if answer.status_code != 200:
+            raise Rejected(f"the shop's deploy tool answered {answer.status_code} to GET {path}: {answer.text[:200]}")
+        return answer.json()
+
+    async def post(self, path: str, body: JsonObject) -> Outcome:
+        """One write. A refusal is `ok=False`; an answer that never came is `ok=None`: nobody knows."""
+        try:
+            answer = await self._http.post(path, json=body)
+        except httpx2.ConnectError as error:
+            return Outcome(ok=False, detail=f"the shop's deploy tool could not be reached, nothing was sent: {error}")
+        except httpx2.HTTPError as error:
+            return Outcome(ok=None, detail=f"no answer to POST {path} ({error or type(error).__name__}): it may have taken effect")
+        if answer.status_code == 200:
+            return Outcome(ok=True, detail="the deploy tool reports success", facts=answer.json())
+        if answer.status_code >= 500:
+            return Outcome(ok=None, detail=f"the deploy tool answered {answer.status_code}: it may have taken effect")
+        return Outcome(ok=False, detail=f"the deploy tool refused ({answer.status_code}): {answer.text[:200]}")
+
+    async def check(self) -> Health:
+        try:
+            services = await self.get("services")
+        except (Unreachable, Rejected, NotFound) as error:
+            return Health(ok=False, line=f"{error}; set FIRSTMATE_SHOP_URL or start the shop")
+        return Health(ok=True, line=f"the shop's deploy tool answers for {len(services)} services")
+
+    async def close(self) -> None:
+        await self._http.aclose()

@@ -1,0 +1,99 @@
+"""Roll a service of the demo's shop back to the version before (or forward again, which is how that is undone)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.actions.shop_client import ShopClient, ShopSettings
+from app.domain.action import Call, Effects, Outcome, Preview
+from app.domain.change import Change
+from app.domain.hypothesis import Hypothesis
+from app.domain.plugin import Health, Plugin
+from app.domain.value import JsonObject
+
+
+class Arguments(BaseModel):
+    """Exact versions on both ends: a rollout from anything else is refused by the deploy tool as well."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    service: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    from_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    to_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+
+
+class ShopRolloutUndo:
+    name = "shop_rollout_undo"
+    summary = "Put a shop service back on the version it ran before"
+    arguments: type[BaseModel] = Arguments
+
+    def __init__(self, client: ShopClient) -> None:
+        self._shop = client
+
+    async def suggest(self, hypothesis: Hypothesis, change: Change | None) -> Sequence[JsonObject]:
+        """The guilty deploy's own two versions; nothing where no deploy is guilty or it is no longer what runs."""
+        if change is None or change.service is None or change.version is None or change.previous_version is None:
+            return []
+        running = await self._shop.get("services", change.service)
+        if running.get("version") != change.version:
+            return []
+        return [{"service": change.service, "from_version": change.version, "to_version": change.previous_version}]
+
+    def effects(self, arguments: BaseModel) -> Effects:
+        wanted = _read(arguments)
+        back = {"service": wanted.service, "from_version": wanted.to_version, "to_version": wanted.from_version}
+        return Effects(
+            target=f"shop/service/{wanted.service}",
+            sentence=f"Roll {wanted.service} from {wanted.from_version} to {wanted.to_version}",
+            blast_radius=f"{wanted.service} and its callers; both versions serve for a second",
+            undo=Call(action=self.name, arguments=dict(back)),
+            undo_sentence=f"Roll {wanted.service} from {wanted.to_version} to {wanted.from_version}",
+            downtime="none: the new process answers before the old one stops",
+        )
+
+    async def read_back(self, arguments: BaseModel) -> JsonObject:
+        wanted = _read(arguments)
+        now = await self._shop.get("services", wanted.service)
+        return {"service": wanted.service, "version": str(now.get("version"))}
+
+    async def preview(self, arguments: BaseModel) -> Preview:
+        wanted = _read(arguments)
+        now = await self._shop.get("services", wanted.service)
+        if now.get("version") != wanted.from_version:
+            return Preview(ok=False, lines=(f"{wanted.service} runs {now.get('version')}, not {wanted.from_version}",))
+        return Preview(ok=True, lines=(f"{wanted.service} runs {wanted.from_version}; {wanted.to_version} is still there",))
+
+    async def run(self, arguments: BaseModel, *, idempotency_key: str) -> Outcome:
+        wanted = _read(arguments)
+        return await self._shop.post(
+            f"/services/{wanted.service}/rollout",
+            {"to_version": wanted.to_version, "expected_version": wanted.from_version, "idempotency_key": idempotency_key},
+        )
+
+    async def took_effect(self, arguments: BaseModel, *, precondition: JsonObject) -> bool | None:
+        now = await self.read_back(arguments)
+        if now["version"] == _read(arguments).to_version:
+            return True
+        return False if now == precondition else None
+
+    async def check(self) -> Health:
+        return await self._shop.check()
+
+    async def close(self) -> None:
+        await self._shop.close()
+
+
+def _read(arguments: BaseModel) -> Arguments:
+    assert isinstance(arguments, Arguments)
+    return arguments
+
+
+ACTION = Plugin(
+    name="shop_rollout_undo",
+    summary=ShopRolloutUndo.summary,
+    settings=ShopSettings,
+    configured=lambda settings: bool(settings.url),
+    open=lambda settings: ShopRolloutUndo(ShopClient(settings.url)),
+)

@@ -1,0 +1,131 @@
+"""Call a webhook of yours, signed: for whatever has an HTTP door and no action of its own yet.
+
+The body is canonical JSON; `X-Firstmate-Signature` is `v1=` + HMAC-SHA256 over `timestamp.body` with the shared secret, so
+that the receiver can tell ours from anybody's and old from new. Somebody outside sees it and it can't be undone from here:
+policy makes of that what it must.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Sequence
+
+import httpx2
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.domain.action import Effects, Outcome, Preview
+from app.domain.change import Change
+from app.domain.errors import Misconfigured
+from app.domain.hypothesis import Hypothesis
+from app.domain.plugin import Health, Plugin
+from app.domain.value import JsonObject, canonical
+
+TIMEOUT_S = 10.0
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="FIRSTMATE_WEBHOOK_ACTION_")
+
+    url: str = Field(default="", description="Where the signed webhook goes; empty: not used.")
+    secret: SecretStr = Field(
+        default=SecretStr(""), description="The shared secret the signature is made with, 16 characters or more."
+    )
+
+
+class Arguments(BaseModel):
+    """The origin is configured; an argument never chooses where it goes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event: str = Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")
+    payload: dict[str, str] = Field(default_factory=dict, max_length=20)
+
+
+class SignedWebhook:
+    name = "webhook"
+    summary = "Call your own automation over a signed webhook"
+    arguments: type[BaseModel] = Arguments
+
+    def __init__(self, url: str, secret: str, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        if len(secret) < 16:
+            raise Misconfigured(
+                "FIRSTMATE_WEBHOOK_ACTION_SECRET must be at least 16 characters; make one with: openssl rand -hex 32"
+            )
+        self._url, self._secret = url, secret
+        self._http = httpx2.AsyncClient(timeout=TIMEOUT_S, transport=transport, follow_redirects=False)
+
+    async def suggest(self, hypothesis: Hypothesis, change: Change | None) -> Sequence[JsonObject]:
+        """Nothing by itself: a runbook or a person names the event."""
+        return []
+
+    def effects(self, arguments: BaseModel) -> Effects:
+        wanted = _read(arguments)
+        return Effects(
+            target=f"webhook/{wanted.event}",
+            sentence=f"POST event {wanted.event} with {canonical(wanted.payload).decode()} to {_origin(self._url)}",
+            blast_radius="whatever the receiver does with it",
+            outside=True,
+        )
+
+    async def read_back(self, arguments: BaseModel) -> JsonObject:
+        return {}
+
+    async def preview(self, arguments: BaseModel) -> Preview:
+        return Preview(ok=True, lines=(f"nothing is sent before approval; the receiver is {_origin(self._url)}",))
+
+    async def run(self, arguments: BaseModel, *, idempotency_key: str) -> Outcome:
+        wanted = _read(arguments)
+        body = canonical({"event": wanted.event, "payload": wanted.payload, "id": idempotency_key})
+        stamp = str(int(time.time()))
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": idempotency_key,
+            "X-Firstmate-Timestamp": stamp,
+            "X-Firstmate-Signature": signature(self._secret, stamp, body),
+        }
+        try:
+            answer = await self._http.post(self._url, content=body, headers=headers)
+        except httpx2.ConnectError as error:
+            return Outcome(ok=False, detail=f"{_origin(self._url)} could not be reached, nothing was sent: {error}")
+        except httpx2.HTTPError as error:
+            return Outcome(ok=None, detail=f"no answer from {_origin(self._url)} ({error or type(error).__name__})")
+        if answer.is_success:
+            return Outcome(ok=True, detail=f"{_origin(self._url)} answered {answer.status_code}")
+        ok = None if answer.status_code >= 500 else False
+        return Outcome(ok=ok, detail=f"{_origin(self._url)} answered {answer.status_code}")
+
+    async def took_effect(self, arguments: BaseModel, *, precondition: JsonObject) -> bool | None:
+        return None
+
+    async def check(self) -> Health:
+        return Health(ok=True, line=f"signed webhook to {_origin(self._url)} (not called by this check)")
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """`v1=` and 64 hex digits; what the receiver computes and compares."""
+    return "v1=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def _origin(url: str) -> str:
+    parsed = httpx2.URL(url)
+    return f"{parsed.scheme}://{parsed.netloc.decode()}"
+
+
+def _read(arguments: BaseModel) -> Arguments:
+    assert isinstance(arguments, Arguments)
+    return arguments
+
+
+ACTION = Plugin(
+    name="webhook",
+    summary=SignedWebhook.summary,
+    settings=Settings,
+    configured=lambda settings: bool(settings.url),
+    open=lambda settings: SignedWebhook(settings.url, settings.secret.get_secret_value()),
+)

@@ -1,0 +1,173 @@
+"""The incident card: one message, kept up to date; read in 30 seconds by somebody who was just woken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.cards.card import Button, Buttons, Card, Code, Line, Note, Paragraph, Part, Quote, Strong, When, Who, line, paragraph
+from app.cards.wording import VERDICTS, clipped, duration, percent
+from app.domain.finding import Finding, Gap
+from app.domain.hypothesis import Diagnosis, Hypothesis
+from app.domain.incident import Alert, Incident
+from app.domain.value import Value
+
+MOST_SHOWN = 3
+
+
+class Pending(Value):
+    """A decision somebody is waited for."""
+
+    name: str  # p-7f3ac91e
+    sentence: str
+    expires_at: datetime
+
+
+def incident_card(
+    incident: Incident,
+    *,
+    alerts: Sequence[Alert] = (),
+    diagnosis: Diagnosis | None = None,
+    asking: str | None = None,
+    pending: Sequence[Pending] = (),
+    result: str | None = None,
+) -> Card:
+    """The card as the ledger stands. `asking`: what is being investigated right now; `result`: what the last action did."""
+    parts: list[Part] = [Note(line=_status(incident))]
+    parts.append(paragraph(line(Strong(text="What is going on")), _symptom(incident, alerts)))
+    if diagnosis is None:
+        parts.append(paragraph(line(Strong(text="What caused it")), line(asking or "Investigating: logs, metrics and changes.")))
+    else:
+        parts.extend(_cause(diagnosis))
+    for decision in pending:
+        waits = line(
+            ":hourglass: Waiting for a decision: ",
+            Code(text=decision.name),
+            f" {decision.sentence}, until ",
+            When(at=decision.expires_at),
+        )
+        parts.append(paragraph(waits))
+    if result:
+        parts.append(paragraph(line(Strong(text="Last action"), f" {result}")))
+    if diagnosis is not None:
+        parts.extend(_unknown(diagnosis.gaps))
+    parts.append(_buttons(incident))
+    parts.append(Note(line=_footer(diagnosis)))
+    return Card(
+        kind="incident", gist=_gist(incident, diagnosis, pending, result), title=_title(incident, diagnosis), parts=tuple(parts)
+    )
+
+
+def _title(incident: Incident, diagnosis: Diagnosis | None) -> str:
+    said = ""
+    if diagnosis is not None:
+        said = f" · {VERDICTS[diagnosis.verdict]}"
+        if diagnosis.hypotheses and diagnosis.verdict != "inconclusive":
+            said += f", {percent(diagnosis.hypotheses[0].confidence)}"
+    return f"[{incident.severity}] {incident.id} · {clipped(incident.title, 80)}{said}"
+
+
+def _status(incident: Incident) -> Line:
+    commander = Who(id=incident.commander) if incident.commander else Strong(text="nobody yet")
+    return line(Strong(text=incident.status.capitalize()), " · Commander ", commander, " · since ", When(at=incident.declared_at))
+
+
+def _symptom(incident: Incident, alerts: Sequence[Alert]) -> Line:
+    if not alerts:
+        return line("Declared by ", Who(id=incident.declared_by), ": ", Quote(text=clipped(incident.title, 200)))
+    newest = alerts[-1]
+    more = f" (and {len(alerts) - 1} more alerts)" if len(alerts) > 1 else ""
+    service = (Code(text=newest.service), " · ") if newest.service else ()
+    return line(*service, Quote(text=clipped(newest.summary, 220)), more)
+
+
+def _cause(diagnosis: Diagnosis) -> list[Part]:
+    numbers = numbering(diagnosis.findings)
+    heading = line(Strong(text="What caused it"), f" ({_said(diagnosis)})")
+    if not diagnosis.hypotheses:
+        return [paragraph(heading, line("Nothing measured points anywhere yet."))]
+    lines = [heading]
+    for rank, hypothesis in enumerate(diagnosis.hypotheses[:MOST_SHOWN], 1):
+        if rank > 1 and hypothesis.confidence < 0.05:
+            break
+        lines.append(_hypothesis_line(rank, hypothesis, numbers, brief=rank > 1))
+    best = diagnosis.hypotheses[0]
+    if best.answer:
+        lines.append(line(f"Against 1: {clipped(best.answer, 140)}"))
+    parts: list[Part] = [Paragraph(lines=tuple(lines))]
+    if best.next_check:
+        parts.append(paragraph(line(Strong(text="What would change our mind"), f" {clipped(best.next_check, 200)}")))
+    return parts
+
+
+def _said(diagnosis: Diagnosis) -> str:
+    word = VERDICTS[diagnosis.verdict].lower()
+    if diagnosis.verdict == "conclusive" or not diagnosis.reasons:
+        return word
+    return f"{word}: {clipped(diagnosis.reasons[0], 90)}"
+
+
+def _hypothesis_line(rank: int, hypothesis: Hypothesis, numbers: dict[str, str], *, brief: bool) -> Line:
+    cited = " ".join(numbers[i] for i in hypothesis.supporting[: 2 if brief else 4] if i in numbers)
+    statement = clipped(hypothesis.statement, 90 if brief else 190)
+    return line(
+        Strong(text=f"{rank}. {percent(hypothesis.confidence)}"),
+        " ",
+        Code(text=hypothesis.target),
+        f" {statement} ",
+        Code(text=cited),
+    )
+
+
+def numbering(findings: Sequence[Finding]) -> dict[str, str]:
+    """Finding id → `F1`, in the diagnosis' order: the same on the card, in the thread and in JSON."""
+    return {finding.id: f"F{i}" for i, finding in enumerate(findings, 1)}
+
+
+def _unknown(gaps: Sequence[Gap]) -> list[Part]:
+    if not gaps:
+        return []
+    told = "; ".join(clipped(gap.statement, 80) for gap in gaps[:2])
+    more = f"; {len(gaps) - 2} more" if len(gaps) > 2 else ""
+    return [Note(line=line(f"Not known: {told}{more}"))]
+
+
+def _buttons(incident: Incident) -> Buttons:
+    buttons = [
+        Button(label="Why?", action="why", value=incident.id, spoken=f"Show the arithmetic behind the hypotheses of {incident.id}")
+    ]
+    if incident.status != "closed":
+        buttons.append(Button(label="Triage again", action="triage", value=incident.id, spoken=f"Investigate {incident.id} again"))
+        if incident.commander is None:
+            buttons.append(
+                Button(
+                    label="Take command",
+                    action="command",
+                    value=incident.id,
+                    spoken=f"Become commander of {incident.id}",
+                    style="primary",
+                )
+            )
+    return Buttons(name="incident", buttons=tuple(buttons))
+
+
+def _footer(diagnosis: Diagnosis | None) -> Line:
+    if diagnosis is None:
+        return line("triage running · no model")
+    cost = diagnosis.cost
+    model = f"{cost.model_calls} model calls, ${cost.usd:.3f}" if cost.model_calls else "no model"
+    agents = " ".join(f"{name}@{version}" for name, version in sorted(diagnosis.agents.items()) if name in ("judge",))
+    rounds = f"{diagnosis.rounds} round{'s' if diagnosis.rounds > 1 else ''}"
+    return line(f"{cost.queries} queries · {rounds} · {duration(diagnosis.elapsed_s)} · {model} · {agents}")
+
+
+def _gist(incident: Incident, diagnosis: Diagnosis | None, pending: Sequence[Pending], result: str | None) -> str:
+    said = "investigating"
+    if diagnosis is not None and diagnosis.hypotheses:
+        best = diagnosis.hypotheses[0]
+        said = f"{diagnosis.verdict} ({percent(best.confidence)}): {clipped(best.statement, 160)}"
+    elif diagnosis is not None:
+        said = "inconclusive: nothing measured points anywhere"
+    waits = f" {pending[0].name} waits for a decision: {pending[0].sentence}." if pending else ""
+    done = f" {result}" if result else ""
+    return f"{incident.severity} {incident.id} {clipped(incident.title, 100)}: {said}.{waits}{done}"[:600]

@@ -1,0 +1,185 @@
+"""The proposal card: what will run, to the letter, and everything needed to say yes or no to it. And what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.cards.card import (
+    Button,
+    Buttons,
+    Card,
+    Code,
+    Confirm,
+    Exact,
+    Facts,
+    Labelled,
+    Note,
+    Part,
+    Strong,
+    Text,
+    When,
+    Who,
+    line,
+    paragraph,
+)
+from app.cards.wording import TIERS, clipped, duration
+from app.domain.approval import Approval, Execution
+from app.domain.proposal import Proposal, State
+from app.domain.value import canonical
+
+MOST_EXACT = 2000
+"""What will run must be shown in full; longer than this it is refused when proposed, never cut."""
+
+
+def exact_text(proposal: Proposal) -> str:
+    """What will run, rendered from the stored bytes: the sentence, and the very arguments."""
+    arguments = canonical(proposal.call.arguments).decode()
+    return f"{proposal.effects.sentence}\n{proposal.call.action} {arguments}"
+
+
+def proposal_card(
+    proposal: Proposal, *, state: State, needs: str, decided: Sequence[Approval] = (), result: str | None = None
+) -> Card:
+    """`needs`: whose press it waits for, as policy says it. Once decided the buttons give way to who decided what, when."""
+    effects = proposal.effects
+    criterion = proposal.criterion.sentence if proposal.criterion else "none could be stated: watch the symptom yourself"
+    hold = f", for {duration(proposal.criterion.hold_s)}" if proposal.criterion else ""
+    parts: list[Part] = [
+        Exact(label=f"What will run · {proposal.name}", text=exact_text(proposal)),
+        Facts(
+            items=(
+                _fact("Tier", TIERS[proposal.tier]),
+                _fact("Touches", effects.blast_radius),
+                _fact("Undo", effects.undo_sentence or "none: it can't be undone"),
+                _fact("Success", clipped(f"{criterion}{hold}", 300)),
+                _fact("If we wait", proposal.if_we_wait or "not known"),
+                _fact("Dry run", ("ok: " if proposal.preview.ok else "failed: ") + clipped("; ".join(proposal.preview.lines), 200)),
+            )
+        ),
+    ]
+    if state == "proposed":
+        parts.append(_decision_buttons(proposal))
+        parts.append(
+            Note(line=line("Asked by ", Code(text=proposal.asked_by), f" · {needs} · expires ", When(at=proposal.expires_at)))
+        )
+    else:
+        parts.append(paragraph(_decided(state, decided, result)))
+    return Card(kind="proposal", gist=_gist(proposal, state, decided, result), title=_title(proposal, state), parts=tuple(parts))
+
+
+def details_card(proposal: Proposal) -> Card:
+    """Everything stored about it: why, precondition, preview, policy."""
+    before = canonical(proposal.precondition).decode()
+    shown = tuple(line(each) for each in proposal.preview.lines) or (line("nothing"),)
+    return Card(
+        kind="note",
+        gist=f"Details of {proposal.name}: {proposal.effects.sentence}",
+        title=f"Details of {proposal.name}",
+        parts=(
+            paragraph(line(Strong(text="Why")), line(proposal.why)),
+            Exact(label="What will run", text=exact_text(proposal)),
+            Exact(label="Read back when proposed; compared again before the press and before the run", text=before),
+            paragraph(line(Strong(text="Dry run")), *shown),
+            paragraph(line(Strong(text="Expected downtime"), f" {proposal.effects.downtime}")),
+            Note(line=line(f"hash {proposal.hash} · policy {proposal.policy[:12]}")),
+        ),
+    )
+
+
+def outcome_card(proposal: Proposal, execution: Execution, *, decided: Sequence[Approval], undo: str | None) -> Card:
+    """What the run and its verification came to. `undo`: the name of the proposal that would undo it."""
+    word = _OUTCOMES[execution.state]
+    by = ", ".join(a.by for a in decided if a.decision == "approve") or "nobody"
+    text = f"{proposal.effects.sentence}: {word}. {execution.detail}".strip()
+    parts: list[Part] = [paragraph(line(Strong(text=f"{word.capitalize()}: "), proposal.effects.sentence), line(execution.detail))]
+    if undo:
+        parts.append(paragraph(line("To undo it in one step: ", Code(text=undo), f" ({proposal.effects.undo_sentence})")))
+    if execution.state == "unknown":
+        parts.append(
+            paragraph(
+                line(
+                    Strong(text="A person is needed: "),
+                    "nobody knows whether it took effect. Look, then say so; it will not run again by itself.",
+                )
+            )
+        )
+    parts.append(Note(line=line("Approved by ", Who(id=by), " · run ", Code(text=execution.id))))
+    return Card(kind="outcome", gist=clipped(text, 580), title="", parts=tuple(parts))
+
+
+_OUTCOMES = {
+    "started": "running",
+    "finished": "ran, being verified",
+    "verified": "recovered, the criterion is met",
+    "missed": "ran, but the criterion is not met",
+    "failed": "failed, nothing changed",
+    "unknown": "unknown whether it took effect",
+}
+
+_STATES: dict[State, str] = {
+    "proposed": "waits for a decision",
+    "approved": "approved",
+    "rejected": "rejected",
+    "expired": "expired: nobody decided in time",
+    "superseded": "superseded: the world moved, see the newer proposal",
+    "executing": "running",
+    "done": "done",
+    "failed": "failed",
+    "unknown": "unknown whether it took effect",
+}
+
+
+def _fact(label: str, text: str) -> Labelled:
+    return Labelled(label=label, line=(Text(text=text),))
+
+
+def _decision_buttons(proposal: Proposal) -> Buttons:
+    what = clipped(proposal.effects.sentence, 60)
+    confirm = Confirm(
+        title="Approve and run now?",
+        text=clipped(f"{proposal.effects.sentence}. Undo: {proposal.effects.undo_sentence or 'none'}.", 300),
+        yes="Approve and run",
+    )
+    return Buttons(
+        name="decide",
+        buttons=(
+            Button(
+                label="Approve", action="approve", value=proposal.hash, spoken=f"Approve: {what}", style="primary", confirm=confirm
+            ),
+            Button(label="Reject", action="reject", value=proposal.hash, spoken=f"Reject: {what}", style="danger"),
+            Button(label="Details", action="details", value=proposal.hash, spoken=f"Details: {what}"),
+        ),
+    )
+
+
+def _decided(state: State, decided: Sequence[Approval], result: str | None) -> tuple[Text | Strong | Who | When | Code, ...]:
+    pieces: list[Text | Strong | Who | When | Code] = [Strong(text=_STATES[state].capitalize())]
+    for approval in decided:
+        verb = " · approved by " if approval.decision == "approve" else " · rejected by "
+        pieces += [Text(text=verb), Who(id=approval.by), Text(text=" at "), When(at=approval.at)]
+        if approval.reason:
+            pieces.append(Text(text=f" ({clipped(approval.reason, 120)})"))
+    if result:
+        pieces.append(Text(text=f" · {clipped(result, 300)}"))
+    return tuple(pieces)
+
+
+def _title(proposal: Proposal, state: State) -> str:
+    asked = "Approve?" if state == "proposed" else _STATES[state].split(":")[0].capitalize()
+    return clipped(f"{asked} {proposal.effects.sentence}", 145)
+
+
+def _gist(proposal: Proposal, state: State, decided: Sequence[Approval], result: str | None) -> str:
+    if state == "proposed":
+        return clipped(
+            f"Approval needed for {proposal.incident}: {proposal.effects.sentence} (tier {proposal.tier}), "
+            f"expires {_utc(proposal.expires_at)}. Undo: {proposal.effects.undo_sentence or 'none'}",
+            580,
+        )
+    by = ", ".join(f"{a.by} at {_utc(a.at)}" for a in decided)
+    return clipped(f"{proposal.name} {_STATES[state]}{' by ' + by if by else ''}: {proposal.effects.sentence}. {result or ''}", 580)
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%H:%M} UTC"

@@ -1,0 +1,1 @@
+"""`firstmate …`, one file per verb. Imports are lazy: `--help` must be quick."""

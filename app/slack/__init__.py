@@ -1,0 +1,1 @@
+"""The Slack surface: verify, write to the inbox, acknowledge. Slack never touches SQL."""

@@ -1,0 +1,166 @@
+"""The judge: code. It strikes claims without findings, weighs what is left, caps what is stale or thin or writable by
+outsiders, answers contradictions, and says `conclusive` only when two kinds of signal agree."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.domain.agent import Agent
+from app.domain.finding import Finding, Gap
+from app.domain.hypothesis import Cost, Diagnosis, Hypothesis, Suspicion, Verdict, Word
+from app.domain.incident import Scope
+from graphs.analysis.fuse import Possibility, possibilities
+from graphs.analysis.labels import choose_label
+from graphs.contract import Report
+
+AGENT = Agent(name="judge", version="1.0.0")
+
+MOST_HYPOTHESES = 5
+CONCLUSIVE = 0.8
+LIKELY = 0.4
+STALE = timedelta(minutes=5)
+"""Findings older than this at the window's end, or a fifth of the window where that is longer, cannot make a cause certain."""
+STALE_CAP, THIN_CAP, OUTSIDER_CAP, ONE_SIGNAL_CAP = 0.6, 0.7, 0.6, 0.75
+THIN = 0.5
+"""Coverage below this is thin."""
+
+
+def weigh(scope: Scope, reports: list[Report], *, round: int) -> Diagnosis:
+    """Everything the investigators claim, as ranked hypotheses with an honest confidence each."""
+    findings = {finding.id: finding for report in reports for finding in report.findings}
+    gaps = tuple(dict.fromkeys(gap for report in reports for gap in report.gaps))
+    suspicions = [kept for report in reports for s in report.suspicions if (kept := _with_findings(s, findings, scope))]
+    ranked = possibilities(suspicions, alerting=_alerting(scope, suspicions))
+    shown = [p for p in ranked if p.speaking][:MOST_HYPOTHESES]
+
+    judged = [_hypothesis(p, scope, findings) for p in shown]
+    hypotheses = [h for h, _ in judged]
+    reasons = judged[0][1] if judged else ["nothing that was measured points anywhere"]
+    hypotheses = _in_order(hypotheses)
+    hypotheses = [
+        h.model_copy(update={"next_check": _next_check(h, hypotheses[i + 1] if i + 1 < len(hypotheses) else None, findings)})
+        for i, h in enumerate(hypotheses)
+    ]
+    verdict = _word(hypotheses, shown, findings, gaps, reasons)
+    return Diagnosis(
+        verdict=verdict,
+        hypotheses=tuple(hypotheses),
+        findings=_cited_first(hypotheses, findings),
+        gaps=gaps,
+        reasons=tuple(dict.fromkeys(reasons)),
+        rounds=max(1, round),
+        cost=Cost(queries=sum(report.queries for report in reports)),
+    )
+
+
+def _with_findings(suspicion: Suspicion, findings: dict[str, Finding], scope: Scope) -> Suspicion | None:
+    """A claim keeps only findings that exist; one without any is struck, and so is one about something outside the scope."""
+    cited = tuple(i for i in suspicion.findings if i in findings)
+    if not cited or (scope.candidates and suspicion.target not in scope.candidates):
+        return None
+    return suspicion.model_copy(update={"findings": cited})
+
+
+def _alerting(scope: Scope, suspicions: list[Suspicion]) -> str | None:
+    named = scope.alert.service
+    if not named:
+        return None
+    known = {s.target for s in suspicions} | set(scope.candidates)
+    return next((t for t in sorted(known) if t == named or t.endswith("/" + named)), named)
+
+
+def _hypothesis(found: Possibility, scope: Scope, findings: dict[str, Finding]) -> tuple[Hypothesis, list[str]]:
+    """One possibility as a hypothesis, its confidence capped by the worst of what it rests on; and the caps as sentences."""
+    supporting = tuple(dict.fromkeys(i for s in found.speaking for i in s.findings))
+    contradicting = tuple(dict.fromkeys(i for s in found.against for i in s.findings))
+    caps = _caps([findings[i] for i in supporting], scope)
+    confidence = min([found.confidence, *(cap for cap, _ in caps)])
+    verdict: Verdict = "supported"
+    if sum(s.weight for s in found.against) < -sum(s.weight for s in found.speaking):
+        verdict = "contradicted"
+    elif len({s.signal for s in found.speaking}) < 2:
+        verdict = "uncorroborated"
+    answer = None
+    if found.against:
+        outweighed = sum(s.weight for s in found.speaking) + sum(s.weight for s in found.against)
+        answer = f"{found.against[0].statement} Weighed against it: {outweighed:+.1f} nats remain."[:400]
+    hypothesis = Hypothesis(
+        target=found.target,
+        kind=found.kind,
+        label=choose_label(found.kind, scope.labels) if scope.labels else None,
+        change=found.change,
+        remediation=found.remediation if not scope.remediations or found.remediation in scope.remediations else None,
+        confidence=round(confidence, 4),
+        verdict=verdict,
+        statement=found.speaking[0].statement,
+        supporting=supporting,
+        contradicting=contradicting,
+        answer=answer,
+    )
+    return hypothesis, [why for cap, why in caps if cap <= found.confidence]
+
+
+def _caps(findings: list[Finding], scope: Scope) -> list[tuple[float, str]]:
+    """What keeps a hypothesis from being certain, with the most it may have."""
+    caps = []
+    limit = max(STALE, scope.window.length / 5)
+    measured = [f for f in findings if f.signal in ("metrics", "logs", "traces")]
+    if measured and all(scope.window.end - f.as_of > limit for f in measured):
+        newest = max(f.as_of for f in measured)
+        caps.append((STALE_CAP, f"its newest measurement is from {newest:%H:%M:%S}Z, stale at the end of the window"))
+    if findings and all(f.coverage < THIN for f in findings):
+        caps.append((THIN_CAP, "its measurements cover less than half of the window"))
+    if findings and all(f.outsider_text for f in findings):
+        caps.append((OUTSIDER_CAP, "it rests only on text that outsiders can write"))
+    if len({f.signal for f in findings}) < 2:
+        caps.append((ONE_SIGNAL_CAP, f"only one kind of signal speaks for it ({findings[0].signal})"))
+    return caps
+
+
+def _in_order(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    """Best first stays best first after capping: a follower is never shown as more probable than its leader."""
+    ordered: list[Hypothesis] = []
+    ceiling = 1.0
+    for hypothesis in hypotheses:
+        ceiling = min(ceiling, hypothesis.confidence)
+        ordered.append(hypothesis.model_copy(update={"confidence": ceiling}))
+    return ordered
+
+
+def _word(
+    hypotheses: list[Hypothesis], shown: list[Possibility], findings: dict[str, Finding], gaps: tuple[Gap, ...], reasons: list[str]
+) -> Word:
+    """`conclusive` must be earned: two kinds of signal, nothing unanswered, no decisive source missing."""
+    if not hypotheses or hypotheses[0].confidence < LIKELY or hypotheses[0].verdict == "contradicted":
+        return "inconclusive"
+    best = hypotheses[0]
+    broken = [gap for gap in gaps if gap.reason in ("failed", "timed_out", "stale", "refused")]
+    if broken:
+        reasons.append(f"a source is missing: {broken[0].statement}")
+    signals = {findings[i].signal for i in best.supporting}
+    if best.confidence >= CONCLUSIVE and len(signals) >= 2 and best.verdict == "supported" and not broken:
+        return "conclusive"
+    return "likely"
+
+
+def _next_check(this: Hypothesis, rival: Hypothesis | None, findings: dict[str, Finding]) -> str | None:
+    """What would tell a hypothesis from the next one, as a sentence with both outcomes."""
+    if rival is None:
+        return None
+    if this.change and not rival.change:
+        return f"Undo change {this.change[:12]}: if the symptom goes, it was the change; if it stays, look at {rival.target}."
+    query = next((findings[i].query for i in this.supporting if findings[i].signal == "metrics"), None)
+    if this.target != rival.target and query:
+        return (
+            f"Watch {query[:160]}: back to normal while {rival.target} is unchanged clears {rival.target}; otherwise {this.target}."
+        )
+    if this.target != rival.target:
+        return f"Compare {this.target} with {rival.target}: the one that recovers last on its own is the cause."
+    return f"Compare {this.kind or 'this'} with {rival.kind or 'that'} on {this.target} in a closer window."
+
+
+def _cited_first(hypotheses: list[Hypothesis], findings: dict[str, Finding]) -> tuple[Finding, ...]:
+    """All findings, those that hypotheses rest on first and in their order: this is the order F1, F2, … counts."""
+    order = dict.fromkeys(i for h in hypotheses for i in (*h.supporting, *h.contradicting))
+    rest = sorted(i for i in findings if i not in order)
+    return tuple(findings[i] for i in (*order, *rest))
