@@ -29,8 +29,6 @@ class Settings(BaseSettings):
     lookback_s: float = Field(default=1800, gt=0, description="How far before its alert an incident may have begun, seconds.")
     reference_s: float = Field(default=7200, gt=0, description="How much time before that counts as normal, seconds.")
     settle_s: float = Field(default=0, ge=0, description="How long after the alert triage waits for telemetry to arrive, seconds.")
-    verify_hold_s: float = Field(default=180, gt=0, description="How long a recovered symptom must stay recovered, seconds.")
-    verify_within_s: float = Field(default=900, gt=0, description="By when after a repair it must have recovered, seconds.")
 
     slack_bot_token: SecretStr = Field(default=SecretStr(""), alias="SLACK_BOT_TOKEN", description="xoxb-…: the app's bot token.")
     slack_app_token: SecretStr = Field(default=SecretStr(""), alias="SLACK_APP_TOKEN", description="xapp-…: for Socket Mode.")

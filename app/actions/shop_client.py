@@ -36,7 +36,7 @@ class ShopClient:
             answer = await self._http.get(path)
         except httpx2.HTTPError as error:
             raise Unreachable(
-                f"the shop's deploy tool did not answer GET {path}: {error or type(error).__name__}; is it running?"
+                f"the shop's deploy tool did not answer GET {path}: {str(error) or type(error).__name__}; is it running?"
             ) from error
         if answer.status_code == 404:
             raise NotFound(f"the shop's deploy tool knows no {kind[:-1]} {name!r}")
@@ -51,7 +51,9 @@ class ShopClient:
         except httpx2.ConnectError as error:
             return Outcome(ok=False, detail=f"the shop's deploy tool could not be reached, nothing was sent: {error}")
         except httpx2.HTTPError as error:
-            return Outcome(ok=None, detail=f"no answer to POST {path} ({error or type(error).__name__}): it may have taken effect")
+            return Outcome(
+                ok=None, detail=f"no answer to POST {path} ({str(error) or type(error).__name__}): it may have taken effect"
+            )
         if answer.status_code == 200:
             return Outcome(ok=True, detail="the deploy tool reports success", facts=answer.json())
         if answer.status_code >= 500:

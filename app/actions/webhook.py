@@ -1,8 +1,8 @@
 """Call a webhook of yours, signed: for whatever has an HTTP door and no action of its own yet.
 
-The body is canonical JSON; `X-Firstmate-Signature` is `v1=` + HMAC-SHA256 over `timestamp.body` with the shared secret, so
-that the receiver can tell ours from anybody's and old from new. Somebody outside sees it and it can't be undone from here:
-policy makes of that what it must.
+It is a tier-2 action where the receiver can be asked how things stand (`state_url`) and the arguments name the event that undoes
+this one; else policy must treat it as irreversible. The body is canonical JSON; `X-Firstmate-Signature` is `v1=` + HMAC-SHA256 over `timestamp.body` with the shared secret, so
+that the receiver can tell ours from anybody's and old from new.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import httpx2
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.domain.action import Effects, Outcome, Preview
+from app.domain.action import Call, Effects, Outcome, Preview
 from app.domain.change import Change
-from app.domain.errors import Misconfigured
+from app.domain.errors import Misconfigured, Unreachable
 from app.domain.hypothesis import Hypothesis
 from app.domain.plugin import Health, Plugin
 from app.domain.value import JsonObject, canonical
@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     secret: SecretStr = Field(
         default=SecretStr(""), description="The shared secret the signature is made with, 16 characters or more."
     )
+    state_url: str = Field(default="", description="Where the receiver says, as a JSON object, how things stand; empty: it can't.")
 
 
 class Arguments(BaseModel):
@@ -42,6 +43,7 @@ class Arguments(BaseModel):
 
     event: str = Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")
     payload: dict[str, str] = Field(default_factory=dict, max_length=20)
+    undo_event: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_.-]{0,62}$")
 
 
 class SignedWebhook:
@@ -49,12 +51,12 @@ class SignedWebhook:
     summary = "Call your own automation over a signed webhook"
     arguments: type[BaseModel] = Arguments
 
-    def __init__(self, url: str, secret: str, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, url: str, secret: str, *, state_url: str = "", transport: httpx2.AsyncBaseTransport | None = None) -> None:
         if len(secret) < 16:
             raise Misconfigured(
                 "FIRSTMATE_WEBHOOK_ACTION_SECRET must be at least 16 characters; make one with: openssl rand -hex 32"
             )
-        self._url, self._secret = url, secret
+        self._url, self._secret, self._state_url = url, secret, state_url
         self._http = httpx2.AsyncClient(timeout=TIMEOUT_S, transport=transport, follow_redirects=False)
 
     async def suggest(self, hypothesis: Hypothesis, change: Change | None) -> Sequence[JsonObject]:
@@ -63,15 +65,33 @@ class SignedWebhook:
 
     def effects(self, arguments: BaseModel) -> Effects:
         wanted = _read(arguments)
+        back: JsonObject = {}
+        if wanted.undo_event:
+            back = {"event": wanted.undo_event, "payload": dict(wanted.payload), "undo_event": wanted.event}
         return Effects(
             target=f"webhook/{wanted.event}",
             sentence=f"POST event {wanted.event} with {canonical(wanted.payload).decode()} to {_origin(self._url)}",
             blast_radius="whatever the receiver does with it",
+            undo=Call(action=self.name, arguments=back) if back else None,
+            undo_sentence=f"POST event {wanted.undo_event} with the same payload" if back else "",
             outside=True,
         )
 
     async def read_back(self, arguments: BaseModel) -> JsonObject:
-        return {}
+        if not self._state_url:
+            return {}
+        try:
+            answer = await self._http.get(self._state_url)
+            held = answer.json() if answer.status_code == 200 else None
+        except (httpx2.HTTPError, ValueError) as error:
+            raise Unreachable(
+                f"{_origin(self._state_url)} did not say how things stand: {str(error) or type(error).__name__}"
+            ) from error
+        if not isinstance(held, dict):
+            raise Unreachable(
+                f"{_origin(self._state_url)} answered {answer.status_code} without a JSON object; nothing can be compared"
+            )
+        return held
 
     async def preview(self, arguments: BaseModel) -> Preview:
         return Preview(ok=True, lines=(f"nothing is sent before approval; the receiver is {_origin(self._url)}",))
@@ -91,7 +111,7 @@ class SignedWebhook:
         except httpx2.ConnectError as error:
             return Outcome(ok=False, detail=f"{_origin(self._url)} could not be reached, nothing was sent: {error}")
         except httpx2.HTTPError as error:
-            return Outcome(ok=None, detail=f"no answer from {_origin(self._url)} ({error or type(error).__name__})")
+            return Outcome(ok=None, detail=f"no answer from {_origin(self._url)} ({str(error) or type(error).__name__})")
         if answer.is_success:
             return Outcome(ok=True, detail=f"{_origin(self._url)} answered {answer.status_code}")
         ok = None if answer.status_code >= 500 else False
@@ -127,5 +147,5 @@ ACTION = Plugin(
     summary=SignedWebhook.summary,
     settings=Settings,
     configured=lambda settings: bool(settings.url),
-    open=lambda settings: SignedWebhook(settings.url, settings.secret.get_secret_value()),
+    open=lambda settings: SignedWebhook(settings.url, settings.secret.get_secret_value(), state_url=settings.state_url),
 )

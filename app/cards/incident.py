@@ -9,7 +9,7 @@ from app.cards.card import Button, Buttons, Card, Code, Line, Note, Paragraph, P
 from app.cards.wording import VERDICTS, clipped, duration, percent
 from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Diagnosis, Hypothesis
-from app.domain.incident import Alert, Incident
+from app.domain.incident import Alert, Incident, Scope
 from app.domain.value import Value
 
 MOST_SHOWN = 3
@@ -58,6 +58,18 @@ def incident_card(
     )
 
 
+def brief_card(scope: Scope, diagnosis: Diagnosis, *, name: str) -> Card:
+    """The card's middle alone, for a diagnosis that belongs to no incident."""
+    best = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
+    said = VERDICTS[diagnosis.verdict] + (f", {percent(best.confidence)}" if best and diagnosis.verdict != "inconclusive" else "")
+    parts: list[Part] = [paragraph(line(Strong(text="What is going on")), _symptom_of(scope.alert))]
+    parts += _cause(diagnosis)
+    parts += _unknown(diagnosis.gaps)
+    parts.append(Note(line=_footer(diagnosis)))
+    gist = f"{name}: {diagnosis.verdict}" + (f" ({percent(best.confidence)}): {best.statement}" if best else "")
+    return Card(kind="incident", gist=gist[:600], title=f"{clipped(name, 80)} · {said}", parts=tuple(parts))
+
+
 def _title(incident: Incident, diagnosis: Diagnosis | None) -> str:
     said = ""
     if diagnosis is not None:
@@ -77,8 +89,12 @@ def _symptom(incident: Incident, alerts: Sequence[Alert]) -> Line:
         return line("Declared by ", Who(id=incident.declared_by), ": ", Quote(text=clipped(incident.title, 200)))
     newest = alerts[-1]
     more = f" (and {len(alerts) - 1} more alerts)" if len(alerts) > 1 else ""
-    service = (Code(text=newest.service), " · ") if newest.service else ()
-    return line(*service, Quote(text=clipped(newest.summary, 220)), more)
+    return (*_symptom_of(newest), *line(more))
+
+
+def _symptom_of(alert: Alert) -> Line:
+    service = (Code(text=alert.service), " · ") if alert.service else ()
+    return line(*service, Quote(text=clipped(alert.summary, 220)))
 
 
 def _cause(diagnosis: Diagnosis) -> list[Part]:

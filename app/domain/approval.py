@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from app.domain.agent import Agent
 from app.domain.value import AwareDatetime, Value
 
 
@@ -42,3 +43,13 @@ class Execution(Value):
     verified_at: AwareDatetime | None = None
     detail: str = ""
     observed: float | None = None  # the criterion's last value
+
+
+class Acknowledgement(Value):
+    """The judge's word on one proposal, from the findings it looked at. With objections it is a warning, not a yes."""
+
+    proposal: str  # hash
+    agent: Agent
+    at: AwareDatetime
+    findings: tuple[str, ...] = ()
+    objections: tuple[str, ...] = ()

@@ -23,9 +23,8 @@ TRIGGER = (
 )
 """A line without any of these holds no secret the rules below would find. Valid for re2 and for polars alike."""
 
-_PLAIN = frozenset(
-    ["null", "nil", "none", "true", "false", "yes", "no", "undefined", "nan", "empty", "missing", "unset", "required", "string"]
-)
+# Written where a value could stand; what a person needs to read rather than a secret.
+_PLAIN = frozenset({"null", "nil", "none", "true", "false", "yes", "no", "nan", "undefined", "empty", "unset", "missing"})
 
 
 class _Key:
@@ -41,8 +40,10 @@ def redact(text: str) -> str:
     """`text` with its secrets replaced. Idempotent. Text without a secret is returned unchanged."""
     if not text or _TRIGGER.search(text) is None:
         return text
+    low = text.lower()
     for rule in _RULES:
-        text = rule.pattern.sub(_replacing(rule), text)
+        if any(hint in low for hint in rule.hints):
+            text = rule.pattern.sub(_replacing(rule), text)
     return text
 
 
@@ -71,9 +72,11 @@ def _always(_match: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Rule:
-    """`pattern` has three groups: what stays before, the secret, what stays after."""
+    """`pattern` has three groups: what stays before, the secret, what stays after. It can only match where one of `hints`
+    is in the lower-cased text, which is far cheaper to look for."""
 
     kind: str
+    hints: tuple[str, ...]
     pattern: Any
     applies: Callable[[Any], bool] = _always
 
@@ -120,24 +123,28 @@ _CODE = re2.compile(r"[A-Za-z_]\w*(?:\[.*|\(.*|(?:\.[A-Za-z_]\w*)+(?:\(.*)?)")
 # Most specific first: what a later rule would see is already a placeholder, which no rule touches again.
 _RULES = (
     _Rule(
-        "private-key", re2.compile(r"(?s)()(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z))()")
+        "private-key",
+        ("private key",),
+        re2.compile(r"(?s)()(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z))()"),
     ),
-    _Rule("jwt", re2.compile(r"()(\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)()")),
-    _Rule("aws-key", re2.compile(r"()(\b(?:AKIA|ASIA)[A-Z0-9]{16}\b)()")),
-    _Rule("slack-token", re2.compile(r"()(\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,})()")),
+    _Rule("jwt", ("eyj",), re2.compile(r"()(\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)()")),
+    _Rule("aws-key", ("akia", "asia"), re2.compile(r"()(\b(?:AKIA|ASIA)[A-Z0-9]{16}\b)()")),
+    _Rule("slack-token", ("xox", "xapp-"), re2.compile(r"()(\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,})()")),
     _Rule(
         "token",
+        ("gh", "glpat-", "npm_", "sk-", "k_live", "k_test", "aiza"),
         re2.compile(
             r"()(\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|npm_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}"
             r"|[rs]k_(?:live|test)_\w{16,}|AIza[\w-]{30,}))()"
         ),
         _has_digit_or_is_long,
     ),
-    _Rule("password", re2.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:)([^/\s@]+)(@)")),
-    _Rule("token", re2.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)([^/\s:@]{16,})(@)")),
-    _Rule("cookie", re2.compile(r"""(?i)(\b(?:set-)?cookie\\?["']?\s*[:=]\s*\\?["']?)([^\s=;"']+=[^\r\n"']+)()""")),
+    _Rule("password", ("://",), re2.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:)([^/\s@]+)(@)")),
+    _Rule("token", ("://",), re2.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)([^/\s:@]{16,})(@)")),
+    _Rule("cookie", ("cookie",), re2.compile(r"""(?i)(\b(?:set-)?cookie\\?["']?\s*[:=]\s*\\?["']?)([^\s=;"']+=[^\r\n"']+)()""")),
     _Rule(
         "token",
+        ("authorization",),
         re2.compile(
             r"""(?i)(\bauthorization\\?["']?\s*[:=]\s*\\?["']?(?:basic|bearer|digest|token|apikey|negotiate)\s+)"""
             r"([A-Za-z0-9._~+/=-]{6,})()"
@@ -145,12 +152,14 @@ _RULES = (
     ),
     _Rule(
         "token",
+        ("authorization",),
         re2.compile(r"""(?i)(\bauthorization\\?["']?\s*[:=]\s*\\?["']?)([A-Za-z0-9._~+/=-]{8,})()"""),
         _has_digit_or_is_long,
     ),
-    _Rule("token", re2.compile(r"(?i)(\bbearer\s+)([A-Za-z0-9._~+/=-]{12,})()"), _has_digit_or_is_long),
+    _Rule("token", ("bearer",), re2.compile(r"(?i)(\bbearer\s+)([A-Za-z0-9._~+/=-]{12,})()"), _has_digit_or_is_long),
     _Rule(
         "secret",
+        ("passw", "pwd", "passphrase", "secret", "token", "credential", "key"),
         re2.compile(
             r"""(?i)((?:\[redacted:)?[\w.-]*(?:passwd|password|passphrase|pwd|secret|token|credentials?|api[_.-]?key"""
             r"""|(?:access|auth|private|account|secret)[_.-]?key(?:[_.-]id)?)\\?["']?\s*(?::=|=>|[:=])\s*)"""

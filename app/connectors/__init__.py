@@ -1,0 +1,1 @@
+"""One file per system we read. Each exposes `CONNECTOR`; the folder is the registry."""

@@ -1,0 +1,1 @@
+"""Running recorded cases, and holding the answers against the truth."""

@@ -1,0 +1,35 @@
+"""Running many cases, several at a time, in processes of their own. Truth is opened only after the last result is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from app.evaluation.score import Row, mark, read_truth, table
+
+RunCase = Callable[[str], str]
+"""A case's folder in, its `triage-result/1` line out; a broken case gives a line with an `error`. Importable by name."""
+
+
+def run_all(paths: Sequence[Path], run_case: RunCase, *, workers: int, out: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Write one line per case to `out`, in the order of `paths`; yields (how many are done, the result) as they finish."""
+    lines: dict[int, str] = {}
+    with ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(run_case, str(path)): i for i, path in enumerate(paths)}
+        for done, future in enumerate(as_completed(futures), 1):
+            line = future.result()
+            lines[futures[future]] = line
+            yield done, json.loads(line)
+    out.write_text("".join(lines[i] + "\n" for i in sorted(lines)), encoding="utf-8")
+
+
+def score(out: Path, truth_folder: Path) -> tuple[list[Row], int]:
+    """The table over every case that has a truth and a result, and how many results had no truth."""
+    results = {r["case"]: r for r in map(json.loads, out.read_text(encoding="utf-8").splitlines())}
+    truths = read_truth(truth_folder)
+    marked = [mark(case, truths[case], result) for case, result in results.items() if case in truths]
+    return table(marked), len(results) - len(marked)

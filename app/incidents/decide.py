@@ -1,0 +1,162 @@
+"""Decide: a person's yes or no to one proposal. Policy judges it; the ledger's compare-and-set makes it happen once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from app.domain.approval import Approval, Person
+from app.domain.errors import FirstmateError, Unreachable
+from app.domain.proposal import Proposal
+from app.domain.value import Value
+from app.incidents import record
+from app.incidents.desk import FIRSTMATE, Desk
+from app.ledger import approvals, audit, incidents, proposals, switches
+from app.ledger.ledger import Tx
+from app.ledger.proposals import StoredProposal
+from app.policy import rules
+from app.policy.decision import Context, Decision, Denied, Needs, Press, Yes
+
+EXECUTE = "execute"
+
+
+class Decided(Value):
+    """What became of a press, as a sentence to whoever pressed."""
+
+    counted: bool
+    complete: bool
+    sentence: str
+
+
+async def decide(
+    desk: Desk,
+    *,
+    proposal: str,
+    decision: Literal["approve", "reject"],
+    by: str,
+    surface: str,
+    reason: str = "",
+    came_from: str = "",
+) -> Decided:
+    """One press. Before a yes counts, the target is read again: if the world moved, the proposal is superseded instead.
+
+    `came_from`: the channel the press was made in; it must be the incident's own ("" on surfaces without channels).
+    Raises `NotFound` for an unknown proposal. Every refusal is recorded, with its reason.
+    """
+    async with desk.ledger.read() as tx:
+        held = await proposals.get(tx, proposal)
+    known = await people_of(desk, proposal, also=by)
+    moved = await moved_since(desk, held.proposal) if decision == "approve" and held.state == "proposed" else None
+
+    now = desk.clock()
+    async with desk.ledger.write() as tx:
+        held = await proposals.get(tx, proposal)
+        incident = await incidents.get(tx, held.proposal.incident)
+        if came_from and incident.channel != came_from:
+            return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason="the press came from another channel")
+        if moved is not None and held.state == "proposed":
+            if await proposals.move(tx, proposal, {"proposed"}, "superseded", at=now):
+                await record.step(desk, tx, held.proposal, audit.Action.SUPERSEDED, actor=FIRSTMATE, surface=surface, text=moved)
+            return Decided(counted=False, complete=False, sentence=f"Not approved: {moved}. Ask for a new proposal.")
+        press = Press(decision=decision, by=known[by], reason=reason)
+        word = rules.decide(await context(desk, tx, held, known=known, press=press, pressed_by=by))
+        if isinstance(word, Denied):
+            return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason=word.reason)
+        await approvals.record(tx, Approval(proposal=proposal, decision=decision, by=by, at=now, surface=surface, reason=reason))
+        if decision == "reject":
+            return await _rejected(desk, tx, held.proposal, by=by, surface=surface, reason=reason)
+        await record.step(desk, tx, held.proposal, audit.Action.APPROVED, actor=by, surface=surface, text=f"approved by {by}")
+        if isinstance(word, Needs):
+            return Decided(counted=True, complete=False, sentence=f"Your yes counts. Still needed: {word.reason}.")
+        if not await proposals.move(tx, proposal, {"proposed"}, "approved", at=now):
+            return Decided(
+                counted=False, complete=False, sentence=f"{held.proposal.name} was decided by somebody else a moment ago."
+            )
+    await desk.jobs.submit(EXECUTE, {"proposal": proposal}, key=f"{EXECUTE}:{proposal}", lock=held.proposal.incident)
+    return Decided(counted=True, complete=True, sentence=f"Approved {held.proposal.name}; it runs now.")
+
+
+async def people_of(desk: Desk, proposal: str, *, also: str = "") -> dict[str, Person | None]:
+    """Everybody who said yes, and `also`, looked up now: before the transaction that judges them, which must not wait for Slack.
+
+    None for whoever nobody knows or nobody can be asked about: either way that press does not count.
+    """
+    async with desk.ledger.read() as tx:
+        said = {a.by for a in await approvals.for_proposal(tx, proposal) if a.decision == "approve"}
+    known: dict[str, Person | None] = {}
+    for person in {*said, *([also] if also else [])}:
+        try:
+            known[person] = await desk.people(person)
+        except Unreachable:
+            known[person] = None
+    return known
+
+
+async def still_needs(desk: Desk, tx: Tx, held: StoredProposal, *, known: Mapping[str, Person | None]) -> Decision:
+    """What the proposal still needs, for its card."""
+    return rules.decide(await context(desk, tx, held, known=known))
+
+
+async def context(
+    desk: Desk,
+    tx: Tx,
+    held: StoredProposal,
+    *,
+    known: Mapping[str, Person | None],
+    press: Press | None = None,
+    pressed_by: str = "",
+) -> Context:
+    """Everything policy looks at, as it is in this transaction. A yes by somebody not among `known` does not count."""
+    said = [a for a in await approvals.for_proposal(tx, held.proposal.hash) if a.decision == "approve" and a.by != pressed_by]
+    return Context(
+        policy=desk.policy,
+        proposal=held.proposal,
+        state=held.state,
+        incident=await incidents.get(tx, held.proposal.incident),
+        now=desk.clock(),
+        home_team=desk.home_team,
+        press=press,
+        yes=tuple(Yes(id=a.by, by=known.get(a.by), at=a.at) for a in said),
+        acknowledgement=await approvals.acknowledgement(tx, held.proposal.hash),
+        stopped=await switches.stopped(tx),
+        used=await approvals.redeemed(tx, held.proposal.hash),
+    )
+
+
+async def moved_since(desk: Desk, proposal: Proposal) -> str | None:
+    """What changed since it was proposed, as a sentence; None when the world still matches. Not being able to tell is a change."""
+    action = desk.actions.get(proposal.call.action)
+    if action is None:
+        return f"the action {proposal.call.action} is not configured any more"
+    try:
+        now = await action.read_back(action.arguments.model_validate(proposal.call.arguments))
+    except (FirstmateError, ValueError) as error:
+        return f"the target can't be read back ({error})"
+    different = [key for key in {*now, *proposal.precondition} if now.get(key) != proposal.precondition.get(key)]
+    if not different:
+        return None
+    told = ", ".join(f"{key} was {proposal.precondition.get(key)!r} and is {now.get(key)!r}" for key in sorted(different))
+    return f"the world moved since {proposal.asked_at:%H:%M:%S} UTC: {told}"
+
+
+async def _rejected(desk: Desk, tx: Tx, proposal: Proposal, *, by: str, surface: str, reason: str) -> Decided:
+    if not await proposals.move(tx, proposal.hash, {"proposed"}, "rejected", at=desk.clock()):
+        return Decided(counted=False, complete=False, sentence=f"{proposal.name} was decided by somebody else a moment ago.")
+    await record.step(desk, tx, proposal, audit.Action.REJECTED, actor=by, surface=surface, text=f"rejected by {by}: {reason}")
+    return Decided(counted=True, complete=True, sentence=f"Rejected {proposal.name}. Nothing runs.")
+
+
+async def _refused(desk: Desk, tx: Tx, proposal: Proposal, *, by: str, surface: str, reason: str) -> Decided:
+    await audit.append(
+        tx,
+        audit.Action.REFUSED,
+        incident=proposal.incident,
+        at=desk.clock(),
+        actor=by,
+        surface=surface,
+        policy=desk.policy_version,
+        proposal=proposal.hash,
+        subject=proposal.effects.target,
+        payload={"reason": reason},
+    )
+    return Decided(counted=False, complete=False, sentence=f"Refused: {reason}.")

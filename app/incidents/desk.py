@@ -1,0 +1,62 @@
+"""What every verb works with, and the few things they all do alike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from app.domain.agent import Agent
+from app.domain.approval import Person
+from app.domain.hypothesis import Diagnosis
+from app.domain.incident import Scope
+from app.domain.ports import ActionPort, Clock, JobRunner, MetricsSource
+from app.ledger.ledger import Ledger
+from app.policy.policy import Policy
+
+INCIDENT_CARD = "incident"
+"""The card key of the pinned message."""
+FIRSTMATE = "firstmate"
+"""The actor of what happens by itself."""
+
+
+def proposal_card_key(hash: str) -> str:
+    return f"proposal:{hash}"
+
+
+Triage = Callable[[str, str, Scope], Awaitable[Diagnosis]]
+"""(incident, run, scope): the graph, with everything plugged in; returns once the diagnosis is stored."""
+
+
+People = Callable[[str], Awaitable[Person | None]]
+"""Looks a person up by id, now. None: nobody knows them. Raises `Unreachable` when it can't be asked; that means no."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How far triage looks, seconds."""
+
+    lookback_s: float
+    reference_s: float
+    settle_s: float
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`policy` is None until somebody wrote one: then nothing above tier 0 may be approved."""
+
+    ledger: Ledger
+    clock: Clock
+    jobs: JobRunner
+    policy: Policy | None
+    actions: Mapping[str, ActionPort]
+    metrics: Mapping[str, MetricsSource]
+    windows: Windows
+    triage: Triage
+    judge: Agent
+    people: People
+    home_team: str
+    invite: tuple[str, ...] = ()
+
+    @property
+    def policy_version(self) -> str:
+        return self.policy.version if self.policy else ""

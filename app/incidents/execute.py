@@ -1,0 +1,139 @@
+"""Execute: run what was approved, at most once, for ever.
+
+Claim the target → judge again by policy → note `started` (committed) → run with the execution's id as idempotency key → note
+how it ended. A process that dies after `started` leaves `unknown`: it is read back, and a person is asked; nothing runs blindly.
+"""
+
+from __future__ import annotations
+
+from app.domain.action import Outcome
+from app.domain.approval import Execution
+from app.domain.errors import FirstmateError
+from app.domain.proposal import Proposal
+from app.incidents import decide, record
+from app.incidents.desk import FIRSTMATE, Desk
+from app.incidents.propose import action_named
+from app.ledger import approvals, audit, claims, executions, outbox, proposals
+from app.ledger.ledger import Tx
+from app.policy import rules
+from app.policy.decision import Allowed
+
+PRIORITY = 3
+"""Security and compliance 4 > incident response 3 > reliability 2 > cost 1."""
+CLAIM_S = 120.0
+VERIFY = "verify"
+
+
+async def execute(desk: Desk, hash: str) -> None:
+    """Run the approved proposal. Called again for the same one (a retry, a crash) it runs nothing a second time."""
+    started = await _start(desk, hash)
+    if started is None:
+        return
+    execution, proposal, token = started
+    action = action_named(desk, proposal.call.action)
+    arguments = action.arguments.model_validate(proposal.call.arguments)
+    try:
+        outcome = await action.run(arguments, idempotency_key=execution.id)
+    except FirstmateError as error:
+        outcome = Outcome(ok=None, detail=f"{error}")
+    await _ended(desk, execution, proposal, outcome, token=token)
+
+
+async def take_up(desk: Desk, execution: Execution) -> None:
+    """After a crash: `started` without an end. Read back what can be read back; ask a person about the rest."""
+    async with desk.ledger.read() as tx:
+        proposal = (await proposals.get(tx, execution.proposal)).proposal
+        token = await executions.claim_token(tx, execution.id)
+    took = None
+    try:
+        action = action_named(desk, proposal.call.action)
+        took = await action.took_effect(
+            action.arguments.model_validate(proposal.call.arguments), precondition=proposal.precondition
+        )
+    except FirstmateError:
+        took = None
+    if took is True:
+        outcome = Outcome(ok=True, detail="the process died during the run; read back: it took effect")
+    else:
+        seen = "it did not take effect yet, but may still be on its way" if took is False else "it can't be told from outside"
+        outcome = Outcome(ok=None, detail=f"the process died during the run; read back: {seen}")
+    await _ended(desk, execution, proposal, outcome, token=token)
+
+
+async def _start(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | None:
+    """Everything that must hold for the run, in the one transaction that notes `started`."""
+    moved = None
+    async with desk.ledger.read() as tx:
+        held = await proposals.get(tx, hash)
+    if held.state == "approved":
+        moved = await decide.moved_since(desk, held.proposal)
+    known = await decide.people_of(desk, hash)
+    now = desk.clock()
+    async with desk.ledger.write() as tx:
+        held = await proposals.get(tx, hash)
+        proposal = held.proposal
+        if held.state != "approved":
+            return None
+        if moved is not None:
+            await _stopped(desk, tx, proposal, reason=moved)
+            return None
+        word = rules.decide_run(await decide.context(desk, tx, held, known=known))
+        if not isinstance(word, Allowed):
+            await _stopped(desk, tx, proposal, reason=word.reason)
+            return None
+        claim = await claims.acquire(
+            tx, proposal.effects.target, holder=f"execution:{hash[:16]}", priority=PRIORITY, now=now, ttl_s=CLAIM_S
+        )
+        if claim is None:
+            holder = await claims.current(tx, proposal.effects.target, now=now)
+            who = holder.holder if holder else "somebody"
+            await _stopped(desk, tx, proposal, reason=f"{who} holds {proposal.effects.target}")
+            return None
+        execution = await executions.start(tx, hash, claim_token=claim.token, at=now)
+        if execution is None:
+            return None
+        await approvals.redeem(tx, hash, execution=execution.id, at=now)
+        await proposals.move(tx, hash, {"approved"}, "executing", at=now)
+        await _step(desk, tx, proposal, audit.Action.EXECUTION_STARTED, subject=execution.id, text="is running")
+    return execution, proposal, claim.token
+
+
+async def _ended(desk: Desk, execution: Execution, proposal: Proposal, outcome: Outcome, *, token: int) -> None:
+    now = desk.clock()
+    async with desk.ledger.write() as tx:
+        if outcome.ok is None:
+            if not await executions.mark_unknown(tx, execution.id, detail=outcome.detail, at=now):
+                return
+            await proposals.move(tx, proposal.hash, {"executing"}, "unknown", at=now)
+            kind = audit.Action.EXECUTION_UNKNOWN
+        else:
+            if not await executions.finish(tx, execution.id, ok=outcome.ok, detail=outcome.detail, at=now):
+                return
+            await proposals.move(tx, proposal.hash, {"executing"}, "done" if outcome.ok else "failed", at=now)
+            kind = audit.Action.EXECUTION_FINISHED if outcome.ok else audit.Action.EXECUTION_FAILED
+        if not outcome.ok:
+            await claims.release(tx, proposal.effects.target, token)
+        await _step(desk, tx, proposal, kind, subject=execution.id, text=outcome.detail)
+        await outbox.put(
+            tx,
+            f"outcome:{execution.id}:{'unknown' if outcome.ok is None else 'ran' if outcome.ok else 'failed'}",
+            incident=proposal.incident,
+            lane="decision",
+            kind="outcome",
+            body={"execution": execution.id},
+            at=now,
+        )
+    if outcome.ok:
+        await desk.jobs.submit(VERIFY, {"execution": execution.id}, key=f"{VERIFY}:{execution.id}")
+
+
+async def _stopped(desk: Desk, tx: Tx, proposal: Proposal, *, reason: str) -> None:
+    """Approved, but it must not run any more: said and recorded, never silent."""
+    await proposals.move(tx, proposal.hash, {"approved"}, "superseded", at=desk.clock())
+    await _step(desk, tx, proposal, audit.Action.SUPERSEDED, subject="", text=f"did not run: {reason}")
+
+
+async def _step(desk: Desk, tx: Tx, proposal: Proposal, action: audit.Action, *, subject: str, text: str) -> None:
+    await record.step(
+        desk, tx, proposal, action, actor=FIRSTMATE, surface="jobs", subject=subject, text=text, on_behalf_of=proposal.asked_by
+    )

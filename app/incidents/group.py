@@ -1,0 +1,65 @@
+"""Alerts become incidents: the same group joins the open one, anything else opens its own."""
+
+from __future__ import annotations
+
+from app.domain.incident import Alert
+from app.incidents import declare, investigate
+from app.incidents.desk import INCIDENT_CARD, Desk
+from app.ledger import alerts, audit, incidents, outbox, timeline
+from app.ledger.ledger import Tx
+
+
+async def group(desk: Desk, alert: Alert, *, surface: str) -> str | None:
+    """Remember the alert; the id of its incident, None for a resolved alert that belongs to none.
+
+    A delivery of the same alert again changes nothing but its count. A new alert of an open incident's group or service joins
+    it; the first one of an incident triages it.
+    """
+    now = desk.clock()
+    run: str | None = None
+    async with desk.ledger.write() as tx:
+        stored = await alerts.upsert(tx, alert, at=now)
+        if stored.incident is not None:
+            if alert.status == "resolved" and stored.status == "resolved":
+                await _resolved(desk, stored.incident, alert, surface=surface, tx=tx)
+            return stored.incident
+        if alert.status == "resolved":
+            return None
+        incident = await incidents.by_group_key(tx, alert.group_key) if alert.group_key else None
+        if incident is None and alert.service:
+            incident = next((i for i in await incidents.list_open(tx) if i.service == alert.service), None)
+        if incident is None:
+            incident, run = await declare.declare_for_alert(desk, tx, stored, surface=surface)
+        else:
+            await alerts.attach(tx, stored, incident.id)
+            await timeline.append(
+                tx, incident.id, at=now, actor=alert.monitor or "monitor", text=f"Alert joined: {alert.summary}"[:400]
+            )
+            await audit.append(
+                tx,
+                audit.Action.ALERT_GROUPED,
+                incident=incident.id,
+                at=now,
+                actor=alert.monitor or "monitor",
+                surface=surface,
+                subject=stored.fingerprint,
+            )
+            await outbox.put_refresh(tx, incident.id, INCIDENT_CARD, at=now)
+    if run is not None:
+        await investigate.submit(desk, run, incident)
+    return incident.id
+
+
+async def _resolved(desk: Desk, incident: str, alert: Alert, *, surface: str, tx: Tx) -> None:
+    now = desk.clock()
+    await timeline.append(tx, incident, at=now, actor=alert.monitor or "monitor", text=f"Alert resolved: {alert.summary}"[:400])
+    await audit.append(
+        tx,
+        audit.Action.ALERT_RESOLVED,
+        incident=incident,
+        at=now,
+        actor=alert.monitor or "monitor",
+        surface=surface,
+        subject=alert.fingerprint or "",
+    )
+    await outbox.put_refresh(tx, incident, INCIDENT_CARD, at=now)

@@ -1,0 +1,93 @@
+"""Reading what monitors send. Pure: a body in, alerts or changes out. Everything in it is outsiders' text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.domain.change import Change
+from app.domain.errors import BadInput
+from app.domain.incident import Alert
+from app.domain.redaction import redact
+
+SERVICE_LABELS = ("service", "app", "service_name", "job", "deployment", "container")
+MOST_ALERTS = 1000
+MOST_DIFF = 64 * 1024
+
+
+def alerts_of(body: Any) -> list[Alert]:
+    """Every alert of an Alertmanager webhook (version 4). Raises `BadInput` naming what is missing.
+
+    Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+    """
+    if not isinstance(body, dict) or not isinstance(body.get("alerts"), list) or not body["alerts"]:
+        raise BadInput("this is no Alertmanager webhook: it has no list `alerts`; send version 4 of its format")
+    if len(body["alerts"]) > MOST_ALERTS:
+        raise BadInput(f"more than {MOST_ALERTS} alerts in one delivery; lower max_alerts in the receiver's webhook_configs")
+    group = body.get("groupKey")
+    return [_alert(raw, group_key=str(group) if group else None) for raw in body["alerts"]]
+
+
+def _alert(raw: Any, *, group_key: str | None) -> Alert:
+    if not isinstance(raw, dict):
+        raise BadInput("an entry of `alerts` is not an object")
+    labels = {str(k): redact(str(v))[:300] for k, v in (raw.get("labels") or {}).items()}
+    notes = {str(k): redact(str(v))[:1000] for k, v in (raw.get("annotations") or {}).items()}
+    summary = notes.get("summary") or notes.get("description") or labels.get("alertname") or "an alert without a text"
+    return Alert(
+        fired_at=moment(raw.get("startsAt"), what="startsAt"),
+        summary=summary,
+        name=labels.get("alertname"),
+        service=next((labels[key] for key in SERVICE_LABELS if labels.get(key)), None),
+        namespace=labels.get("namespace"),
+        metric=labels.get("metric"),
+        severity=labels.get("severity", "unknown"),
+        status="resolved" if raw.get("status") == "resolved" else "firing",
+        fingerprint=str(raw["fingerprint"]) if raw.get("fingerprint") else None,
+        group_key=group_key,
+        labels=labels,
+        monitor="alertmanager",
+        link=str(raw["generatorURL"])[:1000] if raw.get("generatorURL") else None,
+    )
+
+
+def changes_of(body: Any) -> list[Change]:
+    """One change, or {"changes": [...]}. Raises `BadInput` naming the field."""
+    listed = body.get("changes") if isinstance(body, dict) and "changes" in body else [body]
+    if not isinstance(listed, list) or not listed or len(listed) > MOST_ALERTS:
+        raise BadInput(f"`changes` must be a list of 1 to {MOST_ALERTS} changes")
+    return [_change(raw) for raw in listed]
+
+
+def _change(raw: Any) -> Change:
+    if not isinstance(raw, dict):
+        raise BadInput("a change must be a JSON object with at least `id`, `kind` and `at`")
+    texts = {key: redact(str(raw.get(key) or "")) for key in ("title", "diff")}
+    try:
+        return Change.model_validate(
+            {
+                **{k: v for k, v in raw.items() if k in Change.model_fields},
+                "at": moment(raw.get("at"), what="at"),
+                "title": texts["title"][:500],
+                "diff": texts["diff"][:MOST_DIFF],
+                "source": "intake",
+            }
+        )
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise BadInput(f"this change can't be read: {told}") from error
+
+
+def moment(raw: Any, *, what: str) -> datetime:
+    """ISO 8601 with a zone, or seconds since the epoch. Raises `BadInput`."""
+    try:
+        if isinstance(raw, (int, float)) and not isinstance(raw, bool):
+            return datetime.fromtimestamp(float(raw), UTC)
+        read = datetime.fromisoformat(str(raw).replace("Z", "+00:00"))
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadInput(f"`{what}` is no moment: {str(raw)[:40]!r}; write it like 2026-03-01T09:30:00Z") from error
+    if read.tzinfo is None:
+        raise BadInput(f"`{what}` has no time zone: {str(raw)[:40]!r}; write it like 2026-03-01T09:30:00Z")
+    return read.astimezone(UTC)

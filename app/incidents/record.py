@@ -1,0 +1,46 @@
+"""What every step in a proposal's life leaves behind: an audit row, a line in the timeline, two cards to bring up to date."""
+
+from __future__ import annotations
+
+from app.domain.proposal import Proposal
+from app.incidents.desk import INCIDENT_CARD, Desk, proposal_card_key
+from app.ledger import audit, outbox, timeline
+from app.ledger.ledger import Tx
+
+
+async def step(
+    desk: Desk,
+    tx: Tx,
+    proposal: Proposal,
+    action: audit.Action,
+    *,
+    actor: str,
+    surface: str,
+    text: str,
+    subject: str = "",
+    on_behalf_of: str = "",
+) -> None:
+    """In the transaction of the change itself: without this row the change does not happen."""
+    now = desk.clock()
+    await audit.append(
+        tx,
+        action,
+        incident=proposal.incident,
+        at=now,
+        actor=actor,
+        on_behalf_of=on_behalf_of,
+        surface=surface,
+        policy=desk.policy_version,
+        proposal=proposal.hash,
+        subject=subject or proposal.effects.target,
+        payload={"text": text, "findings": list(proposal.findings)},
+    )
+    await timeline.append(tx, proposal.incident, at=now, actor=actor, text=f"{proposal.name} {text}"[:400])
+    await refresh(desk, tx, proposal)
+
+
+async def refresh(desk: Desk, tx: Tx, proposal: Proposal) -> None:
+    """Both cards that show the proposal."""
+    now = desk.clock()
+    await outbox.put_refresh(tx, proposal.incident, proposal_card_key(proposal.hash), at=now, lane="decision")
+    await outbox.put_refresh(tx, proposal.incident, INCIDENT_CARD, at=now)

@@ -1,0 +1,110 @@
+"""Verify: watch the criterion that was stated before, for the time that was stated; say hit or miss; prepare the way back."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from app.domain.errors import FirstmateError
+from app.domain.proposal import Criterion, Proposal
+from app.domain.telemetry import NoData
+from app.domain.value import Value
+from app.incidents import record
+from app.incidents.desk import FIRSTMATE, Desk
+from app.incidents.execute import CLAIM_S
+from app.incidents.propose import propose_undo
+from app.ledger import audit, claims, executions, incidents, outbox, proposals
+
+LOOKS = 12
+"""How many times the criterion is looked at within its holding time: often enough to see it flicker."""
+FASTEST_S, SLOWEST_S = 0.5, 15.0
+
+
+class Watched(Value):
+    """How the criterion came out. `met=None`: it could not be told."""
+
+    met: bool | None
+    observed: float | None
+    sentence: str
+
+
+async def verify(desk: Desk, execution_id: str) -> None:
+    """Answer the criterion of a finished run. Called again (a crash in between) it watches again from where time stands."""
+    async with desk.ledger.read() as tx:
+        execution = await executions.get(tx, execution_id)
+        proposal = (await proposals.get(tx, execution.proposal)).proposal
+        token = await executions.claim_token(tx, execution_id)
+    if execution.state != "finished" or execution.finished_at is None:
+        return
+    watched = await _watch(desk, proposal, ended=execution.finished_at, token=token)
+    now = desk.clock()
+    async with desk.ledger.write() as tx:
+        met = watched.met is True
+        if not await executions.verify(tx, execution_id, met=met, observed=watched.observed, detail=watched.sentence, at=now):
+            return
+        await claims.release(tx, proposal.effects.target, token)
+        if met and proposal.undoes is None:
+            await incidents.set_status(tx, proposal.incident, "monitoring", at=now)
+        await record.step(
+            desk,
+            tx,
+            proposal,
+            audit.Action.VERIFIED if met else audit.Action.MISSED,
+            actor=FIRSTMATE,
+            surface="jobs",
+            subject=execution_id,
+            text=watched.sentence,
+        )
+    undo = await propose_undo(desk, proposal, surface="jobs") if proposal.undoes is None else None
+    async with desk.ledger.write() as tx:
+        await outbox.put(
+            tx,
+            f"outcome:{execution_id}:verified",
+            incident=proposal.incident,
+            lane="decision",
+            kind="outcome",
+            body={"execution": execution_id, "undo": undo.name if undo else None},
+            at=desk.clock(),
+        )
+
+
+async def _watch(desk: Desk, proposal: Proposal, *, ended: datetime, token: int) -> Watched:
+    criterion = proposal.criterion
+    if criterion is None:
+        return Watched(
+            met=None, observed=None, sentence="ran; no criterion could be stated, so nothing was verified: look yourself"
+        )
+    source = desk.metrics.get(criterion.source)
+    if source is None:
+        return Watched(
+            met=None, observed=None, sentence=f"ran; {criterion.source} is not connected any more, so nothing was verified"
+        )
+    deadline = ended + timedelta(seconds=criterion.within_s)
+    pause = min(SLOWEST_S, max(FASTEST_S, criterion.hold_s / LOOKS))
+    good_since: datetime | None = None
+    value: float | None = None
+    trouble = ""
+    while (now := desk.clock()) <= deadline:
+        try:
+            answer = await source.value(criterion.query, at=now)
+        except FirstmateError as error:
+            answer, trouble = NoData(source=criterion.source, query=criterion.query, reason=str(error)), str(error)
+        if isinstance(answer, NoData):
+            trouble, good_since = answer.reason, None
+        else:
+            value = answer
+            good_since = (good_since or now) if criterion.met_by(answer) else None
+            if good_since is not None and now - good_since >= timedelta(seconds=criterion.hold_s):
+                return Watched(met=True, observed=value, sentence=_said(criterion, value, met=True))
+        async with desk.ledger.write() as tx:
+            await claims.heartbeat(tx, proposal.effects.target, token, now=now, ttl_s=CLAIM_S)
+        await asyncio.sleep(pause)
+    if value is None:
+        return Watched(met=None, observed=None, sentence=f"ran; {criterion.source} gave no number to verify it by ({trouble})")
+    return Watched(met=False, observed=value, sentence=_said(criterion, value, met=False))
+
+
+def _said(criterion: Criterion, value: float, *, met: bool) -> str:
+    unit = f" {criterion.unit}" if criterion.unit else ""
+    word = "held" if met else "not met in time"
+    return f"{criterion.sentence}: now {value:.3g}{unit}, {word}"[:400]

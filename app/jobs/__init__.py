@@ -1,0 +1,1 @@
+"""How work is run: deliveries in, jobs, the clock's jobs, messages out."""

@@ -1,0 +1,264 @@
+"""The outbox's worker: takes what must be told, renders it from the ledger as it stands, hands it on, notes how it went.
+
+One writer per message. Cards are rendered from state, never from deltas, and only sent when what they show has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from app.cards.card import Card, note
+from app.cards.findings import findings_card
+from app.cards.incident import Pending, incident_card
+from app.cards.proposal import outcome_card, proposal_card
+from app.domain.errors import FirstmateError, NotFound
+from app.domain.incident import Incident
+from app.domain.value import digest
+from app.incidents import decide
+from app.incidents.desk import INCIDENT_CARD, Desk
+from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
+from app.ledger import alerts, approvals, audit, executions, incidents, outbox, proposals, runs
+from app.ledger.outbox import Message, Outgoing
+from app.policy.decision import Allowed
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S = 0.1
+MOST_TRIES = 8
+STRANDED = timedelta(seconds=30)
+"""A message whose sender has been silent for this long is looked for, then sent again."""
+
+Render = Callable[[Outgoing], Awaitable[tuple[Card, str | None] | None]]
+
+
+class OutboxWorker:
+    """Runs until stopped. Two of them on one ledger share the work: each row is taken once."""
+
+    def __init__(self, desk: Desk, surface: Surface) -> None:
+        self._desk = desk
+        self._surface = surface
+        self._last_post: dict[str, float] = {}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            try:
+                sent = await self.once()
+            except FirstmateError as error:
+                log.error("outbox.waits", action="outbox.waits", why=str(error))
+                sent = 0
+            if not sent:
+                await asyncio.sleep(LOOK_EVERY_S)
+
+    async def once(self) -> int:
+        """Send what is due now; how many rows were taken."""
+        now = self._desk.clock()
+        async with self._desk.ledger.write() as tx:
+            await outbox.strand(tx, before=now - STRANDED, at=now)
+        async with self._desk.ledger.read() as tx:
+            lost = await outbox.ambiguous(tx)
+            due = await outbox.due(tx, now)
+        for row in lost:
+            await self._reconcile(row)
+        for row in due:
+            async with self._desk.ledger.write() as tx:
+                taken = await outbox.mark_sending(tx, row.id, at=self._desk.clock())
+            if taken:
+                await self._deliver(row)
+        return len(due)
+
+    async def _deliver(self, row: Outgoing) -> None:
+        """One row, to one of its ends."""
+        try:
+            result = await self._send(row)
+        except TryLater as error:
+            await self._later(row, str(error), after_s=error.after_s)
+        except Ambiguous as error:
+            async with self._desk.ledger.write() as tx:
+                await outbox.mark_ambiguous(tx, row.id, error=str(error), at=self._desk.clock())
+        except (SentNowhere, NotFound) as error:
+            await self._failed(row, str(error))
+        except FirstmateError as error:
+            await self._later(row, str(error), after_s=2.0)
+        except Exception as error:  # an edge: one card that can't be made must not stop the others
+            log.exception("outbox.broke", action="outbox.broke", key=row.key, incident=row.incident)
+            await self._failed(row, f"{type(error).__name__}: {error}")
+        else:
+            async with self._desk.ledger.write() as tx:
+                await outbox.mark_sent(tx, row.id, result=dict(result), at=self._desk.clock())
+
+    async def _later(self, row: Outgoing, why: str, *, after_s: float) -> None:
+        if row.attempts + 1 >= MOST_TRIES:
+            await self._failed(row, f"given up after {MOST_TRIES} tries: {why}")
+            return
+        now = self._desk.clock()
+        async with self._desk.ledger.write() as tx:
+            await outbox.retry(tx, row.id, not_before=now + timedelta(seconds=after_s), error=why, at=now)
+
+    async def _failed(self, row: Outgoing, why: str) -> None:
+        log.error("outbox.failed", action="outbox.failed", key=row.key, incident=row.incident, why=why)
+        async with self._desk.ledger.write() as tx:
+            await outbox.mark_failed(tx, row.id, error=why, at=self._desk.clock())
+
+    async def _reconcile(self, row: Outgoing) -> None:
+        """Nobody knows whether it arrived: look for it; only what is certainly not there is sent again."""
+        if row.kind == outbox.REFRESH and row.incident and row.card:
+            async with self._desk.ledger.read() as tx:
+                placed = await outbox.placed(tx, row.incident, row.card)
+            if placed is not None:  # an edit may be repeated
+                await self._later(row, row.error or "", after_s=1.0)
+                return
+        channel = await self._channel_of(row)
+        try:
+            ts = await self._surface.find(channel, row.key) if channel else None
+        except FirstmateError:
+            return
+        if ts is None:
+            await self._later(row, row.error or "", after_s=1.0)
+            return
+        now = self._desk.clock()
+        async with self._desk.ledger.write() as tx:
+            await outbox.mark_sent(tx, row.id, result={"ts": ts, "channel": channel}, at=now)
+            if row.incident and row.card and channel:
+                place = Message(incident=row.incident, card=row.card, channel=channel, ts=ts, content_hash="", updated_at=now)
+                await outbox.place(tx, place)
+
+    async def _send(self, row: Outgoing) -> dict[str, str]:
+        if row.kind == "answer":
+            await self._surface.answer(str(row.body["to"]), Card.model_validate(row.body["card"]))
+            return {}
+        if row.kind == "view":
+            await self._surface.show(str(row.body["view"]), Card.model_validate(row.body["card"]))
+            return {}
+        if row.incident is None:
+            raise SentNowhere(f"{row.kind} belongs to no incident, so there is no channel for it")
+        incident = await self._with_channel(row.incident)
+        channel = incident.channel or ""
+        if row.kind == outbox.REFRESH:
+            return await self._refresh(row, incident, channel)
+        if row.kind == "declared":
+            told = note(f"{incident.id} is declared. Its channel: #{incident.channel_name}")
+            await self._surface.answer(str(row.body["to"]), told)
+            return {}
+        card, thread = await self._message(row)
+        ts = await self._paced_post(channel, card, key=row.key, thread=thread)
+        return {"ts": ts, "channel": channel}
+
+    async def _with_channel(self, incident_id: str) -> Incident:
+        """The incident, its channel made first where there is none yet."""
+        async with self._desk.ledger.read() as tx:
+            incident = await incidents.get(tx, incident_id)
+        if incident.channel is not None:
+            return incident
+        people = tuple(dict.fromkeys([*([incident.commander] if incident.commander else []), *self._desk.invite]))
+        channel, name = await self._surface.open_channel(incident, invite=people)
+        async with self._desk.ledger.write() as tx:
+            await incidents.set_channel(tx, incident_id, channel=channel, name=name)
+            await audit.append(
+                tx,
+                audit.Action.CHANNEL_CREATED,
+                incident=incident_id,
+                at=self._desk.clock(),
+                actor="firstmate",
+                surface="jobs",
+                subject=name,
+            )
+            return await incidents.get(tx, incident_id)
+
+    async def _refresh(self, row: Outgoing, incident: Incident, channel: str) -> dict[str, str]:
+        """Bring one card up to date: post it the first time, edit it when it changed."""
+        assert row.card is not None
+        card = await self._card(incident, row.card)
+        shown = digest(card.model_dump(mode="json"))
+        async with self._desk.ledger.read() as tx:
+            placed = await outbox.placed(tx, incident.id, row.card)
+        if placed is not None and placed.content_hash == shown:
+            return {"ts": placed.ts, "channel": placed.channel}
+        if placed is None:
+            ts = await self._paced_post(channel, card, key=row.key)
+        else:
+            ts = placed.ts
+            await self._surface.update(placed.channel, ts, card)
+        now = self._desk.clock()
+        async with self._desk.ledger.write() as tx:
+            await outbox.place(
+                tx, Message(incident=incident.id, card=row.card, channel=channel, ts=ts, content_hash=shown, updated_at=now)
+            )
+        if placed is None and row.card == INCIDENT_CARD:
+            await self._surface.pin(channel, ts)
+            await self._surface.set_topic(channel, f"{incident.severity} | {incident.title}"[:250])
+        return {"ts": ts, "channel": channel}
+
+    async def _card(self, incident: Incident, key: str) -> Card:
+        if key == INCIDENT_CARD:
+            return await self._incident_card(incident)
+        hash = key.removeprefix("proposal:")
+        known = await decide.people_of(self._desk, hash)
+        async with self._desk.ledger.read() as tx:
+            held = await proposals.get(tx, hash)
+            word = await decide.still_needs(self._desk, tx, held, known=known)
+            said = await approvals.for_proposal(tx, hash)
+            execution = await executions.of_proposal(tx, hash)
+        needs = "nothing more" if isinstance(word, Allowed) else word.reason
+        return proposal_card(
+            held.proposal, state=held.state, needs=needs, decided=said, result=execution.detail if execution else None
+        )
+
+    async def _incident_card(self, incident: Incident) -> Card:
+        async with self._desk.ledger.read() as tx:
+            held = [stored.alert for stored in await alerts.for_incident(tx, incident.id)]
+            ran = await runs.for_incident(tx, incident.id)
+            waiting = await proposals.for_incident(tx, incident.id, states={"proposed"})
+            acted = await proposals.for_incident(tx, incident.id, states={"executing", "done", "failed", "unknown"})
+            last = acted[-1].proposal if acted else None
+            execution = await executions.of_proposal(tx, last.hash) if last else None
+        done = next((run.diagnosis for run in reversed(ran) if run.state == "finished" and run.diagnosis), None)
+        failed = next((run.stop_reason for run in reversed(ran) if run.state == "failed"), None) if done is None else None
+        return incident_card(
+            incident,
+            alerts=held,
+            diagnosis=done,
+            asking=f"Triage failed: {failed}" if failed else None,
+            pending=[
+                Pending(name=each.proposal.name, sentence=each.proposal.effects.sentence, expires_at=each.proposal.expires_at)
+                for each in waiting
+                if each.proposal.undoes is None
+            ],
+            result=f"{last.effects.sentence}: {execution.detail}" if last and execution else None,
+        )
+
+    async def _message(self, row: Outgoing) -> tuple[Card, str | None]:
+        """A message of its own, and the thread it belongs to."""
+        assert row.incident is not None
+        async with self._desk.ledger.read() as tx:
+            parent = await outbox.placed(tx, row.incident, INCIDENT_CARD)
+            if row.kind == "findings":
+                run = await runs.get(tx, str(row.body["run"]))
+                if run.diagnosis is None:
+                    raise SentNowhere(f"{run.id} has no diagnosis to show")
+                return findings_card(run.diagnosis), parent.ts if parent else None
+            if row.kind == "outcome":
+                execution = await executions.get(tx, str(row.body["execution"]))
+                held = await proposals.get(tx, execution.proposal)
+                said = await approvals.for_proposal(tx, execution.proposal)
+                undo = row.body.get("undo")
+                return outcome_card(held.proposal, execution, decided=said, undo=str(undo) if undo else None), None
+        raise SentNowhere(f"nobody knows how to write a {row.kind!r}")
+
+    async def _channel_of(self, row: Outgoing) -> str | None:
+        if row.incident is None:
+            return None
+        async with self._desk.ledger.read() as tx:
+            return (await incidents.get(tx, row.incident)).channel
+
+    async def _paced_post(self, channel: str, card: Card, *, key: str, thread: str | None = None) -> str:
+        loop = asyncio.get_running_loop()
+        wait = self._last_post.get(channel, 0.0) + self._surface.pace_s - loop.time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        ts = await self._surface.post(channel, card, key=key, thread=thread)
+        self._last_post[channel] = loop.time()
+        return ts

@@ -1,0 +1,79 @@
+"""The JobRunner port's in-process adapter: tasks of this event loop. What was not finished is taken up again at the next start,
+from the ledger (`app.incidents.resume`); nothing is kept here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+import structlog
+
+from app.domain.ports import Handler
+from app.domain.value import JsonObject
+
+log = structlog.get_logger()
+
+RETRIES_S = (1.0, 5.0, 20.0)
+"""Pauses before another try of a job that broke. Running one twice is harmless: the ledger decides what happens."""
+
+
+class InProcessRunner:
+    """One process, one event loop. Jobs with the same lock run in the order they were submitted."""
+
+    def __init__(self, *, retries_s: tuple[float, ...] = RETRIES_S) -> None:
+        self._retries_s = retries_s
+        self._handlers: dict[str, Handler] = {}
+        self._unfinished: dict[str, asyncio.Task[None]] = {}
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._started = asyncio.Event()
+        self._stopping = False
+
+    async def submit(self, kind: str, payload: JsonObject, *, key: str, lock: str | None = None) -> None:
+        if key in self._unfinished or self._stopping:
+            return
+        task = asyncio.create_task(self._run(kind, payload, key=key, lock=lock), name=key)
+        self._unfinished[key] = task
+        task.add_done_callback(lambda _: self._unfinished.pop(key, None))
+
+    async def start(self, handlers: dict[str, Handler]) -> None:
+        self._handlers = dict(handlers)
+        self._started.set()
+
+    async def stop(self, *, grace_s: float) -> None:
+        """Let what runs end within `grace_s`, then cut it off: the next start carries on from the ledger."""
+        self._stopping = True
+        running = list(self._unfinished.values())
+        if running:
+            _, late = await asyncio.wait(running, timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def idle(self) -> None:
+        """Until nothing is unfinished."""
+        while self._unfinished:
+            await asyncio.gather(*self._unfinished.values(), return_exceptions=True)
+
+    async def _run(self, kind: str, payload: JsonObject, *, key: str, lock: str | None) -> None:
+        await self._started.wait()
+        if lock is None:
+            await self._try(kind, payload, key=key)
+            return
+        async with self._locks[lock]:
+            await self._try(kind, payload, key=key)
+
+    async def _try(self, kind: str, payload: JsonObject, *, key: str) -> None:
+        handler = self._handlers.get(kind)
+        if handler is None:
+            log.error("job.unknown", action="job.unknown", kind=kind, key=key)
+            return
+        for pause in (*self._retries_s, None):
+            try:
+                await handler(payload)
+            except Exception:  # one of the three edges: a job that breaks is recorded, tried again, and never takes others along
+                log.exception("job.broke", action="job.broke", kind=kind, key=key, again_in_s=pause)
+                if pause is None or self._stopping:
+                    return
+                await asyncio.sleep(pause)
+            else:
+                return

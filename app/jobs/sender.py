@@ -1,0 +1,145 @@
+"""The only caller of `chat.*` and of everything else that shows people something in Slack. A lint rule keeps it so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from app.cards.card import Card
+from app.domain.errors import FirstmateError
+from app.domain.incident import Incident
+from app.jobs.surface import Ambiguous, SentNowhere, TryLater
+
+LATER = {"ratelimited", "service_unavailable", "internal_error", "fatal_error", "request_timeout", "team_added_to_org"}
+"""Errors after which the same call may go through."""
+EVENT = "firstmate_message"
+LOOK_BACK = 50
+"""How many of a channel's newest messages are searched for one that may have arrived."""
+
+
+class SlackSender:
+    """A `Surface`. `message` and `modal` write a card as Slack's JSON."""
+
+    pace_s = 1.05  # Slack allows about one message per second and channel
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        *,
+        message: Callable[[Card], dict[str, Any]],
+        modal: Callable[[Card], dict[str, Any]],
+        prefix: str,
+        answers_at: str = "https://hooks.slack.com/",
+    ) -> None:
+        # The client's own retry after a dropped connection can post twice: what is ambiguous is looked for instead.
+        client.retry_handlers = []
+        self._slack = client
+        self._message = message
+        self._modal = modal
+        self._prefix = prefix
+        self._answers_at = answers_at
+
+    async def open_channel(self, incident: Incident, *, invite: Sequence[str]) -> tuple[str, str]:
+        for suffix in ("", "-b", "-c", "-d"):
+            name = f"{channel_name(self._prefix, incident)}{suffix}"
+            try:
+                made = await self._call("conversations.create", self._slack.conversations_create, name=name)
+            except SentNowhere as error:
+                if "name_taken" in str(error):
+                    continue  # never adopt a channel by its name
+                raise
+            channel = str(made["channel"]["id"])
+            for person in invite:
+                try:
+                    await self._call("conversations.invite", self._slack.conversations_invite, channel=channel, users=person)
+                except FirstmateError:
+                    continue  # somebody who can't be invited must not keep the channel from being used
+            return channel, name
+        raise SentNowhere(f"four channels named {channel_name(self._prefix, incident)}… exist already; rename or archive them")
+
+    async def post(self, channel: str, card: Card, *, key: str, thread: str | None = None) -> str:
+        body = self._message(card)
+        metadata = {"event_type": EVENT, "event_payload": {"key": key}}
+        answer = await self._call(
+            "chat.postMessage", self._slack.chat_postMessage, channel=channel, thread_ts=thread, metadata=metadata, **body
+        )
+        return str(answer["ts"])
+
+    async def find(self, channel: str, key: str) -> str | None:
+        answer = await self._call(
+            "conversations.history",
+            self._slack.conversations_history,
+            channel=channel,
+            limit=LOOK_BACK,
+            include_all_metadata=True,
+        )
+        for message in answer.get("messages", []):
+            if message.get("metadata", {}).get("event_payload", {}).get("key") == key:
+                return str(message["ts"])
+        return None
+
+    async def update(self, channel: str, ts: str, card: Card) -> None:
+        body = self._message(card)
+        await self._call("chat.update", self._slack.chat_update, channel=channel, ts=ts, **body)
+
+    async def pin(self, channel: str, ts: str) -> None:
+        try:
+            await self._call("pins.add", self._slack.pins_add, channel=channel, timestamp=ts)
+        except SentNowhere as error:
+            if "already_pinned" not in str(error):
+                raise
+
+    async def set_topic(self, channel: str, topic: str) -> None:
+        await self._call("conversations.setTopic", self._slack.conversations_setTopic, channel=channel, topic=topic)
+
+    async def answer(self, to: str, card: Card) -> None:
+        """`to`: a response_url, or `channel/user` for a message only that person sees there."""
+        body = self._message(card)
+        if "://" in to:
+            if not to.startswith(self._answers_at):
+                raise SentNowhere("an answer goes to Slack's own address and nowhere else")
+            hook = AsyncWebhookClient(to, retry_handlers=[])
+            try:
+                sent = await hook.send(text=body["text"], blocks=body["blocks"], response_type="ephemeral", replace_original=False)
+            except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+                raise SentNowhere(f"the answer could not be delivered: {type(error).__name__}") from error
+            if sent.status_code != 200:
+                raise SentNowhere(f"Slack did not take the answer ({sent.status_code})")
+            return
+        channel, user = to.split("/", 1)
+        await self._call("chat.postEphemeral", self._slack.chat_postEphemeral, channel=channel, user=user, **_ephemeral(body))
+
+    async def show(self, view: str, card: Card) -> None:
+        await self._call("views.update", self._slack.views_update, view_id=view, view=self._modal(card))
+
+    async def _call(self, what: str, method: Callable[..., Any], **arguments: Any) -> Any:
+        """One call; whatever goes wrong becomes one of the three words."""
+        given = {key: value for key, value in arguments.items() if value is not None}
+        try:
+            return await method(**given)
+        except SlackApiError as error:
+            told = str(error.response.get("error", "unknown"))
+            if error.response.status_code == 429 or told in LATER:
+                wait = float(error.response.headers.get("Retry-After", 1) or 1)
+                raise TryLater(f"{what}: {told}", after_s=wait) from error
+            detail = "; ".join(error.response.get("errors", []) or error.response.get("response_metadata", {}).get("messages", []))
+            raise SentNowhere(f"{what}: {told}{' (' + detail + ')' if detail else ''}") from error
+        except aiohttp.ClientConnectorError as error:
+            raise TryLater(f"{what}: Slack could not be reached", after_s=2.0) from error
+        except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+            raise Ambiguous(f"{what}: no answer ({type(error).__name__})") from error
+
+
+def channel_name(prefix: str, incident: Incident) -> str:
+    """`inc-0042-checkout-fails`: the number is from the ledger, so two incidents never share one. At most 70 characters."""
+    words = "".join(c if c.isascii() and c.isalnum() else " " for c in incident.title.lower()).split()
+    return "-".join([prefix, f"{incident.number:04d}", *words])[:70].rstrip("-")
+
+
+def _ephemeral(body: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key not in ("unfurl_links", "unfurl_media")}

@@ -1,0 +1,240 @@
+"""Who did what, when, on whose behalf: one hash chain per incident, written in the transaction of what it records.
+
+A chain alone does not show a cut tail or a chain rehashed from the start: `heads` are to be signed and kept elsewhere.
+
+Stored format: a row's hash is SHA-256 over the RFC 8785 form of all its columns but the hash itself. Columns may only be appended,
+with a default that is left out of the hash of older rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, delete, select
+
+from app.domain.errors import NotFound
+from app.domain.value import AwareDatetime, JsonObject, Value, digest
+from app.ledger.ledger import Tx
+from app.ledger.tables import audit, audit_heads, audit_payloads
+from app.ledger.types import storable, storable_json
+
+
+class Action(StrEnum):
+    """`source:subject:action`. The source is who made it happen: person, agent, monitor, policy or firstmate itself."""
+
+    PERSON_DECLARED = "person:incident:declare"
+    MONITOR_DECLARED = "monitor:incident:declare"
+    SEVERITY_SET = "person:incident:set_severity"
+    STATUS_SET = "person:incident:set_status"
+    STATUS_FOLLOWED = "firstmate:incident:set_status"
+    TITLE_SET = "person:incident:set_title"
+    COMMAND_TAKEN = "person:incident:take_command"
+    COMMAND_HANDED_OVER = "person:incident:hand_over"
+    ROLE_SET = "person:incident:set_role"
+    CLOSED = "person:incident:close"
+    REOPENED = "person:incident:reopen"
+    REVIEWED = "person:incident:review"
+    CHANNEL_CREATED = "firstmate:channel:create"
+    ALERT_GROUPED = "monitor:alert:group"
+    ALERT_RESOLVED = "monitor:alert:resolve"
+    NOTED = "person:timeline:note"
+    TOLD = "person:timeline:update"
+    CHANGE_RECORDED = "monitor:change:record"
+    RUN_QUEUED = "firstmate:run:queue"
+    RUN_ASKED = "person:run:ask"
+    RUN_STARTED = "firstmate:run:start"
+    RUN_FINISHED = "agent:run:finish"
+    RUN_FAILED = "firstmate:run:fail"
+    AGENT_REPORTED = "agent:finding:report"
+    AGENT_PROPOSED = "agent:proposal:propose"
+    PERSON_PROPOSED = "person:proposal:propose"
+    ACKNOWLEDGED = "agent:proposal:acknowledge"
+    APPROVED = "person:proposal:approve"
+    REJECTED = "person:proposal:reject"
+    REFUSED = "policy:proposal:refuse"
+    EXPIRED = "firstmate:proposal:expire"
+    SUPERSEDED = "firstmate:proposal:supersede"
+    CLAIMED = "firstmate:claim:acquire"
+    CLAIM_RELEASED = "firstmate:claim:release"
+    CLAIM_LOST = "firstmate:claim:lose"
+    EXECUTION_STARTED = "firstmate:execution:start"
+    EXECUTION_FINISHED = "firstmate:execution:finish"
+    EXECUTION_FAILED = "firstmate:execution:fail"
+    EXECUTION_UNKNOWN = "firstmate:execution:lose"
+    EXECUTION_SETTLED = "person:execution:settle"
+    VERIFIED = "firstmate:execution:verify"
+    MISSED = "firstmate:execution:miss"
+    STOPPED = "person:switch:stop"
+    RESUMED = "person:switch:resume"
+    PEOPLE_NOTIFIED = "firstmate:people:notify"
+    PRESS_IGNORED = "firstmate:press:ignore"
+    POLICY_LOADED = "firstmate:policy:load"
+    CATALOGUE_LOADED = "firstmate:catalogue:load"
+    EXPORTED = "person:audit:export"
+    PAYLOAD_ERASED = "person:audit:erase"
+
+
+class AuditRow(Value):
+    """One link of a chain. `incident` is "" for what belongs to none; `payload` is None once erased."""
+
+    incident: str
+    seq: int
+    at: AwareDatetime
+    action: str
+    actor: str
+    on_behalf_of: str
+    surface: str
+    agent: str
+    policy: str
+    proposal: str
+    subject: str
+    payload_hash: str
+    prev: str
+    hash: str
+    payload: JsonObject | None = None
+
+
+class Head(Value):
+    """The end of one chain: what is to be signed and kept elsewhere."""
+
+    incident: str
+    seq: int
+    hash: str
+
+
+async def append(
+    tx: Tx,
+    action: Action,
+    *,
+    incident: str = "",
+    at: datetime,
+    actor: str,
+    surface: str,
+    subject: str,
+    on_behalf_of: str = "",
+    agent: str = "",
+    policy: str = "",
+    proposal: str = "",
+    payload: JsonObject | None = None,
+) -> Head:
+    """Add a row to the incident's chain, in the transaction of the change it records; the chain's new end.
+
+    `actor`: a person's Slack id, an agent's name@version, or "firstmate". `subject`: what it was done to.
+    """
+    body = storable_json(payload or {})
+    await tx.execute(tx.insert(audit_heads).values(incident=incident, seq=0, hash="").on_conflict_do_nothing())
+    # Locks the chain until this transaction ends: two appends can never link to the same row.
+    head = (await tx.execute(select(audit_heads).where(audit_heads.c.incident == incident).with_for_update())).one()
+    row: dict[str, Any] = {
+        "incident": incident,
+        "seq": head.seq + 1,
+        "at": at,
+        "action": action.value,
+        "actor": storable(actor),
+        "on_behalf_of": storable(on_behalf_of),
+        "surface": storable(surface),
+        "agent": storable(agent),
+        "policy": policy,
+        "proposal": proposal,
+        "subject": storable(subject),
+        "payload_hash": digest(body),
+        "prev": head.hash,
+    }
+    row["hash"] = row_hash(row)
+    await tx.execute(audit.insert().values(row))
+    await tx.execute(audit_payloads.insert().values(incident=incident, seq=row["seq"], body=body))
+    moved = audit_heads.update().where(audit_heads.c.incident == incident).values(seq=row["seq"], hash=row["hash"])
+    await tx.execute(moved)
+    return Head(incident=incident, seq=row["seq"], hash=row["hash"])
+
+
+def row_hash(row: dict[str, Any]) -> str:
+    """The hash a row of these columns must carry. The moment enters as ISO 8601 UTC with microseconds."""
+    linked = {name: value for name, value in row.items() if name not in ("hash", "payload")}
+    linked["at"] = row["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    return digest(linked)
+
+
+async def rows(tx: Tx, incident: str, *, after: int = 0, limit: int = 10_000) -> list[AuditRow]:
+    """The chain's rows with a seq above `after`, in order."""
+    query = _joined().where(audit.c.incident == incident, audit.c.seq > after).order_by(audit.c.seq).limit(limit)
+    return [_read(row) for row in await tx.execute(query)]
+
+
+async def heads(tx: Tx) -> list[Head]:
+    """The end of every chain."""
+    found = await tx.execute(select(audit_heads).order_by(audit_heads.c.incident))
+    return [Head.model_validate(dict(row._mapping)) for row in found]
+
+
+async def verify(tx: Tx, incident: str) -> list[str]:
+    """What is wrong with the chain, as sentences; empty when nothing is.
+
+    Finds changed, missing, swapped and added rows, and a tail cut off against the head kept here. It cannot find a chain
+    rewritten whole, head included: hold it against a head that was signed and kept elsewhere.
+    """
+    problems: list[str] = []
+    seq, prev = 0, ""
+    erased = await _erased(tx)
+    while chunk := await rows(tx, incident, after=seq):
+        for row in chunk:
+            problems += _problems_of(row, after=seq, prev=prev, erased=erased)
+            seq, prev = row.seq, row.hash
+    query = select(audit_heads.c.seq, audit_heads.c.hash).where(audit_heads.c.incident == incident)
+    head = (await tx.execute(query)).first()
+    if (seq, prev) != (0, "") and head is None:
+        problems.append("the chain's head is missing")
+    if head is not None and (head.seq, head.hash) != (seq, prev):
+        problems.append(f"the head names row {head.seq} as the last one, and the chain ends with row {seq}")
+    return problems
+
+
+async def erase(tx: Tx, incident: str, seqs: Sequence[int], *, by: str, at: datetime, reason: str) -> None:
+    """Remove what these rows carried (a person's data, or what is too old), and say so in the chain of no incident.
+
+    The rows stay, and so do their hashes. Raises `NotFound` when one has no payload any more.
+    """
+    gone = delete(audit_payloads).where(audit_payloads.c.incident == incident, audit_payloads.c.seq.in_(seqs))
+    if await tx.changed(gone) != len(set(seqs)):
+        raise NotFound(f"not all of the rows {sorted(seqs)} of {incident or 'the common chain'} hold something to erase")
+    payload: JsonObject = {"incident": incident, "seqs": [*sorted(set(seqs))], "reason": reason}
+    await append(tx, Action.PAYLOAD_ERASED, at=at, actor=by, surface="", subject=incident, payload=payload)
+
+
+def _problems_of(row: AuditRow, *, after: int, prev: str, erased: set[tuple[str, int]]) -> list[str]:
+    problems: list[str] = []
+    if row.seq != after + 1:
+        problems.append(f"row {after + 1} is missing: after row {after} comes row {row.seq}")
+    if row.prev != prev:
+        problems.append(f"row {row.seq} does not follow from the row before it")
+    if row_hash(row.model_dump()) != row.hash:
+        problems.append(f"row {row.seq} was changed: its content has another hash")
+    if row.payload is None and (row.incident, row.seq) not in erased:
+        problems.append(f"the payload of row {row.seq} is gone, and nobody recorded erasing it")
+    if row.payload is not None and digest(row.payload) != row.payload_hash:
+        problems.append(f"the payload of row {row.seq} was changed")
+    return problems
+
+
+async def _erased(tx: Tx) -> set[tuple[str, int]]:
+    query = _joined().where(audit.c.incident == "", audit.c.action == Action.PAYLOAD_ERASED.value)
+    found: set[tuple[str, int]] = set()
+    for row in await tx.execute(query):
+        payload = _read(row).payload or {}
+        seqs = payload.get("seqs")
+        for seq in seqs if isinstance(seqs, list) else []:
+            if isinstance(seq, int):
+                found.add((str(payload.get("incident", "")), seq))
+    return found
+
+
+def _joined() -> Any:
+    same = (audit_payloads.c.incident == audit.c.incident) & (audit_payloads.c.seq == audit.c.seq)
+    return select(*audit.c, audit_payloads.c.body.label("payload")).select_from(audit.outerjoin(audit_payloads, same))
+
+
+def _read(row: Row[Any]) -> AuditRow:
+    return AuditRow.model_validate(dict(row._mapping))

@@ -1,0 +1,365 @@
+"""The first schema."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from app.ledger.types import Json, Moment, Words
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "agents",
+        sa.Column("name", Words, nullable=False),
+        sa.Column("version", Words, nullable=False),
+        sa.Column("first_seen", Moment, nullable=False),
+        sa.Column("last_seen", Moment, nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name="pk_agents"),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("incident", Words, nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("action", Words, nullable=False),
+        sa.Column("actor", Words, nullable=False),
+        sa.Column("on_behalf_of", Words, nullable=False),
+        sa.Column("surface", Words, nullable=False),
+        sa.Column("agent", Words, nullable=False),
+        sa.Column("policy", Words, nullable=False),
+        sa.Column("proposal", Words, nullable=False),
+        sa.Column("subject", Words, nullable=False),
+        sa.Column("payload_hash", Words, nullable=False),
+        sa.Column("prev", Words, nullable=False),
+        sa.Column("hash", Words, nullable=False),
+        sa.PrimaryKeyConstraint("incident", "seq", name="pk_audit"),
+    )
+    op.create_table(
+        "audit_heads",
+        sa.Column("incident", Words, nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("hash", Words, nullable=False),
+        sa.PrimaryKeyConstraint("incident", name="pk_audit_heads"),
+    )
+    op.create_table(
+        "audit_payloads",
+        sa.Column("incident", Words, nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.PrimaryKeyConstraint("incident", "seq", name="pk_audit_payloads"),
+    )
+    op.create_table(
+        "catalogues",
+        sa.Column("kind", Words, nullable=False),
+        sa.Column("hash", Words, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.Column("first_seen", Moment, nullable=False),
+        sa.Column("last_seen", Moment, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "hash", name="pk_catalogues"),
+    )
+    op.create_table(
+        "changes",
+        sa.Column("source", Words, nullable=False),
+        sa.Column("kind", Words, nullable=False),
+        sa.Column("id", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("recorded_at", Moment, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.PrimaryKeyConstraint("source", "kind", "id", "at", name="pk_changes"),
+    )
+    op.create_index("ix_changes_at", "changes", ["at"])
+    op.create_table(
+        "claims",
+        sa.Column("resource", Words, nullable=False),
+        sa.Column("token", sa.Integer, nullable=False),
+        sa.Column("holder", Words),
+        sa.Column("priority", sa.Integer, nullable=False),
+        sa.Column("acquired_at", Moment),
+        sa.Column("expires_at", Moment),
+        sa.PrimaryKeyConstraint("resource", name="pk_claims"),
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("key", Words, nullable=False),
+        sa.Column("kind", Words, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.Column("received_at", Moment, nullable=False),
+        sa.Column("finished_at", Moment),
+        sa.Column("outcome", Words),
+        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
+        sa.UniqueConstraint("key", name="uq_deliveries_key"),
+    )
+    op.create_index(
+        "ix_deliveries_pending",
+        "deliveries",
+        ["id"],
+        sqlite_where=sa.text("finished_at IS NULL"),
+        postgresql_where=sa.text("finished_at IS NULL"),
+    )
+    op.create_table(
+        "incidents",
+        sa.Column("id", Words, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("title", Words, nullable=False),
+        sa.Column("severity", Words, nullable=False),
+        sa.Column("status", Words, nullable=False),
+        sa.Column("service", Words),
+        sa.Column("commander", Words),
+        sa.Column("declared_by", Words, nullable=False),
+        sa.Column("declared_at", Moment, nullable=False),
+        sa.Column("closed_at", Moment),
+        sa.Column("group_key", Words),
+        sa.Column("channel", Words),
+        sa.Column("channel_name", Words),
+        sa.PrimaryKeyConstraint("id", name="pk_incidents"),
+        sa.UniqueConstraint("channel", name="uq_incidents_channel"),
+        sa.UniqueConstraint("number", name="uq_incidents_number"),
+    )
+    op.create_index(
+        "uq_incidents_open_group",
+        "incidents",
+        ["group_key"],
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL AND group_key IS NOT NULL"),
+        postgresql_where=sa.text("closed_at IS NULL AND group_key IS NOT NULL"),
+    )
+    op.create_table(
+        "sequences",
+        sa.Column("name", Words, nullable=False),
+        sa.Column("value", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_sequences"),
+    )
+    op.create_table(
+        "switches",
+        sa.Column("name", Words, nullable=False),
+        sa.Column("on", sa.Integer, nullable=False),
+        sa.Column("by", Words, nullable=False),
+        sa.Column("reason", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_switches"),
+    )
+    op.create_table(
+        "alerts",
+        sa.Column("fingerprint", Words, nullable=False),
+        sa.Column("starts_at", Moment, nullable=False),
+        sa.Column("incident", Words),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("status", Words, nullable=False),
+        sa.Column("first_seen", Moment, nullable=False),
+        sa.Column("last_seen", Moment, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_alerts_incident"),
+        sa.PrimaryKeyConstraint("fingerprint", "starts_at", name="pk_alerts"),
+    )
+    op.create_index("ix_alerts_incident", "alerts", ["incident"])
+    op.create_table(
+        "messages",
+        sa.Column("incident", Words, nullable=False),
+        sa.Column("card", Words, nullable=False),
+        sa.Column("channel", Words, nullable=False),
+        sa.Column("ts", Words, nullable=False),
+        sa.Column("content_hash", Words, nullable=False),
+        sa.Column("updated_at", Moment, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_messages_incident"),
+        sa.PrimaryKeyConstraint("incident", "card", name="pk_messages"),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("key", Words, nullable=False),
+        sa.Column("incident", Words),
+        sa.Column("lane", Words, nullable=False),
+        sa.Column("kind", Words, nullable=False),
+        sa.Column("card", Words),
+        sa.Column("body", Json, nullable=False),
+        sa.Column("state", Words, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("created_at", Moment, nullable=False),
+        sa.Column("not_before", Moment, nullable=False),
+        sa.Column("changed_at", Moment, nullable=False),
+        sa.Column("result", Json),
+        sa.Column("error", Words),
+        sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_outbox_incident"),
+        sa.PrimaryKeyConstraint("id", name="pk_outbox"),
+        sa.UniqueConstraint("key", name="uq_outbox_key"),
+    )
+    op.create_index(
+        "ix_outbox_waiting",
+        "outbox",
+        ["incident", "lane", "id"],
+        sqlite_where=sa.text("state IN ('pending','sending','ambiguous')"),
+        postgresql_where=sa.text("state IN ('pending','sending','ambiguous')"),
+    )
+    op.create_index(
+        "uq_outbox_refresh",
+        "outbox",
+        ["incident", "card"],
+        unique=True,
+        sqlite_where=sa.text("state = 'pending' AND card IS NOT NULL"),
+        postgresql_where=sa.text("state = 'pending' AND card IS NOT NULL"),
+    )
+    op.create_table(
+        "participants",
+        sa.Column("incident", Words, nullable=False),
+        sa.Column("person", Words, nullable=False),
+        sa.Column("role", Words, nullable=False),
+        sa.Column("since", Moment, nullable=False),
+        sa.Column("until", Moment),
+        sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_participants_incident"),
+        sa.PrimaryKeyConstraint("incident", "person", "role", name="pk_participants"),
+    )
+    op.create_table(
+        "proposals",
+        sa.Column("hash", Words, nullable=False),
+        sa.Column("incident", Words, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.Column("state", Words, nullable=False),
+        sa.Column("expires_at", Moment, nullable=False),
+        sa.Column("asked_at", Moment, nullable=False),
+        sa.Column("moved_at", Moment, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_proposals_incident"),
+        sa.PrimaryKeyConstraint("hash", name="pk_proposals"),
+    )
+    op.create_index("ix_proposals_incident", "proposals", ["incident"])
+    op.create_index(
+        "ix_proposals_open",
+        "proposals",
+        ["expires_at"],
+        sqlite_where=sa.text("state = 'proposed'"),
+        postgresql_where=sa.text("state = 'proposed'"),
+    )
+    op.create_table(
+        "runs",
+        sa.Column("id", Words, nullable=False),
+        sa.Column("incident", Words, nullable=False),
+        sa.Column("state", Words, nullable=False),
+        sa.Column("queued_at", Moment, nullable=False),
+        sa.Column("started_at", Moment),
+        sa.Column("finished_at", Moment),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("scope", Json, nullable=False),
+        sa.Column("diagnosis", Json),
+        sa.Column("stop_reason", Words),
+        sa.Column("steps", sa.Integer, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_runs_incident"),
+        sa.PrimaryKeyConstraint("id", name="pk_runs"),
+    )
+    op.create_index("ix_runs_incident", "runs", ["incident"])
+    op.create_index(
+        "ix_runs_unfinished",
+        "runs",
+        ["state"],
+        sqlite_where=sa.text("state IN ('queued','running')"),
+        postgresql_where=sa.text("state IN ('queued','running')"),
+    )
+    op.create_table(
+        "timeline",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("incident", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("actor", Words, nullable=False),
+        sa.Column("text", Words, nullable=False),
+        sa.Column("details", Json, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_timeline_incident"),
+        sa.PrimaryKeyConstraint("id", name="pk_timeline"),
+    )
+    op.create_index("ix_timeline_incident_id", "timeline", ["incident", "id"])
+    op.create_table(
+        "acknowledgements",
+        sa.Column("proposal", Words, nullable=False),
+        sa.Column("agent", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.ForeignKeyConstraint(["proposal"], ["proposals.hash"], name="fk_acknowledgements_proposal"),
+        sa.PrimaryKeyConstraint("proposal", "agent", name="pk_acknowledgements"),
+    )
+    op.create_table(
+        "approvals",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("proposal", Words, nullable=False),
+        sa.Column("decision", Words, nullable=False),
+        sa.Column("by", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("surface", Words, nullable=False),
+        sa.Column("reason", Words, nullable=False),
+        sa.Column("redeemed_at", Moment),
+        sa.Column("redeemed_by", Words),
+        sa.ForeignKeyConstraint(["proposal"], ["proposals.hash"], name="fk_approvals_proposal"),
+        sa.PrimaryKeyConstraint("id", name="pk_approvals"),
+        sa.UniqueConstraint("proposal", "by", "decision", name="uq_approvals_proposal_by_decision"),
+    )
+    op.create_table(
+        "executions",
+        sa.Column("id", Words, nullable=False),
+        sa.Column("proposal", Words, nullable=False),
+        sa.Column("claim_token", sa.Integer, nullable=False),
+        sa.Column("state", Words, nullable=False),
+        sa.Column("started_at", Moment, nullable=False),
+        sa.Column("finished_at", Moment),
+        sa.Column("verified_at", Moment),
+        sa.Column("detail", Words, nullable=False),
+        sa.Column("observed", Json),
+        sa.ForeignKeyConstraint(["proposal"], ["proposals.hash"], name="fk_executions_proposal"),
+        sa.PrimaryKeyConstraint("id", name="pk_executions"),
+        sa.UniqueConstraint("proposal", name="uq_executions_proposal"),
+    )
+    op.create_index(
+        "ix_executions_open",
+        "executions",
+        ["state"],
+        sqlite_where=sa.text("state IN ('started','finished','unknown')"),
+        postgresql_where=sa.text("state IN ('started','finished','unknown')"),
+    )
+    op.create_table(
+        "findings",
+        sa.Column("run", Words, nullable=False),
+        sa.Column("id", Words, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["runs.id"], name="fk_findings_run"),
+        sa.PrimaryKeyConstraint("run", "id", name="pk_findings"),
+    )
+    op.create_table(
+        "reports",
+        sa.Column("run", Words, nullable=False),
+        sa.Column("investigator", Words, nullable=False),
+        sa.Column("round", sa.Integer, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["runs.id"], name="fk_reports_run"),
+        sa.PrimaryKeyConstraint("run", "investigator", "round", name="pk_reports"),
+    )
+    op.create_table(
+        "steps",
+        sa.Column("run", Words, nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("agent", Words, nullable=False),
+        sa.Column("step", Words, nullable=False),
+        sa.Column("text", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("details", Json, nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["runs.id"], name="fk_steps_run"),
+        sa.PrimaryKeyConstraint("run", "seq", name="pk_steps"),
+    )
+    for table in ("audit", "timeline"):
+        _refuse(table, "UPDATE")
+        _refuse(table, "DELETE")
+    _refuse("audit_payloads", "UPDATE")
+
+
+def _refuse(table: str, verb: str) -> None:
+    """A trigger that fails every `verb` on `table`."""
+    name = f"{table}_no_{verb.lower()}"
+    message = f"the {table} table refuses {verb}"
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"CREATE TRIGGER {name} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{message}'); END")
+        return
+    op.execute(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{message}'; END $$")
+    op.execute(f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {name}()")
+    if verb == "DELETE":
+        op.execute(f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {name}()")

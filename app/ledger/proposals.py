@@ -1,0 +1,110 @@
+"""Proposals: the body once and for all, its state beside it, moved by compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import pydantic
+from sqlalchemy import Row, Select, select, update
+
+from app.domain.errors import BadInput, Conflict, FirstmateError, NotFound
+from app.domain.proposal import Proposal, State
+from app.domain.value import AwareDatetime, Value
+from app.ledger.ledger import Tx
+from app.ledger.tables import proposals
+
+
+class Altered(FirstmateError):
+    """A stored proposal is not what its hash says. Nothing may run from it."""
+
+
+class StoredProposal(Value):
+    """A proposal and where it stands. `moved_at` is when it came into `state`."""
+
+    proposal: Proposal
+    state: State
+    moved_at: AwareDatetime
+
+
+async def add(tx: Tx, proposal: Proposal) -> bool:
+    """Remember it as `proposed`. False when exactly this one is there already, in whatever state.
+
+    Raises `BadInput` when its hash is not of its content.
+    """
+    if proposal.recomputed_hash() != proposal.hash:
+        raise BadInput(f"{proposal.name} is not named by the hash of its content; build it with Proposal.of")
+    row = tx.insert(proposals).values(
+        hash=proposal.hash,
+        incident=proposal.incident,
+        body=proposal.model_dump(mode="json"),
+        state="proposed",
+        expires_at=proposal.expires_at,
+        asked_at=proposal.asked_at,
+        moved_at=proposal.asked_at,
+    )
+    return await tx.changed(row.on_conflict_do_nothing(index_elements=["hash"])) == 1
+
+
+async def get(tx: Tx, hash: str) -> StoredProposal:
+    """By its whole hash. Raises `NotFound`, and `Altered` when the stored body does not hash to it."""
+    row = (await tx.execute(_proposals().where(proposals.c.hash == hash))).first()
+    if row is None:
+        raise NotFound(f"there is no proposal p-{hash[:8]}; it may be of another ledger")
+    return _read(row)
+
+
+async def by_name(tx: Tx, name: str) -> StoredProposal:
+    """By what people call it: `p-` and the hash's first 8 or more digits.
+
+    Raises `BadInput` for anything else, `NotFound`, and `Conflict` when two answer to it.
+    """
+    digits = name.removeprefix("p-")
+    if not name.startswith("p-") or not 8 <= len(digits) <= 64 or not set(digits) <= set("0123456789abcdef"):
+        raise BadInput(f"{name!r} names no proposal; a name looks like p-7f3ac91e")
+    # A range instead of LIKE: the primary key's index serves it whatever the collation thinks of patterns.
+    query = _proposals().where(proposals.c.hash >= digits, proposals.c.hash <= digits + "f" * (64 - len(digits))).limit(2)
+    rows = list(await tx.execute(query))
+    if not rows:
+        raise NotFound(f"there is no proposal {name}")
+    if len(rows) > 1:
+        raise Conflict(f"{name} could be either of two proposals; give more digits of its hash")
+    return _read(rows[0])
+
+
+async def for_incident(tx: Tx, incident: str, *, states: Collection[State] | None = None) -> list[StoredProposal]:
+    """In the order they were asked; only those in `states` when given."""
+    query = _proposals().where(proposals.c.incident == incident)
+    if states is not None:
+        query = query.where(proposals.c.state.in_(sorted(states)))
+    return [_read(row) for row in await tx.execute(query.order_by(proposals.c.asked_at, proposals.c.hash))]
+
+
+async def move(tx: Tx, hash: str, from_states: Collection[State], to_state: State, *, at: datetime) -> bool:
+    """Bring it from one of `from_states` to `to_state`. Of any number of callers at once, exactly one gets True."""
+    one = update(proposals).where(proposals.c.hash == hash, proposals.c.state.in_(sorted(from_states)))
+    return await tx.changed(one.values(state=to_state, moved_at=at)) == 1
+
+
+async def expire_due(tx: Tx, now: datetime) -> list[str]:
+    """Bring every proposal still waiting at its expiry to `expired`; their hashes."""
+    due = update(proposals).where(proposals.c.state == "proposed", proposals.c.expires_at <= now)
+    return sorted((await tx.execute(due.values(state="expired", moved_at=now).returning(proposals.c.hash))).scalars())
+
+
+def _proposals() -> Select[Any]:
+    return select(proposals.c.hash, proposals.c.body, proposals.c.state, proposals.c.moved_at)
+
+
+def _read(row: Row[Any]) -> StoredProposal:
+    hash, body, state, moved_at = row.hash, row.body, row.state, row.moved_at
+    try:
+        proposal = Proposal.model_validate(body)
+    except pydantic.ValidationError as error:
+        raise Altered(
+            f"the stored proposal p-{hash[:8]} cannot be read any more; nothing may run from it, propose it again"
+        ) from error
+    if proposal.hash != hash or proposal.recomputed_hash() != hash:
+        raise Altered(f"the stored proposal p-{hash[:8]} was altered: its content has another hash; nothing may run from it")
+    return StoredProposal(proposal=proposal, state=state, moved_at=moved_at)

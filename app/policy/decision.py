@@ -1,0 +1,106 @@
+"""The closed vocabulary of what policy can say, and everything it looks at to say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Literal
+
+from app.domain.agent import Agent
+from app.domain.approval import Acknowledgement, Person
+from app.domain.incident import Incident
+from app.domain.proposal import Proposal, State
+from app.policy.policy import Policy
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Nothing is in the way."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Needs:
+    """`n` more people must press before it may run. `by`: Slack ids of who may, where policy names them."""
+
+    n: int
+    reason: str
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Denied:
+    """No, because `reason`, a sentence to whoever pressed."""
+
+    reason: str
+
+
+Decision = Allowed | Needs | Denied
+"""Only `Allowed` lets anything happen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Press:
+    """Somebody pressed. `by`: as the server looked them up just now; None when it does not know them."""
+
+    decision: Literal["approve", "reject"]
+    by: Person | Agent | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yes:
+    """A recorded, unused yes, with its person as looked up just now; None when they cannot be found any more."""
+
+    id: str
+    by: Person | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a decision is taken on: rows of the ledger and people, all as they are now.
+
+    Without `press` the question is what the proposal still needs (for the card), or, under `RUN_RULES`, whether it may run.
+    `home_team` is our own Slack workspace. `stopped` is why everything is stopped, None when it is not. `used`: it was
+    started before.
+    """
+
+    policy: Policy | None
+    proposal: Proposal
+    state: State
+    incident: Incident
+    now: datetime
+    home_team: str
+    press: Press | None = None
+    yes: tuple[Yes, ...] = ()
+    acknowledgement: Acknowledgement | None = None
+    stopped: str | None = None
+    used: bool = False
+
+    @property
+    def rejecting(self) -> bool:
+        return self.press is not None and self.press.decision == "reject"
+
+    @property
+    def target(self) -> str:
+        return self.proposal.effects.target
+
+    @cached_property
+    def approvers(self) -> tuple[str, ...]:
+        """Who may approve for the target by the policy file."""
+        return () if self.policy is None else self.policy.approvers_of(self.target)
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the presses must be complete: the proposal's own time, sooner where the policy is stricter now, and at tier 3
+        counted from the first press."""
+        moment = self.proposal.expires_at
+        if self.policy is None:
+            return moment
+        wait = self.policy.expiry(self.proposal.tier)
+        if self.proposal.tier == 3 and self.yes:
+            return min(moment, min(yes.at for yes in self.yes) + wait)
+        return min(moment, self.proposal.asked_at + max(wait, timedelta(0)))

@@ -1,0 +1,272 @@
+"""The rules, one frozen class each. A rule says Allowed, Needs or Denied, and why; `decide` lets the strictest word count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.domain.agent import Agent
+from app.domain.approval import Person
+from app.policy import people
+from app.policy.decision import Allowed, Context, Decision, Denied, Needs
+from app.policy.tiers import tiered
+
+
+class Rule(Protocol):
+    def check(self, context: Context) -> Decision: ...
+
+
+@dataclass(frozen=True)
+class PolicyPresent:
+    """An empty or missing policy approves nothing."""
+
+    def check(self, context: Context) -> Decision:
+        if context.policy is None:
+            return Denied("there is no policy, so nobody may decide; `firstmate policy init` writes a first one")
+        if context.policy.empty:
+            return Denied("the policy names no approvers, so nobody may decide; name them in the policy file and reload it")
+        return Allowed("there is a policy")
+
+
+@dataclass(frozen=True)
+class KillSwitch:
+    """While everything is stopped, nothing is approved or run. Saying no stays possible."""
+
+    def check(self, context: Context) -> Decision:
+        if context.stopped is not None and not context.rejecting:
+            return Denied(context.stopped)
+        return Allowed("nothing is stopped")
+
+
+@dataclass(frozen=True)
+class HashMatches:
+    """The proposal is what its hash says, and is of this incident."""
+
+    def check(self, context: Context) -> Decision:
+        if context.proposal.recomputed_hash() != context.proposal.hash:
+            return Denied(f"{context.proposal.name} is not what its hash says: it was altered; propose it again")
+        if context.proposal.incident != context.incident.id:
+            return Denied(f"{context.proposal.name} belongs to {context.proposal.incident}, not to {context.incident.id}")
+        return Allowed("it is exactly what was proposed")
+
+
+@dataclass(frozen=True)
+class TierDerived:
+    """The stored tier is the one that follows from what the action declares."""
+
+    def check(self, context: Context) -> Decision:
+        proposal = context.proposal
+        derived = tiered(proposal.effects, proposal.precondition)
+        if derived.tier != proposal.tier:
+            return Denied(f"it was stored as tier {proposal.tier} and is tier {derived.tier}: {derived.reason}; propose it again")
+        return Allowed(f"tier {derived.tier}: {derived.reason}")
+
+
+@dataclass(frozen=True)
+class IncidentOpen:
+    """Nothing is approved or run for a closed incident."""
+
+    def check(self, context: Context) -> Decision:
+        if context.incident.status == "closed" and not context.rejecting:
+            return Denied(f"{context.incident.id} is closed; open it again first")
+        return Allowed(f"{context.incident.id} is open")
+
+
+@dataclass(frozen=True)
+class ProposalOpen:
+    """It still waits for a decision."""
+
+    def check(self, context: Context) -> Decision:
+        if context.state != "proposed" or context.used:
+            return Denied(f"{context.proposal.name} is {'executing' if context.used else context.state} already")
+        return Allowed("it waits for a decision")
+
+
+@dataclass(frozen=True)
+class ProposalApproved:
+    """It was approved, and never started: an approval runs at most once."""
+
+    def check(self, context: Context) -> Decision:
+        if context.used:
+            return Denied(f"{context.proposal.name} was started before; an approval runs at most once")
+        if context.state != "approved":
+            return Denied(f"{context.proposal.name} is {context.state}, not approved")
+        return Allowed("it is approved and was never started")
+
+
+@dataclass(frozen=True)
+class ProposalUnexpired:
+    """Presses and the run come before its time is over; at the very moment it is too late."""
+
+    def check(self, context: Context) -> Decision:
+        if context.now >= context.expires_at:
+            return Denied(f"{context.proposal.name} expired at {context.expires_at:%H:%M:%S}Z; propose it again")
+        return Allowed(f"it waits until {context.expires_at:%H:%M:%S}Z")
+
+
+@dataclass(frozen=True)
+class AgentNeverApproves:
+    """No agent and no bot decides, at any tier."""
+
+    def check(self, context: Context) -> Decision:
+        by = None if context.press is None else context.press.by
+        if isinstance(by, Agent) or (isinstance(by, Person) and (by.bot or "@" in by.id)):
+            return Denied(f"{by.id if isinstance(by, Person) else by} is a bot or an agent; only people decide")
+        return Allowed("no agent pressed")
+
+
+@dataclass(frozen=True)
+class PersonKnown:
+    """Whoever presses is a full, live member of the home workspace."""
+
+    def check(self, context: Context) -> Decision:
+        if context.press is None:
+            return Allowed("nobody pressed")
+        reason = people.not_a_member(context, context.press.by)
+        return Allowed("a member of this workspace pressed") if reason is None else Denied(reason)
+
+
+@dataclass(frozen=True)
+class ReasonGiven:
+    """Saying no takes a reason: whoever comes next must know why."""
+
+    def check(self, context: Context) -> Decision:
+        if context.press is not None and context.rejecting and not context.press.reason.strip():
+            return Denied("say why it is rejected; one line is enough")
+        return Allowed("no reason is missing")
+
+
+@dataclass(frozen=True)
+class MayReject:
+    """Saying no needs the authority to say yes; the incident's commander always has it."""
+
+    def check(self, context: Context) -> Decision:
+        if context.press is None or not context.rejecting:
+            return Allowed("nobody rejects")
+        person = context.press.by
+        if not isinstance(person, Person):
+            return Denied("only people decide")
+        if people.is_commander(context, person):
+            return Allowed("the commander may always reject")
+        reason = people.not_entitled(context, person)
+        return Allowed("who may approve may reject") if reason is None else Denied(reason)
+
+
+@dataclass(frozen=True)
+class AuthorityByTier:
+    """Enough people with the authority said yes: none at tier 0, one at tiers 1 and 2, two at tier 3."""
+
+    def check(self, context: Context) -> Decision:
+        tier = context.proposal.tier
+        if context.rejecting:
+            return Allowed("nobody approves")
+        if tier == 0:
+            return Allowed("it only reads; nobody needs to press")
+        person = None if context.press is None else context.press.by
+        reason = people.not_entitled(context, person) if isinstance(person, Person) else None
+        if reason is not None:
+            return Denied(reason)
+        return _needs(context, people_in_all=2 if tier == 3 else 1)
+
+
+@dataclass(frozen=True)
+class OutsideConfirmation:
+    """Tier 3 is confirmed once more outside Slack. This version has no such place, so tier 3 does not run."""
+
+    def check(self, context: Context) -> Decision:
+        if context.proposal.tier != 3 or context.rejecting:
+            return Allowed("no confirmation outside Slack is needed")
+        return Denied(
+            "tier 3 needs two people, the resource's name typed, and a confirmation outside Slack, which this version does not "
+            "offer; do it by hand, and note it in the incident"
+        )
+
+
+@dataclass(frozen=True)
+class JudgeAcknowledged:
+    """At tiers 2 and 3 the judge has looked at it: without its word one more person at tier 2, and no at tier 3."""
+
+    def check(self, context: Context) -> Decision:
+        if context.proposal.tier < 2 or context.rejecting:
+            return Allowed("the judge's word is not needed")
+        objection = _unacknowledged(context)
+        if objection is None:
+            return Allowed("the judge acknowledged it")
+        if context.proposal.tier == 3:
+            return Denied(f"{objection}; tier 3 does not run without its word")
+        return _needs(context, people_in_all=2, because=f"{objection}, so one more person must agree")
+
+
+PRESS_RULES: tuple[Rule, ...] = (
+    PolicyPresent(),
+    KillSwitch(),
+    HashMatches(),
+    TierDerived(),
+    IncidentOpen(),
+    ProposalOpen(),
+    ProposalUnexpired(),
+    AgentNeverApproves(),
+    PersonKnown(),
+    ReasonGiven(),
+    MayReject(),
+    OutsideConfirmation(),
+    AuthorityByTier(),
+    JudgeAcknowledged(),
+)
+"""Asked when somebody presses, and for what the card says is still needed."""
+
+RUN_RULES: tuple[Rule, ...] = tuple(ProposalApproved() if isinstance(rule, ProposalOpen) else rule for rule in PRESS_RULES)
+"""Asked again in the transaction that starts the run."""
+
+
+def decide(context: Context, rules: Sequence[Rule] = PRESS_RULES) -> Decision:
+    """The strictest word of all rules: any Denied (the first), else the largest Needs with every reason, else Allowed.
+
+    For a press, Allowed means it completes the decision; Needs means it counts and `n` more people must press. No rules: Denied.
+    """
+    if not rules:
+        return Denied("no rule was asked, so nothing may happen")
+    said = [rule.check(context) for rule in rules]
+    for word in said:
+        if isinstance(word, Denied):
+            return word
+    needs = [word for word in said if isinstance(word, Needs)]
+    if needs:
+        by = next((word.by for word in needs if word.by), ())
+        return Needs(max(word.n for word in needs), "; ".join(dict.fromkeys(word.reason for word in needs)), by)
+    return Allowed("; ".join(word.reason for word in said if isinstance(word, Allowed)))
+
+
+def decide_run(context: Context) -> Decision:
+    """Whether it may run now. Anything but Allowed means it may not."""
+    return decide(context, RUN_RULES)
+
+
+def _needs(context: Context, *, people_in_all: int, because: str = "") -> Decision:
+    missing = people_in_all - len(people.counted(context))
+    if missing <= 0:
+        return Allowed(f"{people_in_all} with the authority said yes")
+    presses = "one press" if missing == 1 else f"{missing} presses"
+    asked_by = context.proposal.asked_by
+    commander = context.incident.commander
+    if context.proposal.tier == 1:
+        who = f"by the commander of {context.incident.id} or an approver of {context.target}"
+        may = (*((commander,) if commander else ()), *context.approvers)
+    else:
+        who = f"by an approver of {context.target} who is not {asked_by}"
+        may = tuple(person for person in context.approvers if person != asked_by)
+    already = {yes.id for yes in context.yes}
+    by = tuple(dict.fromkeys(person for person in may if person not in already))
+    return Needs(missing, f"{because}: {presses} {who}" if because else f"{presses} {who}", by)
+
+
+def _unacknowledged(context: Context) -> str | None:
+    word = context.acknowledgement
+    if word is None or word.proposal != context.proposal.hash or word.at > context.now:
+        return "the judge has not acknowledged it"
+    if str(word.agent) == context.proposal.asked_by:
+        return "the judge's word is missing: who asked cannot acknowledge it"
+    if word.objections:
+        return f"the judge objects ({'; '.join(word.objections)})"
+    return None

@@ -1,0 +1,59 @@
+"""One thing, several names: the bare names in telemetry and the names that may be answered with. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+
+def _bare(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _parents(name: str) -> Iterable[str]:
+    """`x-7d9f8-abc12` → `x-7d9f8`, `x`: a pod's name without its tails, nearest first, at most two."""
+    for _ in range(2):
+        name, dash, tail = name.rpartition("-")
+        if not dash or not name or (len(tail) not in (5, 10) and not any(sign.isdigit() for sign in tail)):
+            return
+        yield name
+
+
+@dataclass(frozen=True)
+class Names:
+    """Maps an entity of the telemetry to the candidate it is (or belongs to)."""
+
+    candidates: tuple[str, ...]
+    known: frozenset[str]
+    by_bare: dict[str, str]
+
+    @classmethod
+    def of(cls, candidates: Collection[str], known: Collection[str] = ()) -> Names:
+        """`known`: services that exist (from a topology); they tell pods from services where there are no candidates."""
+        by_bare: dict[str, str] = {}
+        for candidate in sorted(candidates):
+            # of two with the same last part, the application is meant
+            if _bare(candidate) not in by_bare or candidate.startswith("app/"):
+                by_bare[_bare(candidate)] = candidate
+        return cls(tuple(candidates), frozenset(known), by_bare)
+
+    def target(self, entity: str) -> str | None:
+        """The candidate that `entity` is, or None where it can't be answered with."""
+        if entity == "entrypoint" or ">" in entity:
+            return None
+        if not self.candidates:
+            return next((parent for parent in _parents(entity) if entity not in self.known and parent in self.known), entity)
+        if entity in self.candidates:
+            return entity
+        if entity.startswith(("node/", "namespace/")):
+            return None
+        for name in (_bare(entity), *_parents(_bare(entity))):
+            if name in self.by_bare:
+                return self.by_bare[name]
+        return None
+
+    def in_telemetry(self, name: str | None, entities: Collection[str]) -> str | None:
+        """How a service of the alert is called in the telemetry."""
+        if name is None or name in entities:
+            return name
+        return _bare(name) if _bare(name) in entities else name

@@ -1,0 +1,41 @@
+"""Kubernetes objects checked against each other: what their specs, states and events say that cannot all be right."""
+
+from __future__ import annotations
+
+from app.domain.incident import Scope
+from app.domain.telemetry import ObjectTable
+from graphs.analysis.objects import (
+    addresses,
+    images,
+    network,
+    nodes,
+    probes,
+    quotas,
+    runtime,
+    scheduling,
+    secrets,
+    services,
+    storage,
+)
+from graphs.analysis.objects.fault import ObjectFault
+from graphs.analysis.objects.look import Look
+from graphs.analysis.objects.parse import read
+
+__all__ = ["ObjectFault", "examine"]
+
+_FAMILIES = (scheduling, images, probes, services, addresses, storage, quotas, secrets, nodes, network, runtime)
+
+
+def examine(table: ObjectTable, scope: Scope) -> list[ObjectFault]:
+    """Faults of the scope's candidates, heaviest first; of several about one target and kind the heaviest.
+
+    The order of the recorded commands does not matter. Faults of objects that no candidate answers for are left out.
+    """
+    look = Look(read(table.recorded), scope)
+    heaviest: dict[tuple[str, str], ObjectFault] = {}
+    for family in _FAMILIES:
+        for fault in family.check(look):
+            held = heaviest.get((fault.target, fault.kind))
+            if held is None or (fault.weight, held.statement) > (held.weight, fault.statement):
+                heaviest[(fault.target, fault.kind)] = fault
+    return sorted(heaviest.values(), key=lambda fault: (-fault.weight, fault.target, fault.kind))

@@ -1,0 +1,23 @@
+"""What a contradiction between objects, or a sign of one, amounts to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ObjectFault:
+    """One thing that is wrong with one object.
+
+    `target` is one of the scope's candidates; `kind` our word for what is wrong (lower snake case); `weight` how strongly this
+    speaks for the target being the cause, in nats. `statement` is our sentence; `query` the command whose output shows it;
+    `excerpt` the line quoted from that output, which outsiders can write.
+    """
+
+    target: str
+    kind: str
+    weight: float
+    statement: str
+    query: str
+    excerpt: str | None = None
+    numbers: dict[str, float] = field(default_factory=dict)

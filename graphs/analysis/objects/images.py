@@ -1,0 +1,101 @@
+"""Images that cannot be pulled or run: a wrong name, a missing credential, or a registry out of reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphs.analysis.objects.fault import ObjectFault
+from graphs.analysis.objects.look import Look, Unit
+from graphs.analysis.objects.model import Container, Event, Pod
+
+_WAITING = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable"}
+)
+_UNKNOWN = (
+    "not found",
+    "notfound",
+    "manifest unknown",
+    "invalid reference",
+    "couldn't parse image",
+    "no such image",
+    "name unknown",
+)
+_REFUSED = ("unauthorized", "denied", "forbidden", "401", "403", "authentication required", "no basic auth", "authorization failed")
+_UNREACHED = (
+    "no such host",
+    "i/o timeout",
+    "connection refused",
+    "tls handshake",
+    "x509",
+    "network is unreachable",
+    "deadline exceeded",
+    "eof",
+)
+
+
+def check(look: Look) -> Iterator[ObjectFault]:
+    for unit in look.units:
+        for pod in unit.pods:
+            failing = [container for container in pod.template.containers if container.reason in _WAITING]
+            if failing or pod.status in _WAITING or pod.status.removeprefix("Init:") in _WAITING:
+                yield from _pull(look, unit, pod, failing[0] if failing else None)
+            yield from _foreign_build(look, unit, pod)
+    yield from _pull_secrets(look)
+
+
+def _pull(look: Look, unit: Unit, pod: Pod, container: Container | None) -> Iterator[ObjectFault]:
+    told = [event for event in pod.events if event.warning and ("pull" in event.message.lower() or event.reason == "InspectFailed")]
+    detail = max(told, key=lambda event: (_specific(event), event.line), default=None)
+    text = " ".join(event.message for event in told).lower()
+    image = container.image if container else "its image"
+    line = detail.line if detail else pod.line
+    kind, weight, why = _why(unit, pod, container, text)
+    yield from look.fault(unit.target, kind, weight, f"{unit.kind} {unit.name}: image {image} {why}", query=pod.query, excerpt=line)
+
+
+def _specific(event: Event) -> int:
+    text = event.message.lower()
+    return sum(any(word in text for word in words) for words in (_UNKNOWN, _REFUSED, _UNREACHED)) + ("failed to pull" in text)
+
+
+def _why(unit: Unit, pod: Pod, container: Container | None, text: str) -> tuple[str, float, str]:
+    if "InvalidImageName" in {pod.status, container.reason if container else ""}:
+        return "incorrect_image_reference", 6.0, "is not a valid reference"
+    if "ErrImageNeverPull" in {pod.status, container.reason if container else ""}:
+        return "image_pull_policy_mismatch", 5.5, "is not on the node and its pull policy is Never"
+    if "unable to retrieve some image pull secrets" in text:
+        return "missing_image_pull_secret", 6.0, "needs a pull secret that does not exist"
+    refused, unknown = any(word in text for word in _REFUSED), any(word in text for word in _UNKNOWN)
+    if refused:
+        named = unit.template.pull_secrets
+        kind = "image_pull_secret_invalid" if named else "missing_image_pull_secret"
+        return (
+            kind,
+            5.5,
+            f"is refused by its registry, and {'pull secret ' + named[0] + ' does not help' if named else 'no pull secret is bound'}",
+        )
+    if unknown:
+        return "incorrect_image_reference", 6.0, "does not exist in its registry"
+    if any(word in text for word in _UNREACHED):
+        return "image_registry_unreachable", 4.5, "cannot be fetched: the registry is out of reach"
+    return "incorrect_image_reference", 3.0, "cannot be pulled"
+
+
+def _foreign_build(look: Look, unit: Unit, pod: Pod) -> Iterator[ObjectFault]:
+    told = " ".join((*(event.message for event in pod.events), *(container.message for container in pod.template.containers)))
+    if "exec format error" in told:
+        why = f"{unit.kind} {unit.name}: its image is built for another processor than the node's"
+        yield from look.fault(unit.target, "image_architecture_mismatch", 5.5, why, query=pod.query, excerpt="exec format error")
+
+
+def _pull_secrets(look: Look) -> Iterator[ObjectFault]:
+    """Pull secrets that are bound but do not exist, where the images are at hand anyway: a trap for the next node."""
+    known = {**look.cluster.secrets}
+    if "secrets" not in look.cluster.listed:
+        return
+    for unit in look.units:
+        for name in unit.template.pull_secrets:
+            if name not in known:
+                weight = 3.0 if not unit.healthy else 0.8
+                why = f"{unit.kind} {unit.name} names pull secret {name}, which does not exist"
+                yield from look.fault(unit.target, "missing_image_pull_secret", weight, why, query=unit.query)

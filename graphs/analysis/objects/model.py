@@ -1,0 +1,394 @@
+"""Kubernetes objects as values: only the fields that the checks hold against each other.
+
+Ages are seconds before the command was recorded. Quantities: cpu in cores, memory and storage in bytes.
+A mapping is empty and an optional field None where the recorded output does not show it: absence is not a statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Event:
+    """`age_s` is when it last happened, `first_s` when it first did (None where the output names no time)."""
+
+    warning: bool
+    reason: str
+    message: str
+    source: str
+    count: int
+    age_s: float | None
+    first_s: float | None
+    line: str
+
+    @property
+    def lasted_s(self) -> float:
+        if self.age_s is None or self.first_s is None:
+            return 0.0
+        return max(0.0, self.first_s - self.age_s)
+
+
+@dataclass(frozen=True)
+class Port:
+    number: int
+    protocol: str = "TCP"
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """`role`: liveness, readiness or startup; `kind`: http, https, tcp, grpc or exec; `port` a number, a name, or None."""
+
+    role: str
+    kind: str
+    port: int | str | None
+    path: str = ""
+    delay_s: float = 0.0
+    timeout_s: float = 1.0
+    period_s: float = 10.0
+    failures: int = 3
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A Secret or ConfigMap that a container or volume needs; `key` None: all of it."""
+
+    kind: str
+    name: str
+    key: str | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Container:
+    name: str
+    image: str
+    init: bool = False
+    ports: tuple[Port, ...] = ()
+    host_ports: tuple[int, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+    requests: Mapping[str, float] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
+    mounts: tuple[tuple[str, str, bool], ...] = ()  # (path, volume, read only)
+    command: tuple[str, ...] = ()
+    state: str = ""
+    reason: str = ""
+    last_reason: str = ""
+    exit_code: int | None = None
+    message: str = ""
+    ready: bool | None = None
+    restarts: int = 0
+    read_only_root: bool = False
+    run_as_root_forbidden: bool = False
+    run_as_user: int | None = None
+    pull_policy: str = ""
+
+
+@dataclass(frozen=True)
+class Affinity:
+    """`node` holds alternatives (or), each a tuple of (key, operator, values) that must all hold; `apart`/`together` the label
+    selectors of required pod (anti-)affinity with their topology key."""
+
+    node: tuple[tuple[tuple[str, str, tuple[str, ...]], ...], ...] = ()
+    apart: tuple[tuple[Mapping[str, str], str], ...] = ()
+    together: tuple[tuple[Mapping[str, str], str], ...] = ()
+
+
+@dataclass(frozen=True)
+class VolumeSource:
+    """`kind`: claim, secret, configmap, host, empty or other; `name` what it refers to."""
+
+    volume: str
+    kind: str
+    name: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Template:
+    """What a pod is made from. `declared` fields are only known from manifests."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    service_account: str | None = None
+    containers: tuple[Container, ...] = ()
+    volumes: tuple[VolumeSource, ...] = ()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[str, ...] = ()
+    affinity: Affinity = Affinity()
+    pull_secrets: tuple[str, ...] = ()
+    dns_policy: str = ""
+    nameservers: tuple[str, ...] = ()
+    ndots: int | None = None
+    host_aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    host_network: bool = False
+    node_name: str | None = None
+    fs_group: int | None = None
+    spread: tuple[str, ...] = ()  # topology keys of hard spread constraints
+    priority_class: str | None = None
+    runtime_class: str | None = None
+    scheduler: str | None = None
+
+    def port_numbers(self) -> set[int]:
+        return {port.number for container in self.containers for port in container.ports}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment, StatefulSet, DaemonSet, ReplicaSet or Job."""
+
+    kind: str
+    name: str
+    query: str
+    namespace: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    selector: Mapping[str, str] = field(default_factory=dict)
+    desired: int | None = None
+    available: int | None = None
+    template: Template = Template()
+    conditions: tuple[tuple[str, str, str], ...] = ()
+    owner: str | None = None
+    events: tuple[Event, ...] = ()
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class Pod:
+    name: str
+    query: str
+    namespace: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    status: str = ""
+    ready: bool | None = None
+    restarts: int = 0
+    restarted_s: float | None = None
+    age_s: float | None = None
+    node: str | None = None
+    ip: str | None = None
+    owner: str | None = None
+    template: Template = Template()
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class ServicePort:
+    port: int
+    target: int | str | None
+    protocol: str = "TCP"
+    name: str | None = None
+    app_protocol: str | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """`endpoints` None: not recorded; empty: recorded as none."""
+
+    name: str
+    query: str
+    namespace: str | None = None
+    type: str = "ClusterIP"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    selector: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[ServicePort, ...] = ()
+    endpoints: tuple[str, ...] | None = None
+    unready: tuple[str, ...] = ()
+    external_name: str | None = None
+    publish_unready: bool = False
+    headless: bool = False
+    events: tuple[Event, ...] = ()
+    age_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    name: str
+    query: str
+    namespace: str | None = None
+    status: str = ""
+    volume: str = ""
+    size: float | None = None
+    modes: tuple[str, ...] = ()
+    storage_class: str | None = None
+    selector: Mapping[str, str] = field(default_factory=dict)
+    used_by: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True)
+class Volume:
+    name: str
+    query: str
+    status: str = ""
+    size: float | None = None
+    modes: tuple[str, ...] = ()
+    storage_class: str | None = None
+    claim: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    node_affinity: bool = False
+
+
+@dataclass(frozen=True)
+class Quota:
+    """`rows` maps a resource to (used, hard)."""
+
+    name: str
+    query: str
+    namespace: str | None = None
+    rows: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    lines: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Node:
+    name: str
+    query: str
+    ready: str = ""
+    roles: tuple[str, ...] = ()
+    cordoned: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[str, ...] = ()
+    conditions: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)  # type -> (status, reason, line)
+    allocatable: Mapping[str, float] = field(default_factory=dict)
+    used: Mapping[str, float] = field(default_factory=dict)  # requests already placed
+    events: tuple[Event, ...] = ()
+
+    @property
+    def control_plane(self) -> bool:
+        return bool({"master", "control-plane", "controlplane", "etcd"} & set(self.roles))
+
+
+@dataclass(frozen=True)
+class NodeService:
+    """A daemon of a node as its init system shows it."""
+
+    node: str
+    service: str
+    active: str
+    detail: str
+    query: str
+    line: str
+    since_s: float | None = None
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A Secret or ConfigMap: `sizes` in bytes per key, `values` where they were shown."""
+
+    kind: str
+    name: str
+    query: str
+    namespace: str | None = None
+    type: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    known: bool = False  # False: only its existence was recorded
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A NetworkPolicy. Empty `ingress`/`egress` where the direction is listed means: nothing may pass."""
+
+    name: str
+    query: str
+    namespace: str | None = None
+    selector: Mapping[str, str] = field(default_factory=dict)
+    denies: tuple[str, ...] = ()
+    age_s: float | None = None
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A recorded attempt to connect to `host:port`."""
+
+    host: str
+    port: int
+    ok: bool
+    query: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A recorded measurement of a link: loss as a share, delay in milliseconds; `shaped` where a rule imposes it."""
+
+    names: tuple[str, ...]
+    loss: float
+    delay_ms: float
+    shaped: bool
+    query: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What `kubectl top` showed, in cores and bytes."""
+
+    kind: str
+    name: str
+    cpu: float
+    memory: float
+    query: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Account:
+    name: str
+    query: str
+    namespace: str | None = None
+    pull_secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """A HorizontalPodAutoscaler."""
+
+    name: str
+    query: str
+    target: str
+    low: int | None
+    high: int | None
+    current: int | None
+    line: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Everything recorded, by name. `declared_*` is what manifests ask for, the rest what the cluster showed.
+
+    `listed` names the kinds whose full list was recorded: only then is a missing name a finding.
+    """
+
+    workloads: Mapping[tuple[str, str], Workload] = field(default_factory=dict)
+    declared_workloads: Mapping[tuple[str, str], Workload] = field(default_factory=dict)
+    pods: Mapping[str, Pod] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    declared_services: Mapping[str, Service] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    declared_claims: Mapping[str, Claim] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
+    declared_volumes: Mapping[str, Volume] = field(default_factory=dict)
+    classes: frozenset[str] = frozenset()
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    node_services: tuple[NodeService, ...] = ()
+    secrets: Mapping[str, Bundle] = field(default_factory=dict)
+    declared_secrets: Mapping[str, Bundle] = field(default_factory=dict)
+    configs: Mapping[str, Bundle] = field(default_factory=dict)
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    reaches: tuple[Reach, ...] = ()
+    usages: tuple[Usage, ...] = ()
+    links: tuple[Link, ...] = ()
+    scalers: Mapping[str, Scaler] = field(default_factory=dict)
+    loose_events: tuple[tuple[str, str, Event], ...] = ()  # (kind, name, event) from event lists
+    listed: frozenset[str] = frozenset()

@@ -1,0 +1,277 @@
+"""What changed, and what is misconfigured: changes weighed against the symptoms, objects against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from app.domain.agent import Agent
+from app.domain.change import Change
+from app.domain.finding import Finding, Gap
+from app.domain.hypothesis import Suspicion
+from app.domain.incident import Scope
+from app.domain.telemetry import ObjectTable, Topology
+from app.domain.window import Window
+from graphs.analysis.blame import ChangeSuspect, considered, explain, innocence
+from graphs.analysis.effects import clean
+from graphs.analysis.lexicon import remedy
+from graphs.analysis.objects import ObjectFault, examine
+from graphs.asking import ask_all
+from graphs.contract import Budget, Question, Report, View
+
+AGENT = Agent(name="deploys", version="1.0.0")
+_BACK = timedelta(hours=24)
+_SUSPECTS = 8  # suspicions about changes; the findings name the rest
+_RULED_OUT = 25  # findings about changes that are not to blame
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Where the changes came from and which stretch was asked for."""
+
+    source: str
+    window: Window
+
+    @property
+    def query(self) -> str:
+        return f"changes from {_stamp(self.window.start)} to {_stamp(self.window.end)}"
+
+
+@dataclass(frozen=True)
+class Deploys:
+    """Asks for changes, objects and topology; explains what the others measured."""
+
+    agent: Agent = AGENT
+    may_use: frozenset[str] = frozenset({"changes", "objects", "topology"})
+    budget: Budget = field(default_factory=Budget)
+
+    async def investigate(self, question: Question, view: View) -> Report:
+        """Its whole opinion: each change weighed or ruled out, whether any is guilty at all, and what objects contradict."""
+        scope = view.scope
+        asked = _Asked(", ".join(source.name for source in view.sources.changes) or "none", _window(scope, question.onset))
+        await view.say(f"asking for {asked.query}")
+        answers, gaps = await ask_all(
+            view.sources.changes, lambda source: source.changes(asked.window), agent=self.agent, what="changes"
+        )
+        topologies, more = await ask_all(
+            view.sources.topology, lambda source: source.topology(scope), agent=self.agent, what="topology"
+        )
+        tables, objects_gaps = await ask_all(
+            view.sources.objects, lambda source: source.objects(scope), agent=self.agent, what="objects"
+        )
+        gaps += [*more, *objects_gaps]
+        changes = _once([change for answer in answers for change in answer])
+        suspects = explain(changes, scope, question.onset, question.symptoms, _joined(topologies))
+        findings, suspicions = _about_changes(suspects, scope, asked, question.symptoms, answered=bool(answers))
+        for table in tables:
+            found, suspected = _about_objects(examine(table, scope), table, scope)
+            findings += found
+            suspicions += suspected
+        kept = findings[: self.budget.findings]
+        if len(findings) > len(kept):
+            gaps.append(_left_out(len(findings) - len(kept), asked))
+        names = {finding.id for finding in kept}
+        queries = len(view.sources.changes) + len(view.sources.topology) + len(view.sources.objects)
+        return Report(
+            investigator="deploys",
+            findings=tuple(kept),
+            suspicions=tuple(one for one in suspicions if set(one.findings) <= names),
+            gaps=tuple(gaps),
+            queries=queries,
+        )
+
+
+def _window(scope: Scope, onset: datetime | None) -> Window:
+    """A day before the onset, or the scope's earliest moment where that is earlier, to the end of the incident's window."""
+    known = onset or scope.onset or scope.alert.fired_at
+    starts = [known - _BACK, scope.window.start]
+    if scope.reference is not None and scope.reference.start < scope.window.start:
+        starts.append(scope.reference.start)
+    return Window(start=min(starts), end=max(scope.window.end, min(starts)))
+
+
+def _once(changes: list[Change]) -> list[Change]:
+    seen: dict[tuple[str, str, str | None, datetime], Change] = {}
+    for change in changes:
+        seen.setdefault((change.id, change.kind, change.service, change.at), change)
+    return list(seen.values())
+
+
+def _joined(topologies: list[Topology]) -> Topology | None:
+    if not topologies:
+        return None
+    edges = tuple(dict.fromkeys(edge for one in topologies for edge in one.edges))
+    placement = {name: node for one in topologies for name, node in one.placement.items()}
+    return Topology(source=topologies[0].source, edges=edges, placement=placement)
+
+
+def _about_changes(
+    suspects: list[ChangeSuspect], scope: Scope, asked: _Asked, symptoms: tuple[Finding, ...], *, answered: bool
+) -> tuple[list[Finding], list[Suspicion]]:
+    named = considered(suspects)[: _SUSPECTS + _RULED_OUT]
+    pairs = [(one, _finding(one, scope, asked)) for one in named]
+    findings = [finding for _, finding in pairs]
+    silent = len(suspects) - len(named)
+    if silent or (answered and not suspects):
+        findings.append(_summary(silent, len(suspects), scope, asked))
+    suspicions = [made for one, finding in pairs[:_SUSPECTS] if (made := _suspicion(one, finding, scope)) is not None]
+    weight, hint = innocence(suspects, symptoms)
+    target = scope.alert.service
+    if weight > 0.0 and target is not None and findings:
+        reasons = f"{len(suspects)} changes considered, none explains the symptoms"
+        also = f"; they read like {hint}" if hint else ""
+        suspicions.append(
+            Suspicion(
+                target=_candidate(target, scope),
+                weight=round(weight, 3),
+                signal="changes",
+                statement=f"no change is guilty: {reasons}{also}",
+                findings=tuple(finding.id for finding in findings[:12]),
+                no_change=True,
+            )
+        )
+    return findings, suspicions
+
+
+def _candidate(service: str, scope: Scope) -> str:
+    return next((name for name in scope.candidates if name.rpartition("/")[2] == service.rpartition("/")[2]), service)
+
+
+def _finding(one: ChangeSuspect, scope: Scope, asked: _Asked) -> Finding:
+    numbers = {
+        "seconds_before_onset": round(one.seconds_before_onset, 1),
+        "behaviour": round(one.behaviour, 3),
+        "link": round(one.link, 3),
+        "mechanism": round(one.mechanism, 3),
+        "measured": round(one.measured, 3),
+        "time": round(one.time, 3),
+        "place": round(one.place, 3),
+        "weight": round(one.weight, 3),
+    }
+    quoted = "\n".join(filter(None, (one.change.title, one.effect.line if one.effect is not None else "")))[:600]
+    return Finding.of(
+        agent=AGENT,
+        signal="changes",
+        source=asked.source,
+        query=asked.query,
+        window=asked.window,
+        as_of=asked.window.end,
+        statement=_sentence(one)[:400],
+        entity=one.target,
+        at=one.shipment.live_at,
+        numbers=numbers,
+        excerpt=quoted or None,
+        outsider_text=bool(quoted),
+    )
+
+
+def _sentence(one: ChangeSuspect) -> str:
+    shipment = one.shipment
+    shown = shipment.deploy or shipment.change
+    what = {"flag": f"flag {clean(shipment.flag)}"}.get(
+        shipment.change.kind, f"{shown.kind} {clean(shown.version or shown.id[:10])}"
+    )
+    of = f" of {clean(shipment.service)}" if shipment.service else ""
+    switched = shipment.change.details
+    does = ""
+    if shipment.change.kind == "flag" and "to" in switched:
+        does = f": {clean(str(switched.get('from', '?')))} -> {clean(str(switched['to']))}"
+    elif one.effect is not None and one.neutral is None:
+        does = f": {one.effect.note} in {clean(one.effect.path, most=80)}"
+    commit = f" (commit {clean(shipment.change.id[:8])})" if shipment.deploy is not None else ""
+    verdict = f"; ruled out: {one.innocent}" if one.innocent else ""
+    return f"{what}{of}{commit} at {_clock(shipment.live_at)}, {_distance(one.seconds_before_onset)}{does}{verdict}"
+
+
+def _distance(seconds: float) -> str:
+    size = abs(seconds)
+    text = f"{size:.0f} s" if size < 120 else f"{size / 60:.0f} min" if size < 7200 else f"{size / 3600:.1f} h"
+    return f"{text} {'before' if seconds >= 0 else 'after'} the onset"
+
+
+def _clock(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%H:%M:%SZ")
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _suspicion(one: ChangeSuspect, finding: Finding, scope: Scope) -> Suspicion | None:
+    target = one.target or (_candidate(scope.alert.service, scope) if scope.alert.service else None)
+    if target is None:
+        return None
+    return Suspicion(
+        target=target,
+        weight=round(one.weight, 3),
+        signal="changes",
+        statement=finding.statement,
+        findings=(finding.id,),
+        kind=one.kind,
+        change=one.change.id,
+        remediation=remedy(one.remedy, scope.remediations) if one.weight > 0 else None,
+    )
+
+
+def _summary(silent: int, considered_count: int, scope: Scope, asked: _Asked) -> Finding:
+    text = (
+        f"{silent} more changes were not live before the onset or came after it: ruled out"
+        if considered_count
+        else "nothing was changed in the day before the onset"
+    )
+    return Finding.of(
+        agent=AGENT,
+        signal="changes",
+        source=asked.source,
+        query=asked.query,
+        window=asked.window,
+        as_of=asked.window.end,
+        statement=text,
+        entity=scope.alert.service,
+        numbers={"changes": float(silent)},
+    )
+
+
+def _left_out(count: int, asked: _Asked) -> Gap:
+    return Gap(
+        agent=AGENT,
+        source=asked.source,
+        reason="truncated",
+        statement=f"{count} findings of lesser weight are not shown",
+        query=asked.query,
+    )
+
+
+def _about_objects(faults: list[ObjectFault], table: ObjectTable, scope: Scope) -> tuple[list[Finding], list[Suspicion]]:
+    findings: list[Finding] = []
+    suspicions: list[Suspicion] = []
+    as_of = datetime.fromtimestamp(table.as_of_s, UTC)
+    for fault in sorted(faults, key=lambda one: -one.weight):
+        finding = Finding.of(
+            agent=AGENT,
+            signal="objects",
+            source=table.source,
+            query=fault.query,
+            window=scope.window,
+            as_of=as_of,
+            statement=fault.statement[:400],
+            entity=fault.target,
+            numbers=fault.numbers,
+            excerpt=fault.excerpt[:600] if fault.excerpt else None,
+            outsider_text=fault.excerpt is not None,
+        )
+        findings.append(finding)
+        suspicions.append(
+            Suspicion(
+                target=fault.target,
+                weight=max(-6.0, min(6.0, fault.weight)),
+                signal="objects",
+                statement=fault.statement[:400],
+                findings=(finding.id,),
+                kind=fault.kind,
+            )
+        )
+    return findings, suspicions
+
+
+INVESTIGATOR = Deploys()

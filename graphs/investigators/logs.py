@@ -1,0 +1,524 @@
+"""The logs investigator: what is new, gone or louder in the lines, who complains about whom, and who failed first."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+import re2
+
+from app.domain.agent import Agent
+from app.domain.finding import Finding, Gap, Signal
+from app.domain.hypothesis import Suspicion
+from app.domain.incident import Scope
+from app.domain.telemetry import LOG_SCHEMA, LogTable, StatusTable, Topology
+from graphs.analysis import logreading, status_docs
+from graphs.analysis.complaints import Standing, Testimony
+from graphs.analysis.exceptions import exception_types
+from graphs.analysis.logreading import Reading, Repetition
+from graphs.analysis.logshift import Lengths, Shift
+from graphs.analysis.templates import Stretches
+from graphs.asking import ask_all
+from graphs.contract import Budget, Investigator, Question, Report, View
+
+MOST_FINDINGS, MOST_SUSPICIONS = 40, 12
+PER_SERVICE, PER_ENTITY = 5, 12
+_IDENTIFIER = re2.compile(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,80}$")
+_UNPRINTABLE = re2.compile(r"[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}\x{feff}]")
+_PUBLIC_HOST = re2.compile(r"(?i)^(?:[a-z0-9-]+\.){1,6}[a-z]{2,12}$")
+_PRIVATE_HOST = re2.compile(r"(?i)\.(?:local|localdomain|internal|svc|lan|cluster|consul|test|invalid|home|corp)$|\.svc\.")
+
+
+class LogsInvestigator:
+    """Reads every source of lines, statuses and topology once a round; the arithmetic runs beside the event loop."""
+
+    agent = Agent(name="logs", version="1.0.0")
+    may_use = frozenset({"logs", "statuses", "topology"})
+    budget = Budget(deadline_s=20.0, findings=MOST_FINDINGS)
+
+    async def investigate(self, question: Question, view: View) -> Report:
+        """Raises nothing for a source that fails: that is a typed gap in the report."""
+        scope, sources = view.scope, view.sources
+        await view.say("reading log lines, status documents and who calls whom")
+        (tables, gaps), (statuses, _), (topologies, _) = await asyncio.gather(
+            ask_all(sources.logs, lambda s: s.logs(scope), agent=self.agent, what="log lines"),
+            ask_all(sources.statuses, lambda s: s.statuses(scope), agent=self.agent, what="status documents"),
+            ask_all(sources.topology, lambda s: s.topology(scope), agent=self.agent, what="topology"),
+        )
+        queries = len(sources.logs) + len(sources.statuses) + len(sources.topology)
+        report = await asyncio.to_thread(
+            _Reporter(self.agent, question, scope, tuple(tables), tuple(statuses), tuple(topologies)).report
+        )
+        return report.model_copy(update={"gaps": (*gaps, *report.gaps), "queries": queries})
+
+
+INVESTIGATOR: Investigator = LogsInvestigator()
+
+
+def clean(text: str, *, most: int = 300) -> str:
+    """Outside text made fit to be quoted: no control or direction characters, line breaks as `⏎`, cut to `most` characters."""
+    flat = str(_UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", " ")))
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """How names in telemetry become candidates: as they are, or behind a kind (`app/x`)."""
+
+    scope: Scope
+
+    def of(self, name: str) -> str | None:
+        candidates = self.scope.candidates
+        if not candidates:
+            return name if _IDENTIFIER.search(name) else None
+        if name in candidates:
+            return name
+        behind = [c for c in candidates if c.split("/", 1)[-1] == name]
+        return min(behind, key=lambda c: (not c.startswith(("app/", "service/", "deployment/")), c)) if behind else None
+
+
+@dataclass(frozen=True)
+class _Reporter:
+    agent: Agent
+    question: Question
+    scope: Scope
+    tables: tuple[LogTable, ...]
+    statuses: tuple[StatusTable, ...]
+    topologies: tuple[Topology, ...]
+
+    def report(self) -> Report:
+        documents = [d for table in self.statuses for d in table.documents]
+        reading = self._read(documents)
+        findings = self._findings(reading)
+        outages = self._outages(documents, reading)
+        detected = self._detected(documents, reading)
+        suspicions = [*self._suspicions(reading, findings), *self._innocent(reading, findings)]
+        extra = [*outages, *detected]
+        kept = _kept([*suspicions, *(s for s, _ in extra)])
+        by_id = {f.id: f for f in [*findings.values(), *(f for _, f in extra)]}
+        needed = [i for s in kept for i in s.findings]
+        ordered = list(dict.fromkeys([*needed, *by_id]))[:MOST_FINDINGS]
+        present = set(ordered)
+        kept = [s.model_copy(update={"findings": tuple(i for i in s.findings if i in present)}) for s in kept]
+        onset = datetime.fromtimestamp(reading.onset_s, UTC) if reading.onset_s is not None else None
+        return Report(
+            investigator=self.agent.name,
+            findings=tuple(by_id[i] for i in ordered),
+            suspicions=tuple(s for s in kept if s.findings),
+            gaps=tuple(self._gaps(reading)),
+            onset=onset,
+        )
+
+    # reading
+
+    def _read(self, documents: list[dict[str, object]]) -> Reading:
+        frames = [table.frame for table in self.tables if table.frame.height]
+        frame = pl.concat(frames) if frames else pl.DataFrame(schema=LOG_SCHEMA)
+        callees: dict[str, list[str]] = {}
+        for topology in self.topologies:
+            for caller, callee in topology.edges:
+                callees.setdefault(_bare(caller), []).append(_bare(callee))
+        services = [_bare(c) for c in self.scope.candidates if c.split("/", 1)[0] not in ("node", "namespace")]
+        start_s, end_s = self.scope.window.start.timestamp(), self.scope.window.end.timestamp()
+        onset = self.question.onset or self.scope.onset
+        onset_s = onset.timestamp() if onset is not None and start_s < onset.timestamp() < end_s else None
+        reference = self.scope.reference
+        lengths = Lengths(
+            reference_s=reference.length.total_seconds() if reference else 0.0,
+            before_s=onset_s - start_s if onset_s is not None else 0.0,
+            after_s=end_s - (onset_s if onset_s is not None else start_s),
+        )
+        stretches = Stretches(start_s=start_s, onset_s=onset_s)
+        reading = logreading.read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches)
+        further = status_docs.patterns(documents, known=reading.shifts)
+        if not further:
+            return reading
+        return logreading.read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches, further=further)
+
+    # findings
+
+    def _findings(self, reading: Reading) -> dict[tuple[str, str, str, str], Finding]:
+        """The most telling shifts, by template; a service that is asked about gets more room."""
+        close = {_bare(e) for e in self.question.entities}
+        worth = sorted(reading.shifts, key=lambda s: -abs(s.strength))
+        blamed = {_key(t.shift): t for t in reading.testimonies}
+        room: dict[str, int] = {}
+        found: dict[tuple[str, str, str, str], Finding] = {}
+        for shift in worth:
+            if shift.change == "steady" or abs(shift.strength) < 0.04 or len(found) >= MOST_FINDINGS:
+                continue
+            most = PER_ENTITY if shift.service in close else PER_SERVICE if shift.failing else 2
+            if room.get(shift.service, 0) >= most:
+                continue
+            room[shift.service] = room.get(shift.service, 0) + 1
+            found[_key(shift)] = self._finding(shift, blamed.get(_key(shift)), reading)
+        return found
+
+    def _finding(self, shift: Shift, testimony: Testimony | None, reading: Reading) -> Finding:
+        counted = shift.first_s is None and not self._in_lines(shift)
+        numbers = {
+            "count_before": float(shift.n_reference),
+            "count_now": float(shift.n_after),
+            "expected_now": round(shift.expected, 3),
+            "log2_ratio": round(shift.log2_ratio, 3),
+            "rate_ratio": round(2.0**shift.log2_ratio, 3),
+            "z": round(shift.z, 3),
+            "novelty": round(shift.novelty, 3),
+            "severity": round(shift.severity, 3),
+        }
+        if shift.n_before:
+            numbers["count_before_onset"] = float(shift.n_before)
+        if shift.first_s is not None:
+            numbers["first_seen"] = shift.first_s
+        return Finding.of(
+            agent=self.agent,
+            signal="status" if counted else "logs",
+            source=self._source(counted),
+            query=_query(shift),
+            window=self.scope.window,
+            as_of=self._as_of(),
+            statement=_sentence(shift, testimony, self._spoken),
+            coverage=self._coverage(reading),
+            entity=shift.service or None,
+            at=datetime.fromtimestamp(shift.first_s, UTC) if shift.first_s is not None else None,
+            numbers=numbers,
+            excerpt=clean(shift.exemplar),
+            outsider_text=True,
+        )
+
+    def _in_lines(self, shift: Shift) -> bool:
+        return any(bool((table.frame["service"] == shift.service).any()) for table in self.tables) and shift.level != ""
+
+    def _source(self, counted: bool) -> str:
+        named = [t.source for t in self.statuses] if counted else [t.source for t in self.tables]
+        return ",".join(dict.fromkeys(named)) or "logs"
+
+    def _as_of(self) -> datetime:
+        newest = max(
+            [*(t.as_of_s for t in self.tables), *(t.as_of_s for t in self.statuses)], default=self.scope.window.end.timestamp()
+        )
+        return datetime.fromtimestamp(newest, UTC)
+
+    def _coverage(self, reading: Reading) -> float:
+        if reading.last_s is None:
+            return 0.5
+        start, end = self.scope.window.start.timestamp(), self.scope.window.end.timestamp()
+        return min(1.0, max(0.0, (reading.last_s - start) / max(1.0, end - start)))
+
+    def _spoken(self, service: str) -> str:
+        """A service's name as a statement may carry it: from a closed set, or at least a bare identifier."""
+        return service if _IDENTIFIER.search(service) else "a service with an unusual name"
+
+    # suspicions
+
+    def _suspicions(self, reading: Reading, findings: dict[tuple[str, str, str, str], Finding]) -> list[Suspicion]:
+        targets = _Targets(self.scope)
+        found = []
+        for standing in reading.standings:
+            target = targets.of(standing.service)
+            items = [*standing.own, *standing.against, *standing.complains]
+            if target is None or standing.weight < 0.1:
+                continue
+            ids = [findings[_key(t.shift)].id for t in items if _key(t.shift) in findings][:5]
+            if not ids and items:
+                made = self._finding(items[0].shift, items[0], reading)
+                findings[_key(items[0].shift)] = made
+                ids = [made.id]
+            pace = self._pace(standing, reading)
+            if pace is not None:
+                findings[(standing.service, "", "", "pace")] = pace
+                ids.append(pace.id)
+            if not ids and standing.silent:
+                gone = next((s for s in reading.shifts if s.service == standing.service and s.novelty < 0), None)
+                if gone is not None:
+                    made = findings.setdefault(_key(gone), self._finding(gone, None, reading))
+                    ids = [made.id]
+            if not ids:
+                continue
+            weight = standing.weight if reading.referenced else 0.8 * standing.weight
+            found.append(
+                Suspicion(
+                    target=target,
+                    weight=round(weight, 3),
+                    signal="logs",
+                    statement=_reason(standing, self._spoken),
+                    findings=tuple(dict.fromkeys(ids)),
+                    kind=_kind(standing),
+                )
+            )
+        return found
+
+    def _pace(self, standing: Standing, reading: Reading) -> Finding | None:
+        """What the order and the times of one request's lines say about a service."""
+        wait = next((w for w in reading.flow.waits if w.service == standing.service), None)
+        step = next((s for s in reading.flow.steps if s.service == standing.service), None)
+        said: list[str] = []
+        numbers: dict[str, float] = {}
+        if standing.slower and wait is not None:
+            said.append(f"{wait.excess:.0%} of the time that requests lose between lines touches it")
+            numbers |= {"excess": round(wait.excess, 3), "spread": round(wait.spread, 3), "added_s": round(wait.added_s, 3)}
+        if standing.otherwise and step is not None:
+            said.append(f"after one of its lines something else follows in {step.share:.0%} of its requests")
+            numbers |= {"share_otherwise": round(step.share, 3), "share_cut": round(step.cut, 3)}
+        if not said:
+            return None
+        return Finding.of(
+            agent=self.agent,
+            signal="logs",
+            source=self._source(False),
+            query=f"service={json.dumps(clean(standing.service, most=80))} lines by trace, in order of time",
+            window=self.scope.window,
+            as_of=self._as_of(),
+            statement=f"{self._spoken(standing.service)}: {'; '.join(said)}",
+            coverage=self._coverage(reading),
+            entity=standing.service,
+            numbers=numbers,
+        )
+
+    def _innocent(self, reading: Reading, findings: dict[tuple[str, str, str, str], Finding]) -> list[Suspicion]:
+        """What explains the incident without any change: poisoned data, an expired certificate, an outside dependency, a surge."""
+        targets = _Targets(self.scope)
+        found: dict[tuple[str, str], Suspicion] = {}
+
+        def suspect(shift: Shift, kind: str, weight: float, statement: str) -> None:
+            target = targets.of(shift.service)
+            if target is None or weight < 0.2:
+                return
+            finding = findings.setdefault(_key(shift), self._finding(shift, None, reading))
+            made = Suspicion(
+                target=target,
+                weight=round(weight, 3),
+                signal="logs",
+                statement=statement,
+                findings=(finding.id,),
+                kind=kind,
+                no_change=True,
+            )
+            if (target, kind) not in found or found[(target, kind)].weight < made.weight:
+                found[(target, kind)] = made
+
+        repeated: dict[tuple[str, str, str, str], Repetition] = {_key(r.shift): r for r in reading.repetitions}
+        surged = {t.shift.service for t in reading.testimonies if t.shift.kind == "overload" and t.shift.strength >= 0.3}
+        for item in reading.testimonies:
+            shift, name = item.shift, self._spoken(item.shift.service)
+            again = repeated.get(_key(shift))
+            if shift.kind == "poison_data" and again is not None:
+                said = f"{name} fails on the same record again and again ({again.times} times, {again.distinct} different texts)"
+                suspect(shift, "poison_data", 2.0 * shift.novelty, said)
+            elif shift.kind == "poison_data":
+                suspect(shift, "poison_data", 0.6 * shift.novelty, f"{name} rejects data it reads")
+            elif shift.kind == "tls_certificate" and "expired" in shift.exemplar.lower():
+                suspect(shift, "tls_certificate", 2.0 * shift.novelty, f"{name} meets a certificate that has expired")
+            elif shift.kind == "overload" and len(surged) >= 2:
+                suspect(
+                    shift, "traffic_surge", 1.2 * shift.novelty, f"{name} says it is overloaded, as do {len(surged) - 1} others"
+                )
+            elif (
+                item.blame.foreign and _outside(item.blame.foreign) and shift.kind in ("upstream", "timeout", "rate_limited", "dns")
+            ):
+                suspect(shift, "upstream", 1.5 * shift.strength, f"{name} fails in calls to a host outside")
+        return list(found.values())
+
+    def _outages(self, documents: list[dict[str, object]], reading: Reading) -> list[tuple[Suspicion, Finding]]:
+        """A provider's status page that tells of trouble, credited to the service whose failing lines name that provider."""
+        targets = _Targets(self.scope)
+        found = []
+        for outage in status_docs.outages(documents, until_s=self.scope.window.end.timestamp()):
+            shares: dict[str, tuple[float, int]] = {}
+            for item in reading.testimonies:
+                words = set(
+                    item.shift.exemplar.lower().replace("/", " ").replace(".", " ").replace("=", " ").replace(":", " ").split()
+                )
+                common = len(words & outage.words)
+                if common and item.blame.service is None:
+                    before = shares.get(item.shift.service, (0.0, 0))
+                    shares[item.shift.service] = max(before, (item.shift.strength, common))
+            best = min(shares, key=lambda s: (-shares[s][0], s), default=None)
+            service = best or self.scope.alert.service
+            target = targets.of(service) if service else None
+            finding = Finding.of(
+                agent=self.agent,
+                signal="status",
+                source=self._source(True),
+                query="status events that were not over at the window's end",
+                window=self.scope.window,
+                as_of=self._as_of(),
+                statement="an outside provider's status page reports trouble that was not over"
+                + (f"; failing lines of {self._spoken(best)} name the same provider" if best else ""),
+                entity=service,
+                at=datetime.fromtimestamp(outage.started_s, UTC) if outage.started_s is not None else None,
+                numbers={"shared_words": float(shares[best][1]) if best else 0.0},
+                excerpt=clean(f"{outage.feed}: {outage.title} ({outage.status})"),
+                outsider_text=True,
+            )
+            if target is not None:
+                found.append((self._status(target, 3.0 if best else 0.8, "upstream", finding, no_change=True), finding))
+        return found[:3]
+
+    def _detected(self, documents: list[dict[str, object]], reading: Reading) -> list[tuple[Suspicion, Finding]]:
+        """Detectors' words: a little for each service named, more for those whose callees are not named too."""
+        targets = _Targets(self.scope)
+        best: dict[str, status_docs.Detection] = {}
+        for detection in status_docs.detections(documents):
+            best.setdefault(detection.name, detection)
+        found = []
+        for name, detection in sorted(best.items(), key=lambda item: (-item[1].size, item[0])):
+            target = targets.of(name)
+            if target is None:
+                continue
+            callees = [c for c in reading.names.callees.get(name, ()) if c in best and not best[c].entry]
+            explained = max((best[c].size for c in callees), default=0.0)
+            weight = 0.25 if detection.entry else detection.size * (1.0 - 0.6 * min(1.0, explained / detection.size))
+            finding = Finding.of(
+                agent=self.agent,
+                signal="status",
+                source=self._source(True),
+                query=f"detector alerts name={json.dumps(name)}",
+                window=self.scope.window,
+                as_of=self._as_of(),
+                statement=f"a detector calls {self._spoken(name)} abnormal",
+                entity=name,
+                numbers={"size": round(detection.size, 3)},
+                excerpt=clean(detection.text) or None,
+                outsider_text=True,
+            )
+            found.append((self._status(target, weight, None, finding), finding))
+        return found[:8]
+
+    def _status(self, target: str, weight: float, kind: str | None, finding: Finding, *, no_change: bool = False) -> Suspicion:
+        signal: Signal = "status"
+        return Suspicion(
+            target=target,
+            weight=round(weight, 3),
+            signal=signal,
+            statement=finding.statement,
+            findings=(finding.id,),
+            kind=kind,
+            no_change=no_change,
+        )
+
+    # gaps
+
+    def _gaps(self, reading: Reading) -> list[Gap]:
+        gaps = []
+
+        def gap(reason: str, statement: str) -> None:
+            gaps.append(
+                Gap.model_validate({"agent": self.agent, "source": self._source(False), "reason": reason, "statement": statement})
+            )
+
+        for table in self.tables:
+            if table.truncated:
+                gap("truncated", clean(f"the log lines are not complete: {table.truncated}"))
+        if not self.tables:
+            return gaps
+        if not reading.referenced:
+            gap("no_data", "no log lines from before the incident: what is new can only be told by its content")
+        if reading.last_s is None:
+            gap("no_data", "the log lines carry no times: their order is unknown")
+        else:
+            window = self.scope.window
+            missing = window.end.timestamp() - reading.last_s
+            if missing > 0.25 * window.length.total_seconds() and missing > 30:
+                gap("stale", f"the newest log line is {missing:.0f} s older than the window's end")
+            if reading.untimed > 0.2:
+                gap("no_data", f"{reading.untimed:.0%} of the log lines carry no time")
+        if not reading.levels:
+            gap("no_data", "the log lines name no levels: failures are told by words alone")
+        return gaps
+
+
+def _key(shift: Shift) -> tuple[str, str, str, str]:
+    return shift.service, shift.level, shift.status, shift.template
+
+
+def _bare(name: str) -> str:
+    return name.split("/", 1)[-1]
+
+
+def _outside(host: str) -> bool:
+    return _PUBLIC_HOST.search(host) is not None and _PRIVATE_HOST.search(host) is None
+
+
+def _query(shift: Shift) -> str:
+    parts = [f"service={json.dumps(clean(shift.service, most=80))}"]
+    if shift.level:
+        parts.append(f"level={shift.level}")
+    if shift.status:
+        parts.append(f"status={shift.status}xx")
+    return " ".join([*parts, f"template={json.dumps(clean(shift.template, most=200), ensure_ascii=False)}"])
+
+
+def _sentence(shift: Shift, testimony: Testimony | None, spoken: object) -> str:
+    """Our words about one template: nothing of its text but exception types and services that are known."""
+    say = spoken if callable(spoken) else str
+    change = {
+        "new": "a new template",
+        "more": "a template more often",
+        "fewer": "a template less often",
+        "vanished": "a template no longer",
+        "steady": "a template",
+        "unreferenced": "a template that nothing can be compared with",
+    }[shift.change]
+    level = f" at {shift.level}" if shift.level else ""
+    counts = f"{shift.n_after} lines, {shift.expected:.0f} expected" if shift.change != "unreferenced" else f"{shift.n_after} lines"
+    words = [f"{say(shift.service)} logs {change}{level} ({counts})"]
+    if shift.kind and shift.failing:
+        words.append(f"kind {shift.kind}")
+    types = exception_types(shift.exemplar)
+    if types and shift.failing:
+        words.append(f"exception {types[0]}")
+    if testimony is not None and testimony.blame.service is not None:
+        words.append(f"complaining about {say(testimony.blame.service)}")
+    elif testimony is not None and testimony.blame.foreign is not None:
+        words.append("complaining about a host that is none of the known services")
+    return ", ".join(words)[:400]
+
+
+def _reason(standing: Standing, spoken: object) -> str:
+    say = spoken if callable(spoken) else str
+    parts = []
+    if standing.own:
+        worst = standing.own[0].shift
+        parts.append(f"it logs failures of its own ({worst.kind or 'by level'}, {len(standing.own)} templates)")
+    if standing.against:
+        who = sorted({t.shift.service for t in standing.against})
+        parts.append(
+            f"{len(who)} other{'s' if len(who) > 1 else ''} complain{'' if len(who) > 1 else 's'} about it, {say(who[0])} for one"
+        )
+    if standing.complains and not standing.own:
+        parts.append("it only complains about others")
+    if standing.explained_by:
+        parts.append(f"discounted, as {say(standing.explained_by)} further down fails too")
+    if standing.silent:
+        parts.append("it stopped logging")
+    if standing.slower >= 0.1:
+        parts.append("requests lose time around its lines")
+    if standing.otherwise >= 0.1:
+        parts.append("its requests take another course than usual")
+    if standing.first_share >= 0.3:
+        parts.append(f"first to fail in {standing.first_share:.0%} of the failing traces")
+    return f"{say(standing.service)}: {'; '.join(parts)}"[:400]
+
+
+def _kind(standing: Standing) -> str | None:
+    """The kind of failure that speaks loudest about it."""
+    own = standing.own[0] if standing.own else None
+    against = standing.against[0] if standing.against else None
+    if own is not None and 3.4 * own.own < 2.2 * standing.slower:
+        return "slow"
+    if own is not None and (against is None or own.own >= 0.5 * against.about):
+        return own.shift.kind or "exception"
+    if against is not None:
+        return against.shift.kind or "upstream"
+    if standing.silent:
+        return "silent"
+    return "slow" if standing.slower > standing.otherwise else "other_course" if standing.otherwise else None
+
+
+def _kept(suspicions: Sequence[Suspicion]) -> list[Suspicion]:
+    return sorted(suspicions, key=lambda s: (-s.weight, s.target, s.kind or "", s.no_change))[:MOST_SUSPICIONS]

@@ -1,0 +1,1 @@
+"""The language-model layer: what fills the `Model` port. It writes and orders; it decides nothing."""

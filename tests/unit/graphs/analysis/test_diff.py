@@ -1,0 +1,184 @@
+"""Reading diffs: what alters behaviour is told from what only looks like it, in any language."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphs.analysis.diff import read_diff
+from graphs.analysis.effects import NEUTRAL_BELOW
+
+GUILTY: dict[str, tuple[str, str, set[str]]] = {
+    # name: (path, diff, faults of which the heaviest effect must name one)
+    "json pool shrunk": ("shop/checkout.json", '@@ -3,4 +3,4 @@\n   "pool": {\n-    "max": 50,\n+    "max": 5,\n     "idle": 2\n', {"connection_pool"}),
+    "yaml timeout cut": ("conf/app.yaml", "@@\n payments:\n-  timeout_ms: 2500\n+  timeout_ms: 250\n", {"timeout"}),
+    "go timeout unit": ("c.go", "@@\n-\tclient.Timeout = 3 * time.Second\n+\tclient.Timeout = 3 * time.Millisecond\n", {"timeout"}),
+    "java pool": ("Pool.java", "@@\n-        config.setMaximumPoolSize(40);\n+        config.setMaximumPoolSize(4);\n", {"connection_pool"}),
+    "python kwarg retries": ("c.py", "@@\n-    return call(url, retries=3, timeout=2)\n+    return call(url, retries=12, timeout=2)\n", {"retry"}),
+    "cache ttl": ("cache.py", "@@\n-CACHE_TTL_SECONDS = 600\n+CACHE_TTL_SECONDS = 6\n", {"cache"}),
+    "memory limit": ("charts/x/values.yaml", "@@\n resources:\n   limits:\n-    memory: 1Gi\n+    memory: 128Mi\n", {"memory"}),
+    "replicas": ("deploy.yaml", "@@\n spec:\n-  replicas: 6\n+  replicas: 1\n", {"replicas"}),
+    "rate limit": ("gw.toml", "@@\n [limits]\n-requests_per_second = 500\n+requests_per_second = 50\n", {"rate_limit"}),
+    "env workers": (".env", "@@\n-WEB_CONCURRENCY=8\n+WEB_CONCURRENCY=1\n", {"workers"}),
+    "batch size": ("etl.rb", "@@\n-  BATCH_SIZE = 100\n+  BATCH_SIZE = 100_000\n", {"queue"}),
+    "python n+1": (
+        "orders.py",
+        ("@@\n def render(orders):\n-    prices = catalog.get_many([o.sku for o in orders])\n     for order in orders:\n"
+        "-        order.price = prices[order.sku]\n+        order.price = catalog.get(order.sku)\n"),
+        {"n_plus_one"},
+    ),
+    "call moved into the loop": (
+        "a.js",
+        ("@@\n-  const rates = await fetchRates(currency);\n   for (const line of cart.lines) {\n+    const rates = await fetchRates(currency);\n"
+        "     total += line.price * rates[line.code];\n   }\n"),
+        {"n_plus_one"},
+    ),
+    "java loop query": (
+        "R.java",
+        "@@\n+        for (Order o : orders) {\n+            o.setItems(itemRepository.findByOrderId(o.getId()));\n+        }\n",
+        {"n_plus_one"},
+    ),
+    "unbounded cache": ("s.py", "@@\n class Sessions:\n     def open(self, user):\n         token = new_token()\n+        self._seen.append((user, token))\n", {"memory_leak"}),
+    "eviction removed": ("lru.ts", "@@\n   set(key, value) {\n     this.map.set(key, value);\n-    if (this.map.size > this.limit) this.evictOldest();\n   }\n", {"missing_guard", "cache", "resource_leak"}),
+    "close removed": ("db.go", "@@\n \trows, err := db.Query(q)\n-\tdefer rows.Close()\n", {"resource_leak", "connection_pool"}),
+    "release removed": ("p.py", "@@\n     conn = pool.acquire()\n     run(conn)\n-    pool.release(conn)\n", {"resource_leak", "connection_pool"}),
+    "guard removed": ("price.py", "@@\n def unit(total, count):\n-    if count == 0:\n-        return 0\n     return total / count\n", {"missing_guard"}),
+    "null check dropped": ("User.kt", "@@\n-        if (user != null && user.active) {\n+        if (user.active) {\n", {"wrong_condition"}),
+    "off by one": ("page.c", "@@\n-    for (int i = 0; i < n; i++) {\n+    for (int i = 0; i <= n; i++) {\n", {"wrong_condition"}),
+    "negation": ("auth.rs", "@@\n-    if !token.is_expired() {\n+    if token.is_expired() {\n", {"wrong_condition"}),
+    "and became or": ("gate.php", "@@\n-  if ($admin && $enabled) {\n+  if ($admin || $enabled) {\n", {"wrong_condition"}),
+    "swapped arguments": ("move.go", "@@\n-\ttransfer(from, to, amount)\n+\ttransfer(to, from, amount)\n", {"code_regression"}),
+    "backoff removed": ("retry.py", "@@\n     for attempt in range(5):\n         if send(batch):\n             return\n-        time.sleep(2 ** attempt)\n", {"retry"}),
+    "retry decorator removed": ("api.py", "@@\n-@retry(attempts=3)\n def charge(card):\n", {"retry"}),
+    "validation removed": ("form.ts", "@@\n-    validateQuantity(order.quantity);\n     save(order);\n", {"missing_guard"}),
+    "strict parse": ("in.py", "@@\n     body = json.loads(raw)\n+    if 'coupon' not in body:\n+        raise ValueError('coupon is required')\n", {"strict_validation"}),
+    "query lost its limit": ("q.go", '@@\n-\tq := "SELECT id FROM events WHERE day = $1 LIMIT 100"\n+\tq := "SELECT id FROM events WHERE day = $1"\n', {"slow_query"}),
+    "index dropped": ("db/migrations/7.sql", "@@\n+DROP INDEX idx_orders_customer;\n", {"schema_mismatch"}),
+    "column renamed": ("migrations/8.sql", "@@\n+ALTER TABLE users RENAME COLUMN email TO mail;\n", {"schema_mismatch"}),
+    "config key host": ("app.properties", "@@\n-db.host=orders-db\n+db.host=orders-db-old\n", {"address"}),
+    "topic renamed": ("t.go", '@@\n-\tconst topic = "orders.v1"\n+\tconst topic = "orders.v2"\n', {"wrong_literal", "address"}),
+    "blocking call": ("h.js", "@@\n app.get('/x', (req, res) => {\n+  const page = fs.readFileSync(path);\n", {"blocking_call"}),
+    "sleep added": ("h.py", "@@\n def pay(order):\n+    time.sleep(3)\n     return charge(order)\n", {"blocking_call"}),
+    "bool switched": ("cfg.json", '@@\n-  "cacheEnabled": true,\n+  "cacheEnabled": false,\n', {"cache"}),
+    "debug logging": ("log.yaml", "@@\n logging:\n-  level: warn\n+  level: trace\n", {"verbosity"}),
+    "major upgrade": ("requirements.txt", "@@\n-urllib3==1.26.18\n+urllib3==2.2.1\n", {"dependency_upgrade"}),
+    "arithmetic": ("tax.cs", "@@\n-            var tax = net * rate / 100;\n+            var tax = net * rate;\n", {"code_regression"}),
+}  # fmt: skip
+
+NEUTRAL: dict[str, tuple[str, str]] = {
+    "rename local": ("h.go", "@@\n-\tc := r.Context()\n-\treturn fetch(c, q)\n+\tctx := r.Context()\n+\treturn fetch(ctx, q)\n"),
+    "rename function": (
+        "a.py",
+        ("@@\n-def calc(order):\n-    return order.net + order.tax\n+def order_total(order):\n+    return order.net + order.tax\n"
+        "@@\n-    total = calc(order)\n+    total = order_total(order)\n"),
+    ),
+    "helper extracted": (
+        "w.py",
+        ("@@\n def write(path, line):\n-    with open(path, 'a') as out:\n-        out.write(line)\n+    _append(path, line)\n+\n"
+        "+def _append(path, line):\n+    with open(path, 'a') as out:\n+        out.write(line)\n"),
+    ),
+    "moved block": ("m.ts", "@@\n-  const limit = config.limit * 2;\n   const name = user.name;\n+  const limit = config.limit * 2;\n"),
+    "reindented": ("x.java", "@@\n-    cache.put(key, value);\n+        cache.put(key, value);\n"),
+    "comment only": ("p.go", "@@\n-// the pool holds 50 connections\n+// the pool holds at most 50 connections per instance\n"),
+    "python comment": ("p.py", "@@\n-# retries 3 times\n+# retries up to 3 times, then gives up\n"),
+    "log wording": ("l.py", '@@\n-    logger.info("got %d rows", n)\n+    logger.info("received %d rows from %s", n, source)\n'),
+    "log level of one line": ("L.cpp", '@@\n-    LOG_DEBUG(log, "elected {}", term);\n+    LOG_INFO(log, "elected {} on {}", term, node);\n'),
+    "log line removed": ("l.js", "@@\n-  console.log('request', req.url);\n"),
+    "metric added": ("m.go", '@@\n+\thits := prometheus.NewCounter(prometheus.CounterOpts{Name: "hits_total"})\n+\tprometheus.MustRegister(hits)\n'),
+    "docs": ("docs/limits.md", "@@\n-The default timeout is 5 s.\n+The default timeout is 3 s.\n"),
+    "test": ("tests/test_pool.py", "@@\n-    assert pool.max == 50\n+    assert pool.max == 5\n"),
+    "patch bump npm": ("package.json", '@@\n-    "express": "^4.18.1",\n+    "express": "^4.18.2",\n'),
+    "patch bump go": ("go.mod", "@@\n-\tgithub.com/x/y v1.4.2\n+\tgithub.com/x/y v1.4.3\n"),
+    "style": ("web/theme.css", "@@\n-.card { padding: 6px; }\n+.card { padding: 12px; }\n"),
+    "ci": (".github/workflows/ci.yml", "@@\n-    timeout-minutes: 30\n+    timeout-minutes: 5\n"),
+    "imports sorted": ("a.py", "@@\n-import sys\n-import os\n+import os\n+import sys\n"),
+    "version constant": ("v.go", '@@\n-const Version = "v2.3.1"\n+const Version = "v2.4.0"\n'),
+    "error wording": ("e.py", '@@\n-        raise ValueError("bad amount")\n+        raise ValueError("the amount must not be negative")\n'),
+    "error message": ("e.go", '@@\n-\treturn fmt.Errorf("cannot load: %w", err)\n+\treturn fmt.Errorf("load order: %w", err)\n'),
+    "error return collapsed": ("s.go", "@@\n-\titem, err := s.repo.Get(ctx, id)\n-\tif err != nil { return nil, err }\n-\treturn item, nil\n+\treturn s.repo.Get(ctx, id)\n"),
+    "trailing comma": ("t.py", "@@\n-    limit=10\n+    limit=10,\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GUILTY)
+def test_a_change_of_behaviour_is_seen_and_named(name: str) -> None:
+    path, diff, faults = GUILTY[name]
+    reading = read_diff(diff, (path,))
+    assert reading.neutral is None
+    assert reading.weight >= 0.4, reading.effects
+    assert reading.effects[0].fault in faults, reading.effects
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_what_alters_nothing_is_vetoed_with_a_reason(name: str) -> None:
+    path, diff = NEUTRAL[name]
+    reading = read_diff(diff, (path,))
+    assert reading.weight < NEUTRAL_BELOW, reading.effects
+    assert reading.neutral
+
+
+def test_a_smaller_step_weighs_less_than_a_larger_one() -> None:
+    def weight(after: int) -> float:
+        return read_diff(f"@@\n-pool_size: 50\n+pool_size: {after}\n", ("a.yaml",)).weight
+
+    assert weight(45) < weight(25) < weight(5)
+
+
+def test_raising_a_pool_weighs_less_than_shrinking_it() -> None:
+    up = read_diff("@@\n-max_connections: 10\n+max_connections: 50\n", ("a.yaml",)).weight
+    down = read_diff("@@\n-max_connections: 50\n+max_connections: 10\n", ("a.yaml",)).weight
+    assert up < down
+
+
+def test_numbers_carry_their_units() -> None:
+    effect = read_diff(
+        "@@\n-\tctx, c := context.WithTimeout(p, 5*time.Second)\n+\tctx, c := context.WithTimeout(p, 300*time.Millisecond)\n",
+        ("a.go",),
+    ).effects[0]
+    assert (effect.before, effect.after) is not None
+    assert effect.before is not None
+    assert effect.after is not None
+    assert (effect.before.value, effect.after.value, effect.after.unit) == (5.0, 0.3, "s")
+    assert effect.direction == "down"
+    assert "5s -> 300ms" in effect.note
+
+
+def test_nested_keys_are_named_in_our_sentence() -> None:
+    effect = read_diff('@@\n {\n   "pool": {\n-    "max": 50\n+    "max": 5\n   }\n', ("app/config.json",)).effects[0]
+    assert effect.note == "pool.max 50 -> 5"
+
+
+def test_hostile_names_do_not_reach_our_sentence() -> None:
+    effect = read_diff('@@\n-"<!channel> *x*`timeout`": 50\n+"<!channel> *x*`timeout`": 5\n', ("c.json",)).effects[0]
+    assert not set("<>*`!") & set(effect.note.replace("->", ""))
+    assert "<!channel>" in effect.line
+
+
+def test_several_files_of_one_git_diff_are_told_apart() -> None:
+    diff = (
+        "diff --git a/README.md b/README.md\n--- a/README.md\n+++ b/README.md\n@@ -1 +1 @@\n-timeout 5\n+timeout 9\n"
+        "diff --git a/conf.yaml b/conf.yaml\n--- a/conf.yaml\n+++ b/conf.yaml\n@@ -1 +1 @@\n-timeout_s: 5\n+timeout_s: 1\n"
+    )
+    reading = read_diff(diff)
+    assert [effect.path for effect in reading.effects] == ["conf.yaml"]
+
+
+def test_no_diff_is_unread_unless_the_files_say_enough() -> None:
+    assert read_diff("", ("app/main.py",)).unread
+    assert read_diff("", ("docs/a.md",)).neutral == "documentation only"
+    assert read_diff("", ()).unread
+
+
+def test_a_helper_with_one_number_changed_is_not_a_pure_move() -> None:
+    moved = "@@\n-    if amount > 90:\n-        refuse(amount)\n+    check(amount)\n+\n+def check(amount):\n+    if amount > 80:\n+        refuse(amount)\n"
+    assert read_diff(moved, ("a.py",)).neutral is None
+
+
+@pytest.mark.parametrize("garbage", ["@@", "+", "-\n+\n", "@@ @@ @@\n+((((", "\x00\n+\x00", "--- a\n+++ b\n", "+" + "(" * 5000])
+def test_torn_text_is_read_without_a_complaint(garbage: str) -> None:
+    assert read_diff(garbage, ()).weight <= 1.0
+
+
+def test_file_order_changes_no_reading() -> None:
+    one = "--- a/a.yaml\n+++ b/a.yaml\n@@\n-pool_max: 9\n+pool_max: 3\n"
+    two = "--- a/b.py\n+++ b/b.py\n@@\n-if not ok:\n+if ok:\n"
+    assert [e.note for e in read_diff(one + two).effects] == [e.note for e in read_diff(two + one).effects]

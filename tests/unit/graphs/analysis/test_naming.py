@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from graphs.analysis.naming import Names
+
+
+def test_bare_names_and_pods_are_mapped_to_candidates() -> None:
+    names = Names.of(["app/stock", "app/my-shop", "node/n1", "namespace/shop"])
+    assert names.target("stock") == "app/stock"
+    assert names.target("stock-7d9f8c6b5-x2x9z") == "app/stock"
+    assert names.target("stock-0") == "app/stock"
+    assert names.target("my-shop-6b5d9-abcde") == "app/my-shop"
+    assert names.target("node/n1") == "node/n1"
+    assert names.target("node/stock") is None
+    assert names.target("entrypoint") is None
+    assert names.target("elsewhere") is None
+
+
+def test_a_service_is_not_mistaken_for_a_pod_of_another() -> None:
+    assert Names.of(["user", "user-db"]).target("user-db") == "user-db"
+    assert Names.of(["user"]).target("user-db") is None
+
+
+def test_without_candidates_the_telemetrys_own_names_are_answers() -> None:
+    names = Names.of([], ["stock"])
+    assert names.target("anything") == "anything"
+    assert names.target("stock-7d9f8c6b5-x2x9z") == "stock"

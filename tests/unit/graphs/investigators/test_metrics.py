@@ -1,0 +1,354 @@
+"""A small shop's incidents, as its monitoring would show them: a quiet quarter of a minute, then the fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from app.domain.errors import Unreachable
+from app.domain.finding import Finding
+from app.domain.incident import Alert, Scope
+from app.domain.telemetry import SPAN_SCHEMA, MetricTable, NoData, SeriesName, SpanTable, Topology
+from app.domain.window import Window
+from graphs.contract import Question, Report, Sources, View
+from graphs.investigators.metrics import INVESTIGATOR
+
+START, ONSET, END = 1_700_000_000.0, 1_700_000_015.0, 1_700_000_033.0
+SERVICES = ("web", "orders", "stock", "pay", "mail")
+EDGES = (("web", "orders"), ("web", "stock"), ("orders", "stock"), ("orders", "pay"), ("orders", "mail"), ("pay", "bank"))
+
+Column = np.ndarray
+Shop = dict[tuple[str, str], Column]
+
+
+def times() -> Column:
+    return np.arange(START, END, 1.0)
+
+
+def after() -> Column:
+    return times() >= ONSET
+
+
+def shop(seed: int) -> Shop:
+    noise = np.random.default_rng(seed)
+    n = len(times())
+    base = {"web": 0.08, "orders": 0.05, "stock": 0.008, "pay": 0.02, "mail": 0.004}
+    out: Shop = {}
+    for name in SERVICES:
+        out[name, "latency_mean_s"] = base[name] * noise.lognormal(0, 0.12, n)
+        out[name, "latency_p95_s"] = 2.2 * base[name] * noise.lognormal(0, 0.25, n)
+        out[name, "request_rate"] = 12 * noise.lognormal(0, 0.15, n)
+        out[name, "error_ratio"] = np.where(noise.random(n) < 0.1, 0.03, 0.0)
+        out[name, 'error_ratio{route="GET /"}'] = np.where(noise.random(n) < 0.1, 0.03, 0.0)
+        out[name, 'latency_p95_s{route="GET /"}'] = 2.2 * base[name] * noise.lognormal(0, 0.3, n)
+        out[name, "process_resident_memory_bytes"] = 4e7 * (1 + 0.002 * noise.standard_normal(n))
+        out[name, "process_cpu_ratio"] = 0.1 * noise.lognormal(0, 0.2, n)
+    for caller, callee in EDGES:
+        out[f"{caller}>{callee}", "latency_mean_s"] = (base.get(callee, 0.015) + 0.002) * noise.lognormal(0, 0.15, n)
+        out[f"{caller}>{callee}", "error_ratio"] = np.zeros(n)
+        out[f"{caller}>{callee}", "request_rate"] = 12 * noise.lognormal(0, 0.15, n)
+    out["orders", "db_pool_wait_seconds_mean"] = 0.0005 * noise.lognormal(0, 0.3, n)
+    out["orders", "db_pool_in_use"] = noise.integers(1, 4, n).astype(float)
+    out["orders", "db_pool_size"] = np.full(n, 10.0)
+    return out
+
+
+def slow(out: Shop, entity: str, extra_s: float) -> None:
+    for metric in ("latency_mean_s", "latency_p95_s", 'latency_p95_s{route="GET /"}'):
+        if (entity, metric) in out:
+            out[entity, metric] = out[entity, metric] + after() * extra_s * (1.0 if "mean" in metric else 1.6)
+
+
+def small_pool(out: Shop) -> str:
+    late = after()
+    out["orders", "db_pool_size"] = np.where(late, 2.0, 10.0)
+    out["orders", "db_pool_in_use"] = np.where(late, 2.0, out["orders", "db_pool_in_use"])
+    out["orders", "db_pool_wait_seconds_mean"] = out["orders", "db_pool_wait_seconds_mean"] + late * 0.4
+    for entity in ("orders", "web>orders", "web"):
+        slow(out, entity, 0.45)
+    return "orders"
+
+
+def many_calls(out: Shop) -> str:
+    late = after()
+    for entity in ("stock", "orders>stock"):
+        out[entity, "request_rate"] = out[entity, "request_rate"] * np.where(late, 9.0, 1.0)
+    for entity in ("orders", "web>orders", "web"):
+        slow(out, entity, 0.12)
+    return "orders"
+
+
+def leak(out: Shop) -> str:
+    t = times() - START
+    out["stock", "process_resident_memory_bytes"] = out["stock", "process_resident_memory_bytes"] * (
+        1 + 0.05 * np.maximum(t - 8, 0)
+    )
+    return "stock"
+
+
+def crash_on_one_route(out: Shop) -> str:
+    n = len(times())
+    out["pay", 'error_ratio{route="POST /card"}'] = np.where(after(), 0.9, 0.0)
+    out["pay", "error_ratio"] = out["pay", "error_ratio"] + after() * 0.06
+    out["pay", 'error_ratio{route="GET /status"}'] = np.zeros(n)
+    out["orders", 'error_ratio{route="POST /order"}'] = np.where(after(), 0.8, 0.0)
+    out["orders>pay", "error_ratio"] = out["orders>pay", "error_ratio"] + after() * 0.06
+    return "pay"
+
+
+def bank_is_down(out: Shop) -> str:
+    late = after()
+    out["pay>bank", "error_ratio"] = np.where(late, 0.7, 0.0)
+    slow(out, "pay>bank", 2.0)
+    for entity in ("pay", "orders>pay", "orders", "web>orders", "web"):
+        slow(out, entity, 2.0)
+        out[entity, "error_ratio"] = out[entity, "error_ratio"] + late * 0.6
+    return "bank"
+
+
+def rush(out: Shop) -> str:
+    late = after()
+    for key in out:
+        if key[1] == "request_rate":
+            out[key] = out[key] * np.where(late, 3.0, 1.0)
+        if key[1] == "process_cpu_ratio":
+            out[key] = np.minimum(out[key] * np.where(late, 2.8, 1.0), 1.0)
+        if "latency" in key[1] and ">" not in key[0]:
+            out[key] = out[key] * np.where(late, 1.5, 1.0)
+    return "web"
+
+
+def table(columns: Shop, *, reference: bool = True) -> MetricTable:
+    names = tuple(SeriesName(*key) for key in columns)
+    incident = after() if reference else np.ones(len(times()), np.bool_)
+    return MetricTable("shop", END, times(), incident, names, np.column_stack(list(columns.values())))
+
+
+class Telemetry:
+    """Answers with what it was given."""
+
+    name = "shop"
+
+    def __init__(
+        self, metrics: MetricTable | None = None, spans: pl.DataFrame | None = None, edges: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        self._metrics, self._spans, self._edges = metrics, spans, tuple(edges)
+
+    async def metrics(self, scope: Scope, *, entities: Sequence[str] = ()) -> MetricTable | NoData:
+        return self._metrics or NoData("shop", "all", "nothing was recorded")
+
+    async def value(self, query: str, *, at: datetime) -> float | NoData:
+        return NoData("shop", query, "not asked here")
+
+    async def spans(self, scope: Scope) -> SpanTable | NoData:
+        return SpanTable("shop", END, self._spans, "spans") if self._spans is not None else NoData("shop", "spans", "none")
+
+    async def topology(self, scope: Scope) -> Topology | NoData:
+        return Topology("shop", self._edges) if self._edges else NoData("shop", "topology", "none")
+
+
+class Down(Telemetry):
+    async def metrics(self, scope: Scope, *, entities: Sequence[str] = ()) -> MetricTable | NoData:
+        raise Unreachable("the monitoring did not answer within 5 s")
+
+
+def utc(second: float) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
+
+
+def scope(*, onset: float | None = ONSET, candidates: tuple[str, ...] = (), service: str | None = "web") -> Scope:
+    return Scope(
+        alert=Alert(fired_at=utc(END), summary="slow or failing", service=service),
+        window=Window.of_epoch(START, END),
+        onset=None if onset is None else utc(onset),
+        candidates=candidates,
+    )
+
+
+async def ask(source: Telemetry, asked: Scope | None = None, entities: tuple[str, ...] = ()) -> Report:
+    async def say(text: str) -> None:
+        assert text
+
+    sources = Sources(metrics=(source,), spans=(source,), topology=(source,))
+    question = Question(investigator="metrics", text="what moved?", entities=entities)
+    return await INVESTIGATOR.investigate(question, View(scope=asked or scope(), sources=sources, say=say))
+
+
+FAULTS: dict[str, tuple[Callable[[Shop], str], set[str], bool]] = {
+    "a shrunk pool": (small_pool, {"connection_pool"}, False),
+    "a call per row": (many_calls, {"extra_calls", "latency"}, False),
+    "a leak": (leak, {"memory_leak"}, False),
+    "a crash on one route": (crash_on_one_route, {"errors"}, False),
+    "an outage of somebody else": (bank_is_down, {"upstream"}, True),
+    "a rush of users": (rush, {"traffic_surge"}, True),
+}
+
+
+@pytest.mark.parametrize("fault", list(FAULTS))
+@pytest.mark.parametrize("seed", range(4))
+async def test_names_the_faulty_service_and_the_kind_of_fault_from_half_a_minute(fault: str, seed: int) -> None:
+    inject, kinds, no_change = FAULTS[fault]
+    columns = shop(seed)
+    culprit = inject(columns)
+    report = await ask(Telemetry(table(columns)))
+    top = report.suspicions[0]
+    assert (top.target, top.no_change) == (culprit, no_change)
+    assert top.kind in kinds
+    assert top.weight > 1.5
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_suspects_nobody_strongly_when_nothing_happened(seed: int) -> None:
+    report = await ask(Telemetry(table(shop(seed))))
+    assert max((one.weight for one in report.suspicions), default=0.0) < 1.5
+
+
+async def test_finds_the_onset_itself_where_none_is_given() -> None:
+    columns = shop(1)
+    small_pool(columns)
+    report = await ask(Telemetry(table(columns, reference=False)), scope(onset=None))
+    assert report.onset is not None
+    assert abs(report.onset.timestamp() - ONSET) <= 2
+    assert report.suspicions[0].target == "orders"
+
+
+async def test_an_outage_of_somebody_who_cannot_be_named_is_told_of_the_caller() -> None:
+    columns = shop(2)
+    bank_is_down(columns)
+    report = await ask(Telemetry(table(columns)), scope(candidates=tuple(f"app/{name}" for name in SERVICES), service="app/web"))
+    top = report.suspicions[0]
+    assert (top.target, top.kind, top.no_change) == ("app/pay", "upstream", True)
+
+
+async def test_shows_the_failing_route_behind_a_healthy_average() -> None:
+    columns = shop(3)
+    crash_on_one_route(columns)
+    report = await ask(Telemetry(table(columns)))
+    shown = [finding.statement for finding in report.findings]
+    assert any("pay" in text and "POST /card" in text and "0.9" in text for text in shown)
+
+
+async def test_every_suspicion_rests_on_findings_of_the_report_and_every_finding_can_be_repeated() -> None:
+    columns = shop(0)
+    small_pool(columns)
+    report = await ask(Telemetry(table(columns)))
+    known = {finding.id for finding in report.findings}
+    assert all(one.findings and set(one.findings) <= known for one in report.suspicions)
+    assert len(report.suspicions) <= 12
+    assert len(report.findings) <= 60
+
+    def whole(finding: Finding) -> bool:
+        plot = finding.plot
+        return bool(finding.query) and plot is not None and 0 < len(plot.times) == len(plot.values) <= 40
+
+    assert all(whole(finding) for finding in report.findings)
+    assert report == await ask(Telemetry(table(columns)))
+
+
+async def test_a_source_that_does_not_answer_is_a_gap_and_no_error() -> None:
+    report = await ask(Down())
+    assert report.suspicions == ()
+    assert any(gap.reason == "failed" and "did not answer" in gap.statement for gap in report.gaps)
+    assert any(gap.reason == "no_data" for gap in report.gaps)
+
+
+async def test_says_that_samples_end_before_the_window_does() -> None:
+    columns = shop(0)
+    whole = table(columns)
+    cut = times() < ONSET + 3
+    stale = MetricTable("shop", END, times()[cut], whole.incident[cut], whole.names, whole.values[cut])
+    report = await ask(Telemetry(stale))
+    assert any(gap.reason == "stale" for gap in report.gaps)
+
+
+async def test_says_which_series_hold_too_little() -> None:
+    columns = shop(0)
+    columns["mail", "queue_depth"] = np.full(len(times()), np.nan)
+    report = await ask(Telemetry(table(columns)))
+    assert any("mail|queue_depth" in gap.statement for gap in report.gaps)
+
+
+async def test_says_that_there_is_no_reference() -> None:
+    report = await ask(Telemetry(table(shop(0), reference=False)), scope(onset=START))
+    assert any("no fault-free reference" in gap.statement for gap in report.gaps)
+
+
+def traces(n: int, extra_ms: Callable[[str], float]) -> pl.DataFrame:
+    noise = np.random.default_rng(5)
+    rows = []
+    for index in range(n):
+        late = index >= n // 2
+        begun = ONSET + (index - n // 2) * 0.1
+        work = {name: float(noise.uniform(4, 6)) + (extra_ms(name) if late else 0.0) for name in ("web", "orders", "stock")}
+        wire = {name: 1.0 + (extra_ms(f">{name}") if late else 0.0) for name in ("orders", "stock")}
+        at, end = begun, 0.0
+        call_stock = work["stock"] + wire["stock"]
+        call_orders = work["orders"] + call_stock + wire["orders"]
+        end = work["web"] + call_orders
+        spans = [
+            ("a", "", "web", "GET /", at, end),
+            ("b", "a", "web", "call orders", at + 0.001, call_orders),
+            ("c", "b", "orders", "GET /orders", at + 0.001 + wire["orders"] / 2000, work["orders"] + call_stock),
+            ("d", "c", "orders", "call stock", at + 0.002 + wire["orders"] / 2000, call_stock),
+            ("e", "d", "stock", "GET /stock", at + 0.002 + (wire["orders"] + wire["stock"]) / 2000, work["stock"]),
+        ]
+        rows += [(late, f"t{index}", span, parent, service, op, start, dur) for span, parent, service, op, start, dur in spans]
+    return pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row")
+
+
+async def test_traces_blame_the_service_that_is_slow_of_itself() -> None:
+    report = await ask(Telemetry(spans=traces(60, lambda name: 80.0 if name == "stock" else 0.0)))
+    top = report.suspicions[0]
+    assert (top.target, top.signal, top.kind) == ("stock", "traces", "latency")
+    assert not any(one.target == "web" for one in report.suspicions)
+
+
+async def test_traces_blame_the_network_where_neither_end_accounts_for_the_time() -> None:
+    report = await ask(Telemetry(spans=traces(60, lambda name: 80.0 if name == ">stock" else 0.0)))
+    top = report.suspicions[0]
+    assert (top.target, top.kind) == ("stock", "network_delay")
+
+
+async def ranking(columns: Shop) -> list[tuple[str, str | None, float]]:
+    report = await ask(Telemetry(table(columns)))
+    return [(one.target, one.kind, one.weight) for one in report.suspicions]
+
+
+@pytest.mark.parametrize("fault", list(FAULTS))
+async def test_the_order_of_series_changes_nothing(fault: str) -> None:
+    columns = shop(7)
+    FAULTS[fault][0](columns)
+    assert await ranking(dict(reversed(columns.items()))) == await ranking(columns)
+
+
+@pytest.mark.parametrize("fault", list(FAULTS))
+async def test_renamed_services_get_the_same_answer_renamed(fault: str) -> None:
+    columns = shop(7)
+    FAULTS[fault][0](columns)
+    names = {name: f"{letter}-{name[::-1]}" for letter, name in zip("zkqhbc", (*SERVICES, "bank"), strict=True)}
+
+    def renamed(entity: str) -> str:
+        return ">".join(names[part] for part in entity.split(">"))
+
+    other = {(renamed(entity), metric): values for (entity, metric), values in columns.items()}
+    report = await ask(Telemetry(table(other)), scope(service=names["web"]))
+    found = sorted((one.target, one.kind, one.weight) for one in report.suspicions)
+    assert found == sorted(
+        (names[target], kind, pytest.approx(weight, abs=1e-3)) for target, kind, weight in await ranking(columns)
+    )
+
+
+async def test_seconds_or_milliseconds_and_the_unit_of_memory_change_no_ranking() -> None:
+    for fault, (inject, _, _) in FAULTS.items():
+        columns = shop(7)
+        inject(columns)
+        other = {
+            (entity, metric.replace("_mean_s", "_mean_ms").replace("_p95_s", "_p95_ms") if "latency" in metric else metric): values
+            * (1000 if "latency" in metric else 2**-20 if "memory" in metric else 60 if metric == "request_rate" else 1)
+            for (entity, metric), values in columns.items()
+        }
+        assert [one[:2] for one in await ranking(other)][:3] == [one[:2] for one in await ranking(columns)][:3], fault
