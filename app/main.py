@@ -22,7 +22,7 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.domain.hypothesis import Diagnosis
     from app.domain.incident import Scope
-    from app.domain.ports import ActionPort, Progress
+    from app.domain.ports import Progress
     from graphs.contract import Sources
 
 PORTS = ("metrics", "logs", "spans", "changes", "topology", "objects", "statuses")
@@ -67,7 +67,8 @@ def sources_of(connectors: list[Any]) -> Sources:
         "objects": ports.ObjectsSource,
         "statuses": ports.StatusSource,
     }
-    return Sources(**{port: tuple(each for each in connectors if isinstance(each, kinds[port])) for port in PORTS})
+    held: dict[str, Any] = {port: tuple(each for each in connectors if isinstance(each, kinds[port])) for port in PORTS}
+    return Sources(**held)
 
 
 def investigators() -> dict[str, Any]:
@@ -99,7 +100,9 @@ class Composition:
     async def triage_live(self, scope: Scope, progress: Progress) -> Diagnosis:
         connectors = open_plugins("app.connectors", "CONNECTOR")
         if not connectors:
-            raise Misconfigured("no connector is configured: set FIRSTMATE_PROMETHEUS_URL, FIRSTMATE_LOGFILE_PATHS or another; see README")
+            raise Misconfigured(
+                "no connector is configured: set FIRSTMATE_PROMETHEUS_URL, FIRSTMATE_LOGFILE_PATHS or another; see README"
+            )
         return await triage(scope, sources_of(list(connectors.values())), progress)
 
     async def doctor(self) -> list[tuple[str, Health]]:

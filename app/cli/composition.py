@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from app.cards.card import Card
 from app.domain.hypothesis import Diagnosis
-from app.domain.incident import Scope
+from app.domain.incident import Scope, TimelineEntry
 from app.domain.plugin import Health
 from app.domain.ports import Progress
+from app.domain.value import JsonObject, Value
 from app.settings import Settings
+
+
+class InboxPort(Protocol):
+    async def put(self, key: str, kind: str, body: JsonObject) -> bool: ...
+
+
+class DemoEnd(Value):
+    """How a demo came out, and what was true."""
+
+    timeline: tuple[TimelineEntry, ...]
+    diagnosis: Diagnosis | None
+    actions: tuple[str, ...]  # of every proposal that ran
+    truth: dict[str, Any]
 
 
 class Composition(Protocol):
@@ -30,6 +46,20 @@ class Composition(Protocol):
     async def triage_live(self, scope: Scope, progress: Progress) -> Diagnosis:
         """With the configured connectors, storing nothing."""
         ...
+
+    def intake(self, folder: Path, *, token: str) -> AbstractAsyncContextManager[tuple[str, InboxPort]]:
+        """The web intake on a free port of 127.0.0.1, and the inbox behind it; (its URL, the inbox)."""
+        ...
+
+    async def work(self, *, demo: bool) -> None:
+        """The work process, until it is told to stop or its parent is gone."""
+        ...
+
+    async def details(self, folder: Path, proposal: str) -> Card: ...
+
+    async def demo_end(self, folder: Path, control: str) -> DemoEnd: ...
+
+    async def post(self, url: str) -> None: ...
 
     async def doctor(self) -> list[tuple[str, Health]]:
         """(what was checked, how it is), in the order in which things should be mended."""

@@ -38,7 +38,8 @@ def evaluate(
     console.print(f"{len(cases)} results in {out}", markup=False)
     if truth is not None:
         rows, without = runner.score(out, truth)
-        Console().print(_table(rows))
+        wide = Console()
+        Console(width=max(wide.width, 150) if not wide.is_terminal else None).print(_table(rows))
         if without:
             console.print(f"{without} results have no truth and are not in the table")
     raise typer.Exit(1 if broken else 0)

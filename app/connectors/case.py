@@ -340,11 +340,12 @@ def _metrics(case: RecordedCase, file: File) -> MetricTable | NoData:
     values = np.array(frame.select(pl.col(kept).fill_null(float("nan"))).to_numpy(), dtype=np.float64)
     values[np.isinf(values)] = np.nan
     times = frame["time"].to_numpy().astype(np.float64)
+    incident = _incident(frame)
     return MetricTable(
         source="case:metrics.csv",
-        as_of_s=float(times[-1]),
+        as_of_s=_newest(frame["time"], incident, case),
         times=times,
-        incident=_incident(frame).to_numpy().astype(np.bool_),
+        incident=incident.to_numpy().astype(np.bool_),
         names=tuple(SeriesName(*name.split("|", 1)) for name in kept),
         values=values,
         truncated=cut,
@@ -354,7 +355,7 @@ def _metrics(case: RecordedCase, file: File) -> MetricTable | NoData:
 def _incident(frame: pl.DataFrame) -> pl.Series:
     """Rows that don't name the reference belong to the incident."""
     if "phase" not in frame.columns:
-        return pl.Series([True] * frame.height, dtype=pl.Boolean)
+        return pl.Series("incident", [True] * frame.height, dtype=pl.Boolean)
     return (frame["phase"].fill_null("incident") != "reference").alias("incident")
 
 
@@ -369,7 +370,12 @@ def _spans(case: RecordedCase, file: File) -> SpanTable | NoData:
     frame = frame.with_columns(_incident(frame)).select(
         pl.col(name).fill_null("") if kind == pl.String else pl.col(name) for name, kind in SPAN_SCHEMA.items()
     )
-    return SpanTable("case:spans.csv", _newest(frame["start"], case), frame.with_columns(redact_column(frame["op"])), file.name)
+    return SpanTable(
+        "case:spans.csv",
+        _newest(frame["start"], frame["incident"], case),
+        frame.with_columns(redact_column(frame["op"])),
+        file.name,
+    )
 
 
 def _logs(case: RecordedCase, file: File) -> LogTable | NoData:
@@ -389,7 +395,7 @@ def _logs(case: RecordedCase, file: File) -> LogTable | NoData:
     frame = pl.DataFrame(columns, schema=LOG_SCHEMA).sort("time", nulls_last=True, maintain_order=True)
     level = frame["level"].str.to_uppercase()
     frame = frame.with_columns(level.replace(_LEVELS), redact_column(frame["msg"]), redact_column(frame["fields"]))
-    return LogTable("case:logs.jsonl", _newest(frame["time"], case), frame, file.name)
+    return LogTable("case:logs.jsonl", _newest(frame["time"], frame["incident"], case), frame, file.name)
 
 
 def _text(value: object) -> str:
@@ -398,8 +404,10 @@ def _text(value: object) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _newest(times: pl.Series, case: RecordedCase) -> float:
-    newest = times.max()
+def _newest(times: pl.Series, incident: pl.Series, case: RecordedCase) -> float:
+    """The newest moment of the incident (of anything, without one): a reference may lie later and says nothing about it."""
+    newest = times.filter(incident).max()
+    newest = times.max() if newest is None else newest
     return float(newest) if isinstance(newest, (int, float)) else case.scope.window.end.timestamp()
 
 

@@ -65,7 +65,7 @@ class Tally:
     """What happened while reading: what was read, and what a person must be told."""
 
     lines: list[tuple[bool, Line, str]] = field(default_factory=list)  # incident, line, file's service
-    unreadable: int = 0
+    unreadable: set[tuple[str, int]] = field(default_factory=set)  # file and offset: a line may be met in both stretches
     notes: list[str] = field(default_factory=list)
 
 
@@ -142,17 +142,19 @@ def _time_after(file: BinaryIO, offset: int, reader: Reader) -> float | None:
     return next((at for line in lines if (at := reader.time(line)) is not None), None)
 
 
-def collect(raw_lines: Iterable[bytes], *, reader: Reader, service: str, stretch: Stretch, tally: Tally, at_start: bool) -> None:
+def collect(raw_lines: Iterable[bytes], *, path: Path, reader: Reader, stretch: Stretch, tally: Tally, offset: int = 0) -> None:
     """Lines of one stretch into `tally`; lines without a time are joined to the one before them."""
     pending: tuple[bool, Line, str] | None = None
     belongs = False  # whether the last line with a time was wanted, so that what follows it is
-    timed = not at_start  # lines before the first time: torn from an earlier one unless the file begins here
+    timed = offset > 0  # lines before the first time: torn from an earlier one unless the file begins here
+    service, place = service_of(path), offset
     for raw in raw_lines:
+        place += len(raw) + 1
         if not raw.strip():
             continue
         line = reader.line(raw)
         if line is None or (line.time is None and (raw.startswith(b"{") or (not timed and pending is None))):
-            tally.unreadable += 1
+            tally.unreadable.add((str(path), place))
             continue
         if line.time is None:
             if belongs and pending is not None and len(pending[1].msg) < MAX_MESSAGE:
@@ -227,7 +229,7 @@ class Logfiles:
         for stretch in wanted:
             self._read(chosen, stretch, budget, tally)
         if not tally.lines:
-            more = f"; {tally.unreadable} lines could not be read" if tally.unreadable else ""
+            more = f"; {len(tally.unreadable)} lines could not be read" if tally.unreadable else ""
             return NoData(_SOURCE, query, f"{len(files)} log files hold no line of {_span(scope.window)}{more}")
         return _table(tally, query=query, entities=entities, most=self._settings.max_lines)
 
@@ -258,16 +260,16 @@ class Logfiles:
             with path.open("rb") as file:
                 file.seek(cut)
                 lines = file.read(high - cut).split(b"\n")
-            lines = lines if cut == 0 else lines[1:]
+            torn = len(lines.pop(0)) + 1 if cut else 0
             if lines and (high < path.stat().st_size or _unfinished(lines[-1])):
                 lines.pop()  # torn by the region's end, or still being written
-            collect(lines, reader=reader, service=service_of(path), stretch=stretch, tally=tally, at_start=cut == 0)
+            collect(lines, path=path, reader=reader, stretch=stretch, tally=tally, offset=cut + torn)
 
     def _read_rotated(self, path: Path, reader: Reader, stretch: Stretch, tally: Tally) -> None:
         try:
             with gzip.open(path, "rb") as file:
                 lines = _bounded(file, path.name, tally)
-                collect(lines, reader=reader, service=service_of(path), stretch=stretch, tally=tally, at_start=True)
+                collect(lines, path=path, reader=reader, stretch=stretch, tally=tally)
         except (gzip.BadGzipFile, EOFError, zlib.error):
             tally.notes.append(f"{path.name} is not readable gzip")
 
@@ -312,9 +314,10 @@ def _table(tally: Tally, *, query: str, entities: Sequence[str], most: int) -> L
         notes.append(f"{frame.height - most} lines older than the newest {most} were left out")
         frame = frame.tail(most)
     if tally.unreadable:
-        notes.append(f"{tally.unreadable} lines could not be read")
+        notes.append(f"{len(tally.unreadable)} lines could not be read")
     frame = frame.with_columns(redact_column(frame["msg"]), redact_column(frame["fields"]))
-    newest = frame["time"].max()
+    of_incident = frame["time"].filter(frame["incident"])
+    newest = (of_incident if of_incident.len() else frame["time"]).max()
     assert isinstance(newest, float)
     return LogTable(_SOURCE, newest, frame, query, "; ".join(notes) or None)
 

@@ -321,12 +321,13 @@ def assemble(
         return None
     kept = list(columns)[:most]
     order = np.argsort(times, kind="stable")
+    incident = np.concatenate([np.full(grid.count, grid.incident) for grid in grids])[order]
     values = np.column_stack([columns[name].values for name in kept])[order]
     return MetricTable(
         source=_SOURCE,
-        as_of_s=_newest(times[order], values, [columns[name].rated for name in kept]),
+        as_of_s=_newest(times[order], incident, values, [columns[name].rated for name in kept]),
         times=times[order],
-        incident=np.concatenate([np.full(grid.count, grid.incident) for grid in grids])[order],
+        incident=incident,
         names=tuple(kept),
         values=values,
         queries={name: columns[name].query for name in kept},
@@ -334,11 +335,15 @@ def assemble(
     )
 
 
-def _newest(times: NDArray[np.float64], values: NDArray[np.float64], rated: Sequence[bool]) -> float:
-    """The newest sample. The server carries gauges forward for five minutes, so rates decide where there are any."""
-    telling = values[:, np.array(rated)] if any(rated) else values
-    known = ~np.isnan(telling).all(axis=1)
-    return float(times[known][-1]) if known.any() else float(times[~np.isnan(values).all(axis=1)][-1])
+def _newest(times: NDArray[np.float64], incident: NDArray[np.bool_], values: NDArray[np.float64], rated: Sequence[bool]) -> float:
+    """The newest sample of the incident (of anything, without one). The server carries gauges forward for five minutes, so
+    rates decide where there are any."""
+    for telling in (values[:, np.array(rated)], values):
+        known = ~np.isnan(telling).all(axis=1) if telling.shape[1] else np.zeros(len(times), dtype=np.bool_)
+        for moments in (times[known & incident], times[known]):
+            if moments.size:
+                return float(moments[-1])
+    return float(times[-1])
 
 
 def _joined(frames: Sequence[Frame], grids: Sequence[Stretch]) -> Frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -22,8 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--dir", type=Path, help="folder for logs, releases and flags")
     parser.add_argument("--intake", help="where changes and alerts are posted: http://127.0.0.1:PORT")
-    parser.add_argument("--token", help="bearer token of the intake")
+    parser.add_argument("--token", default=os.environ.get("SHOP_TOKEN"), help="bearer token of the intake; else $SHOP_TOKEN")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--baseline", type=float, default=shop.BASELINE_S, metavar="SECONDS", help="how long all is well first")
     parser.add_argument("--rename", nargs="*", action="extend", default=[], metavar="old=new")
     parser.add_argument("--shuffle-deploys", action="store_true")
     chosen = parser.parse_args(arguments)
@@ -37,8 +39,16 @@ def main(arguments: list[str] | None = None) -> int:
         renamed = names.Names.parse(chosen.rename)
     except ValueError as wrong:
         parser.error(str(wrong))
-    fault = faults.FAULTS[chosen.fault]
-    order = shop.Order(fault, chosen.dir.resolve(), chosen.intake, chosen.token, chosen.seed, renamed, chosen.shuffle_deploys)
+    order = shop.Order(
+        fault=faults.FAULTS[chosen.fault],
+        folder=chosen.dir.resolve(),
+        intake=chosen.intake,
+        token=chosen.token,
+        seed=chosen.seed,
+        names=renamed,
+        shuffle=chosen.shuffle_deploys,
+        baseline_s=chosen.baseline,
+    )
     return shop.run(order)
 
 

@@ -254,7 +254,7 @@ class Service:
     def _failed(self, context: Context, msg: str, error: Exception) -> None:
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("services/")]
         stack = "".join(["Traceback (most recent call last):\n", *traceback.format_list(own)])
-        stack += "".join(traceback.format_exception_only(error))
+        stack += f"{type(error).__name__}: {error}\n"
         self.registry.count("log_messages_total", level="error")
         fields = {"trace": context.trace, "route": context.route, "exception": type(error).__name__, "stack": stack}
         self.log.write("ERROR", msg, **fields)

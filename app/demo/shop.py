@@ -37,6 +37,7 @@ class Order:
     seed: int
     names: Names
     shuffle: bool
+    baseline_s: float = BASELINE_S
 
 
 @dataclass
@@ -84,6 +85,8 @@ class Shop:
         await ended.wait()
 
     async def _stop(self) -> None:
+        if "load" in self._helpers:  # the visitors leave first, so that nobody sees the shop close
+            await self._helpers["load"].end(patience_s=0)
         await asyncio.gather(self._tool.stop(), *(helper.end(patience_s=0.5) for helper in self._helpers.values()))
 
     async def _live(self) -> None:
@@ -189,9 +192,9 @@ class Shop:
     # --- the incident
 
     async def _incident(self) -> None:
-        say("baseline", seconds=BASELINE_S)
-        await asyncio.sleep(BASELINE_S)
-        seen = await self._visitors_see(BASELINE_S - 3.0)
+        say("baseline", seconds=self._order.baseline_s)
+        await asyncio.sleep(self._order.baseline_s)
+        seen = await self._visitors_see(max(1.0, self._order.baseline_s - 3.0))
         say("baseline-done", **{name: seen.get(name) for name in ("rps", "error_ratio", "p95_ms")})
         began = time.monotonic()
         for step in plan(self._order.fault, seed=self._order.seed, shuffle=self._order.shuffle):

@@ -105,7 +105,10 @@ def table(marked: Iterable[Marked]) -> list[Row]:
 
 def _row(name: str, held: list[Marked]) -> Row:
     measures = {"first"} if name == "all" else {key for each in held for key in each.ranks}
-    rank = (lambda each, key: each.main) if name == "all" else (lambda each, key: each.ranks.get(key, NEVER))
+
+    def rank(each: Marked, key: str) -> float:
+        return each.main if name == "all" else each.ranks.get(key, NEVER)
+
     order = [key for key in ("first", "target", "object", "exact", "change") if key in measures]
     flags = sorted({key for each in held for key in each.flags}) if name != "all" else []
     told = [each for each in held if each.conclusive]

@@ -65,11 +65,14 @@ class Intake:
         async with self._ledger.read() as tx:
             waiting = await deliveries.pending(tx, limit=500)
         for each in waiting:
-            await self._jobs.submit(JOB, {"delivery": each.model_dump(mode="json")}, key=f"{JOB}:{each.id}")
+            await self._jobs.submit(JOB, {"delivery": each.id}, key=f"{JOB}:{each.id}")
 
     async def deliver(self, payload: JsonObject) -> None:
         """The job: one delivery to its handler. What goes wrong is told to its sender, recorded, and not tried for ever."""
-        delivery = Pending.model_validate(payload["delivery"])
+        async with self._ledger.read() as tx:
+            delivery = await deliveries.get(tx, int(str(payload["delivery"])))
+        if delivery is None:
+            return
         handle = self._handlers.get(delivery.kind)
         if handle is None:
             outcome = f"nobody handles {delivery.kind}"

@@ -34,6 +34,14 @@ async def pending(tx: Tx, *, limit: int = 100) -> list[Pending]:
     return [Pending.model_validate(dict(row._mapping)) for row in await tx.execute(query)]
 
 
+async def get(tx: Tx, delivery: int) -> Pending | None:
+    """One that is still to be worked on; None once it is finished."""
+    d = deliveries.c
+    query = select(d.id, d.key, d.kind, d.body, d.received_at).where(d.id == delivery, d.finished_at.is_(None))
+    row = (await tx.execute(query)).first()
+    return None if row is None else Pending.model_validate(dict(row._mapping))
+
+
 async def finish(tx: Tx, delivery: int, outcome: str, *, at: datetime) -> bool:
     """Its work is done, with `outcome` as one sentence. In the transaction of that work: then it takes effect once.
 

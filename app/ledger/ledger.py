@@ -42,7 +42,9 @@ class Tx:
 
     async def changed(self, statement: Executable) -> int:
         """Execute an INSERT or UPDATE; how many rows it touched."""
-        return cast("CursorResult[Any]", await self.execute(statement)).rowcount
+        # Without the option an INSERT on PostgreSQL answers -1.
+        counted = statement.execution_options(preserve_rowcount=True)
+        return cast("CursorResult[Any]", await self.execute(counted)).rowcount
 
     def insert(self, table: Table) -> postgresql.Insert:
         """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` (both databases spell it alike)."""

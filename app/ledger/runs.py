@@ -58,6 +58,11 @@ async def start(tx: Tx, run: str, *, at: datetime) -> int:
     return int((await tx.execute(begun)).scalar() or 0)
 
 
+async def keep(tx: Tx, run: str, diagnosis: Diagnosis) -> bool:
+    """The judge's opinion so far; the run goes on. False when it has ended."""
+    return await tx.changed(_unended(run).values(diagnosis=diagnosis.model_dump(mode="json"))) == 1
+
+
 async def finish(tx: Tx, run: str, diagnosis: Diagnosis, *, at: datetime) -> bool:
     """It ended with a diagnosis. False when it had already ended; the first end stays."""
     body = diagnosis.model_dump(mode="json")

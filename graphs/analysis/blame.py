@@ -22,6 +22,7 @@ from graphs.analysis.tokens import Measure, measure, measures_in, split_identifi
 SAMPLING_S = 120.0  # onsets are found on samples a minute or two apart
 _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
 _RANKED = (1.0, 0.85, 0.7, 0.6)
+_PROOF = 5.0  # nats: nearly proof
 _UNREAD = 0.3  # behaviour of a change that nobody can read
 _SLOW_S, _QUICK_S = 6 * 3600.0, 1800.0
 
@@ -203,7 +204,7 @@ def _suspect(
     where = places.nats(shipment.service)
     live = 0.0 if shipment.live else -3.5
     rides = -1.2 if shipment.rides else 0.0
-    weight = max(-6.0, min(6.0, core + when + where + live + rides))
+    weight = _bounded(core + when + where + live + rides, _alibi(shipment, reading, age, late))
     return ChangeSuspect(
         shipment=shipment,
         target=places.candidate(shipment.service),
@@ -294,6 +295,23 @@ def _time(age_s: float, late_s: float, *, slow: bool) -> float:
         return -0.8 * min(1.0, -age_s / SAMPLING_S) if -age_s <= SAMPLING_S else -1.0 - min(3.0, (-age_s - SAMPLING_S) / SAMPLING_S)
     horizon = _SLOW_S if slow else _QUICK_S
     return 0.4 - min(2.5, 0.45 * math.log2(1.0 + age_s / horizon))
+
+
+def _alibi(shipment: Shipment, reading: Reading, age_s: float, late_s: float) -> float:
+    """The most that a change can weigh, however guilty its diff looks: what was not running, or does nothing, did nothing."""
+    if late_s > 0:
+        return -3.0
+    if not shipment.live:
+        return -2.0
+    if reading.neutral:
+        return -1.5
+    return -1.0 if age_s < -3 * SAMPLING_S else _PROOF
+
+
+def _bounded(nats: float, most: float) -> float:
+    """Bends towards what one kind of evidence can show at all, so that two strong suspects stay apart."""
+    bent = _PROOF * math.tanh(nats / _PROOF) if nats > 0 else nats
+    return max(-6.0, min(most, bent))
 
 
 def _remedy(shipment: Shipment, best: _Tie | None) -> str:

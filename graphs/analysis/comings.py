@@ -69,6 +69,10 @@ def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement])
     if one.text.startswith(GUARD) or (" if " in one.text and one.text.endswith(("continue", "break", "return"))):
         guards = sum(item.text.startswith(GUARD) for item in gone), sum(item.text.startswith(GUARD) for item in new)
         return effect_of("guard_removed", 0.75 if guards[0] > guards[1] else 0.15, "a guard was removed", one, direction="gone")
+    if one.text.lstrip("} ").startswith(("except", "catch", "rescue")):
+        return effect_of("guard_removed", 0.6, "errors are no longer caught", one, direction="gone")
+    if file_kind(one.path) == "code" and one.tokens[0].kind == "string" and ":" in one.key[1:2] + one.key[2:3]:
+        return effect_of("literal", 0.45, f"{clean(one.tokens[0].text)} is no longer given", one)
     if words & CLOSERS and (called(one) or one.text.startswith(("defer", "with ", "using "))):
         return effect_of(
             "leak", 0.8, f"{called_name(one)} was removed", one, resource=first_resource(words - CLOSERS), direction="gone"

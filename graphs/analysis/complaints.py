@@ -54,7 +54,7 @@ class Facts:
     otherwise: Mapping[str, float] = field(default_factory=dict)  # 0..1: its requests take another course
 
 
-def testimonies_of(shifts: Sequence[Shift], names: Names, *, heard: Collection[str] = ()) -> tuple[Testimony, ...]:
+def witness(shifts: Sequence[Shift], names: Names, *, heard: Collection[str] = ()) -> tuple[Testimony, ...]:
     """What each failing template that came up says, the strongest first.
 
     `heard`: who logged anything in the incident. A failed call that names nobody is about the callee that says nothing, when
@@ -89,7 +89,7 @@ def _silent_callee(by: str, names: Names, heard: frozenset[str]) -> Blame | None
         frontier = sorted({c for s in frontier for c in names.callees.get(s, ())} - reached - {by})
         reached |= set(frontier)
         quiet = [c for c in frontier if c not in heard]
-        if len(heard) >= 3 and 1 <= len(quiet) <= 2 and len(quiet) < len(reached):
+        if 2 * len(heard) >= len(names.services) and 1 <= len(quiet) <= 2:
             return Blame(service=quiet[0], sure=0.8 / len(quiet))
     return None
 

@@ -20,6 +20,7 @@ _INERT: dict[FileKind, str] = {
     "asset": "generated files only",
 }
 _PAIR_AT = 0.5
+_CROWDED, _NEAR = 4000, 12  # pairs beyond which only neighbours are compared, and how far neighbours stand apart
 _MOST_STATEMENTS = 600  # per file; what a person calls unreadable is sampled from its start
 
 
@@ -220,9 +221,11 @@ def _paired(
 ) -> tuple[list[tuple[Statement, Statement]], list[Statement], list[Statement]]:
     """Old and new statements that are versions of one another, best match first within a block; and what is left over."""
     scored: list[tuple[float, int, int]] = []
+    crowded = len(old) * len(new) > _CROWDED
     for row, before in enumerate(old):
         for column, after in enumerate(new):
-            if before.path == after.path and abs(before.block - after.block) <= 1:
+            far = crowded and abs(row - column) > _NEAR
+            if not far and before.path == after.path and abs(before.block - after.block) <= 1:
                 likeness = _likeness(before, after)
                 if likeness >= _PAIR_AT:
                     scored.append((-likeness, row, column))
@@ -259,7 +262,7 @@ def _same_atoms(old: Sequence[Statement], new: Sequence[Statement], helpers: set
     """The same numbers, strings, calls and comparisons before and after, but for new helpers and how errors are passed on."""
     before, after = Counter(edits.atoms(old)), Counter(edits.atoms(new))
     lost, gained = before - after, after - before
-    if lost or any(file_kind(one.path) == "schema" for one in (*old, *new)):
+    if lost or any(file_kind(one.path) == "schema" for one in (*old, *new)) or edits.named_only_before(old, new):
         return False
     return all(atom.partition(" ")[2] in helpers or atom in edits.EMPTY_ATOMS for atom in gained)
 

@@ -13,6 +13,7 @@ from graphs.analysis.effects import (
     CHECKERS,
     CLOSERS,
     COMPARE,
+    ERRORISH,
     FAILING,
     GUARD,
     IO,
@@ -102,6 +103,22 @@ def atoms(made: Iterable[Statement]) -> Iterator[str]:
                 yield f"{token.kind} {token.text}"
             elif token.text in COMPARE | LOGIC | NEGATIONS | ARITHMETIC or token.text.lower() in TRUTHS or token.text in _KEYWORDS:
                 yield f"op {token.text}"
+
+
+def named_only_before(old: Sequence[Statement], new: Sequence[Statement]) -> set[str]:
+    """Words that vanished and were no locals of the old code: what a move or a renaming never loses."""
+    assigned = {
+        token.text
+        for one in old
+        for place, token in enumerate(one.tokens[:6])
+        if token.kind == "word" and any(later.text in ("=", ":=") for later in one.tokens[place + 1 : 6])
+    }
+    gone = {token.text for one in old if not passes_error(one) for token in one.tokens if token.kind == "word"}
+    kept = {token.text for one in new for token in one.tokens if token.kind == "word"}
+    return {word for word in gone - kept - assigned - TYPES - HEADS if word not in ERRORISH | _NOTHING and len(word) > 2}
+
+
+_NOTHING = frozenset(("nil", "null", "None", "undefined", "NULL"))
 
 
 def into_loop(before: Statement, after: Statement) -> Effect | None:
@@ -242,6 +259,11 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     ):
         return [effect_of("negation", 0.85, "a negation came or went", after, other=before)]
     conditional = any(text in COMPARE | LOGIC for text in (*old, *new)) or before.text.startswith(GUARD)
+    lost = {"await", "async", "volatile", "synchronized", "yield"} & (set(old) - set(new))
+    if lost:
+        return [effect_of("condition", 0.55, f"no longer {min(lost)}", after, other=before)]
+    if before.text.lstrip("} ").startswith(_CATCHES) and after.text.lstrip("} ").startswith(_CATCHES):
+        return [effect_of("guard_removed", 0.5, "other errors are caught", after, other=before)]
     for left, right in _replaced(before, after):
         if (left.text in COMPARE and right.text in COMPARE) or (left.text in LOGIC and right.text in LOGIC):
             return [effect_of("condition", 0.75, f"{left.text} became {right.text}", after, other=before)]
@@ -251,11 +273,9 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("condition", 0.8, "part of a condition was dropped", after, other=before)]
     if conditional and sum(text in LOGIC for text in new) != sum(text in LOGIC for text in old):
         return [effect_of("condition", 0.65, "a condition has other parts", after, other=before)]
-    if (
-        sum(text in ARITHMETIC for text in new) != sum(text in ARITHMETIC for text in old)
-        and not conditional
-        and _arithmetic_differs(old, new)
-    ):
+    texts = any(token.kind == "string" for token in (*before.tokens, *after.tokens))  # joined or formatted, not reckoned with
+    steps = sum(text in ARITHMETIC for text in new) != sum(text in ARITHMETIC for text in old)
+    if steps and not conditional and not texts and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.45, "a calculation has other parts", after, other=before)]
     return []
 
@@ -267,6 +287,10 @@ def _arithmetic_differs(old: Sequence[str], new: Sequence[str]) -> bool:
 def _subsequence(short: Sequence[str], long: Sequence[str]) -> bool:
     rest = iter(long)
     return all(item in rest for item in short)
+
+
+_SPARING = frozenset(("cache", "connection_pool", "rate_limit", "retry", "lock"))
+_CATCHES = ("except", "catch", "rescue")
 
 
 def _calls(before: Statement, after: Statement) -> list[Effect]:
@@ -286,12 +310,20 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
                 other=before,
             )
         ]
+    without = {token.text for token in before.tokens if token.kind == "word"} - {token.text for token in after.tokens}
+    if come and lost and (resource := first_resource(stem_set(without - HEADS))) is not None and resource.kind in _SPARING:
+        return [effect_of("gone", 0.6, f"{resource.kind} is passed by", after, resource=resource, direction="gone", other=before)]
+    if come and stem_set(come) & stem_set(["client", "connect", "session", "dial"]) and not any(name.islower() for name in come):
+        pool = first_resource(stem_set(["connection"]))
+        return [effect_of("came", 0.45, f"{clean(min(come))} made anew", after, resource=pool, direction="gone", other=before)]
     if come:
         weight = 0.5 if not lost else 0.3
         kind = "blocking" if blocks(come) else "loop_call" if after.loops and stem_set(come) & IO else "called"
         return [effect_of(kind, 0.8 if kind == "loop_call" else weight, f"{clean(min(come))} is called now", after, other=before)]
     old, new = {t.text for t in before.tokens if t.kind == "word"}, {t.text for t in after.tokens if t.kind == "word"}
     if (old - new or new - old) - TYPES - HEADS:
-        other = {text for text in (old ^ new) if text not in TYPES}
-        return [effect_of("changed", 0.25, f"{clean(min(other))} differs", after, other=before)] if other else []
+        left, right = ({text for text in side if text not in TYPES and len(text) > 1} for side in (old - new, new - old))
+        if left and right and not {"err", "nil"} & (left | right):
+            return [effect_of("changed", 0.4, f"{clean(min(left))} became {clean(min(right))}", after, other=before)]
+        return [effect_of("changed", 0.25, f"{clean(min(left | right))} differs", after, other=before)] if left | right else []
     return []

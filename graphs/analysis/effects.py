@@ -13,7 +13,7 @@ from graphs.analysis.tokens import Measure, split_identifier, stem_set
 
 Direction = Literal["down", "up", "gone", "new", "other"]
 NEUTRAL_BELOW = 0.1
-HARD = frozenset({"number", "negation", "condition", "swapped", "loop_call", "loop_query", "switch", "schema", "query"})
+HARD = frozenset({"gone", "number", "negation", "condition", "swapped", "loop_call", "loop_query", "switch", "schema", "query"})
 """Effects that no helper extraction explains away."""
 COMPARE = frozenset(("<", "<=", ">", ">=", "==", "!=", "===", "!==", "in", "is"))
 LOGIC = frozenset(("&&", "||", "and", "or"))

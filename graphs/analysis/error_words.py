@@ -138,7 +138,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("circuit_open", r"circuit.?breaker|circuit.{0,12}open", "other", 0.7),
     Kind(
         "no_instance",
-        r"no (healthy |available |live )?(instances?|servers?|backends?|endpoints?|upstreams?|hosts?)( are| is)? (available|found|healthy|for|registered)"
+        r"no (healthy |available |live )?(instances?|servers?|backends?|endpoints?|upstreams?|hosts?)( are"
+        r"| is)? (available|found|healthy|for|registered)"
         r"|no healthy (upstream|host|backend)|no route to host|host unreachable|network (is )?unreachable|ehostunreach",
         "other",
         0.9,
@@ -172,7 +173,8 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "schema",
-        r"(no|unknown|missing|invalid) (mapping|field|column|table|relation|index)|does not exist|no such (table|column|index)|parse.?(error|exception)|failed to parse|syntax error",
+        r"(no|unknown|missing|invalid) (mapping|field|column|table|relation|index)|does not exist|no such (table|column"
+        r"|index)|parse.?(error|exception)|failed to parse|syntax error",
         "self",
         0.85,
     ),
@@ -201,7 +203,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("cache_miss", r"cache (miss|expired|evict|invalidat)|read-?through", "self", 0.5),
     Kind(
         "data_missing",
-        r"not found|null ?pointer|is null|none ?type|no such (key|element)|empty (result|response|list)|missing|undefined|index ?out ?of|key ?error",
+        r"not found|null ?pointer|is null|none ?type|no such (key|element)|empty (result|response|list)|missing|undefined"
+        r"|index ?out ?of|key ?error",
         "self",
         0.6,
     ),
@@ -227,21 +230,34 @@ NOT_AN_ERROR = (
 COLLECTOR = r"(?i)previous terminated container .{0,200}not found|^(error: )?defaulted container|unable to retrieve container logs"
 """What the tool that fetches lines says of itself: no word of the service's."""
 
-STARTUP = r"(?i)\b(starting|started|listening|booting|initiali[sz](ing|ed)|ready to accept|server up)\b"
-"""Words of a process that begins."""
-
-STACK_FRAME = r"^\s*(at [\w$.<>/@]+[(:]|at \S+ \(|at [\w.$<>`\[\]]+\.[\w$<>`\[\]|]+\(|File \"[^\"]+\", line|\.\.\. \d+ (more|common)|goroutine \d+ \[|--- End of |[\w./-]+\.(go|rs|py|js|ts|rb|cs):\d+( \+0x|\s*$))"
+STACK_FRAME = (
+    r"^\s*(at [\w$.<>/@]+[(:]|at \S+ \(|at [\w.$<>`\[\]]+\.[\w$<>`\[\]|]+\(|File \"[^\"]+\", line|\.\.\. \d+ (more|common)"
+    r"|goroutine \d+ \[|--- End of |[\w./-]+\.(go|rs|py|js|ts|rb|cs):\d+( \+0x|\s*$))"
+)
 """A line that is one frame of a stack trace: it belongs to the line above, and says nothing alone."""
-
-SAME_RECORD = r"(?i)\b(record|offset|message|event|row|key|id|sequence|partition|document|entry)\b"
-"""Words of things that are read one after another and may be read again."""
 
 GOOD_STATUS = frozenset(
     {
-        "", "ok", "up", "normal", "operational", "operating-normally", "operating normally", "resolved", "available", "healthy", "green",
-        "none", "completed", "informational", "info", "scheduled", "good", "active",
+        "",
+        "operating normally",
+        "ok",
+        "up",
+        "normal",
+        "operational",
+        "operating-normally",
+        "resolved",
+        "available",
+        "healthy",
+        "green",
+        "none",
+        "completed",
+        "informational",
+        "info",
+        "scheduled",
+        "good",
+        "active",
     }
-)  # fmt: skip
+)
 """What providers' status pages say of a service that is well."""
 
 

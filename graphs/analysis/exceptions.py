@@ -73,7 +73,8 @@ class Names:
             compact = _compact(lowered)
             spellings = {lowered, compact}
             for affix in shared:
-                if lowered.startswith(affix):
+                # What is left must not be a plain word: "order" stands in many lines that are about no service.
+                if lowered.startswith(affix) and "-" in lowered.removeprefix(affix):
                     spellings |= {lowered.removeprefix(affix), _compact(lowered.removeprefix(affix))}
             for spelling in spellings:
                 if len(spelling) >= 5 or spelling == lowered:
@@ -84,11 +85,10 @@ class Names:
     def _pattern(self) -> Any:
         # The longest first: `order-other` must not be read as `order`.
         ordered = sorted(self._aliases, key=lambda a: (-len(a), a))
-        return (
-            re2.compile(r"(?i)(?:^|[^a-z0-9-])(" + "|".join(re2.escape(a) for a in ordered) + r")(?:$|[^a-z0-9-])")
-            if ordered
-            else None
-        )
+        if not ordered:
+            return None
+        spelled = "|".join(re2.escape(alias) for alias in ordered)
+        return re2.compile(rf"(?i)(?:^|[^a-z0-9_-])({spelled}){_POD}(?:$|[^a-z0-9_-])")
 
     def mentioned(self, text: str) -> tuple[str, ...]:
         """Services a text names, in the order of their first mention."""
@@ -111,8 +111,8 @@ class Names:
         A named other service; else the owner of a port it could not reach; else, for failures of calls, a callee whose
         name shares a word with the text; else an unknown host; else nobody.
         """
-        others = [name for name in self.mentioned(text) if name != by]
         remote = kind is not None and kind.aim == "other"
+        others = [name for name in self.mentioned(text) if name != by and (remote or not name.isalpha() or _addressed(name, text))]
         callees = set(self.callees.get(by, ()))
         if others:
             preferred = [name for name in others if name in callees] or others
@@ -158,6 +158,17 @@ class Names:
         """What `by` calls, and what those call: a failure is often passed on word by word."""
         direct = self.callees.get(by, ())
         return tuple(sorted({*direct, *(far for near in direct for far in self.callees.get(near, ()))} - {by}))
+
+
+def _addressed(name: str, text: str) -> bool:
+    """Whether a service named like a plain word is spoken of as a service: `calling payment`, `payment:8080`."""
+    if name.lower().endswith(("service", "svc", "server", "gateway")):
+        return True
+    word = re2.escape(name)
+    before = r"(?:upstream|downstream|service|host|calling|call to|from|://|backend|dependency) ?[\"'`]?"
+    after = r"(?::\d|\.[a-z]| service\b| returned\b| timed| unavailable)"
+    around = rf"(?i){before}{word}\b|\b{word}{after}"
+    return re2.search(around, text) is not None
 
 
 def _likeness(name_word: str, word: str) -> int:

@@ -51,7 +51,10 @@ def choose_label(kind: str | None, labels: Sequence[str]) -> str | None:
     for tokens in spread.values():
         for token in tokens:
             counts[token] = counts.get(token, 0) + 1
-    scored = sorted(((_alike(wanted, tokens, counts, len(labels)), label) for label, tokens in spread.items()), key=lambda one: (-one[0], one[1]))
+    scored = sorted(
+        ((_alike(wanted, tokens, counts, len(labels)), label) for label, tokens in spread.items()),
+        key=lambda one: (-one[0], one[1]),
+    )
     best, label = scored[0]
     return label if best >= _ENOUGH else None
 

@@ -55,7 +55,7 @@ def read(
     own = logshift.shifts(mined.templates, lengths=lengths)
     everything = (*own, *further)
     heard = _heard(mined.templates)
-    testimonies = complaints.testimonies_of(everything, names, heard=_heard(mined.templates, least=1))
+    testimonies = complaints.witness(everything, names, heard=_heard(mined.templates, least=1))
     lines = _failing_lines(frame, mined, testimonies, stretches)
     flow = logflow.flow(frame, mined, stretches)
     facts = complaints.Facts(

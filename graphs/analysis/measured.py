@@ -53,13 +53,19 @@ def _badness(table: MetricTable) -> tuple[NDArray[np.float64], list[float]]:
 
 
 def _find_onset(tables: Sequence[tuple[MetricTable, NDArray[np.float64]]]) -> float | None:
-    """The moment most series agree on within the incident's stretch; None where nothing moved."""
+    """The moment most series agree on, within the incident's stretch; None where nothing moved. As much of the reference as
+    there is incident stands in front, wherever it was recorded: a fault may be there from the stretch's first sample on."""
     best: tuple[float, float] | None = None
     for table, values in tables:
-        rows = values[table.incident]
-        times = table.times[table.incident]
-        order = np.argsort(times, kind="stable")
-        found = consensus_onset(times[order], change_points(np.ascontiguousarray(rows[order].T)))
+        here = np.flatnonzero(table.incident)
+        here = here[np.argsort(table.times[here], kind="stable")]
+        if len(here) == 0:
+            continue
+        there = np.flatnonzero(~table.incident)
+        there = there[np.argsort(table.times[there], kind="stable")][-max(len(here), 4) :]
+        times = np.concatenate((np.full(len(there), table.times[here[0]]), table.times[here]))
+        rows = np.ascontiguousarray(values[np.concatenate((there, here))].T)
+        found = consensus_onset(times, change_points(rows), seam=len(there) or None)
         if found is not None and (best is None or found[1] > best[1]):
             best = found
     return best[0] if best else None

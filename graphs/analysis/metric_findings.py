@@ -11,7 +11,7 @@ from app.domain.finding import Finding, Plot
 from app.domain.incident import Scope
 from app.domain.telemetry import SpanTable
 from graphs.analysis.measured import Measured
-from graphs.analysis.selftime import SpanShifts
+from graphs.analysis.selftime import SpanShifts, failed
 from graphs.analysis.spark import downsample
 from graphs.analysis.suspects import ENTRY, Clue, trust
 
@@ -134,7 +134,8 @@ def span_findings(writer: Writer, shifts: SpanShifts, target: str, clue: Clue) -
             key=lambda one: (-one.mass * trust(one.z + 1), one.op),
         )
         for one in own[:2]:
-            text = f"{one.service}: {one.op[:120]} spends {_number(one.inc_ms)} ms of its own per call, {_number(one.ref_ms)} ms before"
+            spent = f"{_number(one.inc_ms)} ms of its own per call, {_number(one.ref_ms)} ms before"
+            text = f"{one.service}: {one.op[:120]} spends {spent}"
             ids.append(writer.span(text, target, {"own_ms": one.inc_ms, "before_ms": one.ref_ms, "z": one.z, "calls": one.n_inc}))
     elif clue.channel == "gap":
         gaps = [one for one in shifts.gaps if target in (one.service, one.callee) and one.mass > 0]
@@ -145,7 +146,11 @@ def span_findings(writer: Writer, shifts: SpanShifts, target: str, clue: Clue) -
             )
             ids.append(writer.span(text, target, {"gap_ms": one.inc_ms, "before_ms": one.ref_ms, "z": one.z, "calls": one.n_inc}))
     elif clue.channel == "calls":
-        calls = [one for one in shifts.calls if one.service == target and one.child_service == target]
+        calls = [
+            one
+            for one in shifts.calls
+            if one.service == target and one.child_service == target and not (one.z < 0 and failed(one.child_op))
+        ]
         for call in sorted(calls, key=lambda one: (-abs(one.z), one.op, one.child_op))[:2]:
             text = f"{target}: {call.op[:100]} calls {call.child_op[:100]} {call.inc:.2f} times each, {call.ref:.2f} before"
             ids.append(writer.span(text, target, {"per_call": call.inc, "before": call.ref, "z": call.z, "calls": call.n_inc}))

@@ -186,6 +186,8 @@ def read(metric: str) -> Words:
         "memory": 1,
     }.get(family, 0)
     unit = next((_UNITS[word] for word in reversed(ordered) if word in _UNITS), "")
+    if "per" in ordered and unit:
+        unit = f"1/{unit}"
     per_node = bool(ordered) and ordered[0] in {"node", "host", "machine"}
     return Words(family, _stat(ordered), side, bad, unit, bool(words & _RATIO), per_node, base, labels)
 

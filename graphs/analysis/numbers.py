@@ -60,7 +60,7 @@ def _number(key: str, was: Measure, now: Measure, before: Statement, after: Stat
         if file_kind(after.path) == "config"
         else [clean(key).rstrip(" 0123456789")]
     )
-    note = f"{'.'.join(dict.fromkeys(names))} {clean(texts[0])} -> {clean(texts[1])}"
+    note = f"{'.'.join(dict.fromkeys(filter(None, names))) or 'a number'} {clean(texts[0])} -> {clean(texts[1])}"
     return effect_of("number", weight, note, after, resource=resource, direction=direction, before=was, after=now, other=before)
 
 

@@ -38,6 +38,21 @@ def reach(start: str, edges: Iterable[Edge]) -> dict[str, int]:
     return far
 
 
+def behind(node: str, down: Mapping[str, list[str]], seen: Collection[str]) -> list[str]:
+    """The nearest callees of `node` that are in `seen`: those that are not pass on what lies behind them."""
+    found: list[str] = []
+    line, known = list(down.get(node, ())), {node}
+    for callee in line:
+        if callee in known:
+            continue
+        known.add(callee)
+        if callee in seen:
+            found.append(callee)
+        else:
+            line.extend(down.get(callee, ()))
+    return found
+
+
 def own_masses(
     rise: Mapping[str, float],
     volume: Mapping[str, float],

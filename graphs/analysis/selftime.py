@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import re2
 from numpy.typing import NDArray
 
 _FLOOR_SHARE = 0.05
 """A mean is not believed better than 5% of itself."""
 _REFERENCE, _BEFORE, _LATE = 0, 1, 2
 _MARKS = r"(?i)\[?\b(error|exception|failed|timeout)\b\]?"
+_MARKED = re2.compile(_MARKS)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class SpanShifts:
     edges: tuple[tuple[str, str], ...] = ()
     traces_ref: int = 0
     traces_inc: int = 0
+
+
+def failed(op: str) -> bool:
+    """Whether an operation's name says that it failed, or that it handles a failure."""
+    return _MARKED.search(op) is not None
 
 
 def own_times(frame: pl.DataFrame) -> pl.DataFrame:

@@ -198,13 +198,16 @@ def change_points(rows: Floats, *, clip: float = 6.0, ends: int = 2) -> Change:
     return Change(best.astype(np.int64) + 1, np.abs(strength), strength > 0)
 
 
-def consensus_onset(times: Floats, change: Change, *, floor: float = 5.0) -> tuple[float, float] | None:
+def consensus_onset(times: Floats, change: Change, *, floor: float = 5.0, seam: int | None = None) -> tuple[float, float] | None:
     """The moment most series agree on, and the share of the moved series' strength within two steps of it; None where
-    nothing moved. Of two moments alike, the earlier."""
+    nothing moved. Of two moments alike, the earlier. At `seam` two recordings meet: other things differ between them as well,
+    so what changes there counts a third."""
     moved = change.score > floor
     if not moved.any() or len(times) < 2:
         return None
     weight = np.bincount(change.at[moved], weights=np.minimum(change.score[moved], 6 * floor) - floor + 1, minlength=len(times))
+    if seam is not None:
+        weight[seam] /= 3
     near = np.convolve(weight, np.array([0.5, 1.0, 1.0, 1.0, 0.5]), mode="same")
     if near.max() <= 0:
         return None

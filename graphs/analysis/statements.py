@@ -28,6 +28,8 @@ _LOGGER = re2.compile(
 )
 _TELEMETRY_WORDS = frozenset(
     [
+        "attributes",
+        "span",
         "prometheus",
         "metrics",
         "metric",
@@ -205,6 +207,7 @@ def _image(hunk: Hunk, sign: Literal["+", "-"], nearby: str, first_block: int) -
     stack: list[tuple[int, str, bool]] = []  # (indent, key or opening line, opens a loop)
     block, inside, opened = first_block, False, 0
     waiting: list[str] = []
+    prose = False  # between the quotes of a docstring
     for line in hunk.lines:
         if line.sign == " ":
             inside = False
@@ -212,7 +215,9 @@ def _image(hunk: Hunk, sign: Literal["+", "-"], nearby: str, first_block: int) -
             block, inside = block + 1, True
         if line.sign not in (" ", sign):
             continue
-        code = without_comment(line.text, hunk.path)
+        quotes = line.text.count('"""') + line.text.count("'''")
+        code = "" if prose or (quotes and line.text.lstrip().startswith(('"""', "'''"))) else without_comment(line.text, hunk.path)
+        prose = prose ^ (quotes % 2 == 1)
         if not code.strip():
             if line.sign == sign and line.text.strip():
                 found.append(_statement(line.text.strip(), "comment", sign, hunk.path, block, 0, (), nearby))

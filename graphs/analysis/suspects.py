@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from app.domain.telemetry import SeriesName
 from graphs.analysis.metric_words import Words, read
-from graphs.analysis.propagation import Edge, blame_of_edges, callees_of, own_masses, reach, sharpened
-from graphs.analysis.selftime import SpanShifts
+from graphs.analysis.propagation import Edge, behind, blame_of_edges, callees_of, own_masses, reach, sharpened
+from graphs.analysis.selftime import SpanShifts, failed
 from graphs.analysis.shift import Shifts
 
 ENTRY = "entrypoint"
@@ -99,7 +99,7 @@ def metric_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, ale
 
 
 def _scaled(clue: Clue, factor: float) -> Clue:
-    return Clue(clue.target, clue.channel, clue.kind, clue.strength * factor, clue.columns, clue.numbers, clue.spans)
+    return replace(clue, strength=clue.strength * factor)
 
 
 def _volumes(picture: Picture) -> dict[str, float]:
@@ -135,7 +135,12 @@ def _rises(picture: Picture, wanted: Callable[[SeriesName, Words], bool]) -> dic
 
 
 def _shares(
-    found: Mapping[str, tuple[float, float, int]], edges: Sequence[Edge], alert: str | None, volumes: Mapping[str, float], *, tail: bool = False
+    found: Mapping[str, tuple[float, float, int]],
+    edges: Sequence[Edge],
+    alert: str | None,
+    volumes: Mapping[str, float],
+    *,
+    tail: bool = False,
 ) -> dict[str, float]:
     rise = {entity: value for entity, (value, _, _) in found.items() if entity != ENTRY and ">" not in entity}
     missing = sorted(volumes.values())[len(volumes) // 4] if volumes else 1.0
@@ -147,8 +152,19 @@ def _shares(
         own = own_masses(rise, volume, edges)
     near = reach(alert, edges) if alert else {}
     weighted = {entity: mass * (1.0 if not near or entity in near else 0.5) for entity, mass in own.items()}
-    total = max(sum(weighted.values()), rise.get(alert, 0.0) * volume.get(alert, 1.0) if alert else 0.0)
+    arrived = rise.get(alert, 0.0) * volume.get(alert, 1.0) ** (0.5 if tail else 1.0) if alert else 0.0
+    total = max(sum(weighted.values()), arrived)
     return {entity: value / total for entity, value in weighted.items()} if total > 0 else {}
+
+
+def _usual_latency(picture: Picture, alert: str | None) -> float:
+    """Seconds that a call of the alert's service took before, at its mildest statistic; 0 where that is unknown."""
+    found = [
+        float(picture.shifts.base[column]) * _MULTIPLE.get(words.unit, 1.0)
+        for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True))
+        if words.family == "latency" and name.entity == alert and picture.shifts.usable[column] and not words.labels
+    ]
+    return min(found, default=0.0)
 
 
 def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, volumes: Mapping[str, float]) -> list[Clue]:
@@ -163,6 +179,7 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
     prominent: dict[str, float] = {}
     best: dict[str, tuple[float, int]] = {}
     weights = 0.0
+    down = callees_of(edges)
     for stat, found in sorted(by_stat.items()):
         # means add up along a call, tails do not
         weight = 1.0 / (1.0 + stat / 40)
@@ -174,9 +191,9 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
             if ">" in entity or entity == ENTRY:
                 continue
             effect = max(z, 0.0) and trust(z) * max(float(picture.shifts.log_ratio[column]), 0.0)
-            kids = [found[c] for a, c in edges if a == entity and c in found]
-            behind = max((trust(kz) * max(float(picture.shifts.log_ratio[kc]), 0.0) for _, kz, kc in kids if kz > 0), default=0.0)
-            prominent[entity] = prominent.get(entity, 0.0) + weight * max(effect - behind, 0.15 * effect)
+            kids = [found[callee] for callee in behind(entity, down, found)]
+            below = max((trust(kz) * max(float(picture.shifts.log_ratio[kc]), 0.0) for _, kz, kc in kids if kz > 0), default=0.0)
+            prominent[entity] = prominent.get(entity, 0.0) + weight * max(effect - below, 0.15 * effect)
             if entity not in best or z > best[entity][0]:
                 best[entity] = (z, column)
     clues = []
@@ -185,12 +202,16 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
     sharp = sharpened(prominent)
     loud = 1 - math.exp(-max(prominent.values(), default=0.0) / weights / 0.7)
     top_z = max((z for z, _ in best.values()), default=0.0)
+    usual = _usual_latency(picture, alert)
     for entity in sorted(best):
         z, column = best[entity]
-        strength = 0.85 * trust(top_z) * share.get(entity, 0.0) / weights
+        rise = float(picture.shifts.level[column] - picture.shifts.base[column]) * _MULTIPLE.get(picture.words[column].unit, 1.0)
+        # next to what the alert's callers are used to wait, a small rise is no cause, however sure
+        felt = max(rise, 0.0) / (max(rise, 0.0) + 0.1 * usual) if rise > 0 else 0.0
+        strength = 0.85 * felt * trust(top_z) * share.get(entity, 0.0) / weights
         if strength > 0:
             clues.append(Clue(entity, "latency", "latency", strength, (column,), {"own_share": share.get(entity, 0.0) / weights}))
-        strength = 0.6 * loud * sharp.get(entity, 0.0)
+        strength = 0.6 * felt * loud * sharp.get(entity, 0.0)
         if strength > 0:
             clues.append(Clue(entity, "latency_stands_out", "latency", strength, (column,), {"z": z}))
     return clues
@@ -224,8 +245,8 @@ def _error_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, vol
         top_z = max((z for _, z, _ in found.values()), default=0.0)
         down = callees_of(edges)
         for entity, value in sorted(shares.items()):
-            behind = max((sick.get(callee, 0.0) for callee in down.get(entity, ())), default=0.0)
-            own = max(value, 0.1 if found[entity][1] > 4 else 0.0) * (1 - 0.6 * behind)
+            below = max((sick.get(callee, 0.0) for callee in behind(entity, down, picture.own_entities)), default=0.0)
+            own = max(value, 0.1 if found[entity][1] > 4 else 0.0) * (1 - 0.6 * below)
             if ratio and volumes:
                 rise, _, column = found[entity]
                 whole = float(max(abs(picture.shifts.level[column]), abs(picture.shifts.base[column]), 1.0))
@@ -280,12 +301,31 @@ def _resource_clues(picture: Picture) -> list[Clue]:
         strength = 0.85 * (1 - math.exp(-total[entity] / 1.0)) * sharp.get(entity, 0.0) ** 0.5
         if strength > 0:
             based_on = tuple(kept[1] for kept, _ in its if kept[0] > 0.3 * effect)
+            grown = effects.get("memory", {}).get(entity)
+            if family == "cpu" and grown and grown[2] > 12 and _much(picture, grown[1]):
+                # filling memory burns processor time; burning processor time fills no memory
+                family, based_on = "memory", tuple(dict.fromkeys((grown[1], *based_on)))
             clues.append(Clue(entity, "resource", _kind(family, z), strength, based_on, {"z": z}))
     return clues
 
 
+def _much(picture: Picture, column: int) -> bool:
+    """Whether a series at least doubled, by an amount that counts next to the largest of its kind."""
+    shifts, metric = picture.shifts, picture.names[column].metric
+    alike = [float(shifts.base[other]) for other, name in enumerate(picture.names) if name.metric == metric]
+    rise = float(shifts.level[column] - shifts.base[column])
+    return bool(shifts.log_ratio[column] > math.log(2)) and rise > 0.1 * max(alike)
+
+
 def _kind(family: str, z: float) -> str:
-    named = {"cpu": "cpu", "memory": "memory", "disk": "disk", "network": "network_delay", "loss": "packet_loss", "pool_wait": "connection_pool"}
+    named = {
+        "cpu": "cpu",
+        "memory": "memory",
+        "disk": "disk",
+        "network": "network_delay",
+        "loss": "packet_loss",
+        "pool_wait": "connection_pool",
+    }
     named |= {"pool_use": "connection_pool", "limit": "connection_pool", "queue": "saturation", "traffic": "traffic"}
     return named.get(family, "anomaly")
 
@@ -304,7 +344,8 @@ def _route_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
     sick = _sick(picture)
     down = callees_of(edges)
     own = {
-        entity: effect * (1 - 0.85 * max((sick.get(callee, 0.0) for callee in down.get(entity, ())), default=0.0))
+        entity: effect
+        * (1 - 0.85 * max((sick.get(callee, 0.0) for callee in behind(entity, down, picture.own_entities)), default=0.0))
         for entity, (effect, _, _) in found.items()
         if entity != ENTRY
     }
@@ -383,6 +424,11 @@ def span_clues(spans: SpanShifts, alert: str | None) -> list[Clue]:
                 Clue(node, "gap", "network_delay", 0.9 * trust(gap_z[node] + 1) * mass / total, numbers={"extra_ms": mass})
             )
         for service, mass in sorted(own.items()):
+            if mass > 0.3 * blame.get(service, 0.0):
+                # slow within as well: it answers late, the network is innocent
+                clues = [
+                    replace(clue, kind="latency") if clue.target == service and clue.channel == "gap" else clue for clue in clues
+                ]
             if mass > 0:
                 ops = tuple(op for _, op in sorted(said[service], reverse=True)[:3])
                 clues.append(
@@ -407,8 +453,8 @@ def _call_clues(spans: SpanShifts) -> list[Clue]:
     by: dict[str, float] = {}
     said: dict[str, list[tuple[float, str]]] = {}
     for shift in spans.calls:
-        if shift.service != shift.child_service:
-            continue
+        if shift.service != shift.child_service or (shift.z < 0 and failed(shift.child_op)):
+            continue  # fewer calls of an error's handler are no fault
         effect = trust(shift.z) * abs(shift.inc - shift.ref) / max(shift.ref, shift.inc, 1e-9)
         by[shift.service] = max(by.get(shift.service, 0.0), effect)
         said.setdefault(shift.service, []).append((effect, f"{shift.op} > {shift.child_op}"))

@@ -123,7 +123,7 @@ def _distinct(frame: pl.DataFrame, stretches: Stretches) -> pl.DataFrame:
             pl.col("time").max().alias("last_s"),
             pl.col("msg").min().alias("exemplar"),
         )
-        .filter(~pl.col("template").str.contains(error_words.STACK_FRAME) & ~pl.col("exemplar").str.contains(error_words.COLLECTOR))
+        .filter(~pl.col("exemplar").str.contains(error_words.STACK_FRAME) & ~pl.col("exemplar").str.contains(error_words.COLLECTOR))
         .collect()
     )
 

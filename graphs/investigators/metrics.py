@@ -186,7 +186,10 @@ def _from_spans(writer: Writer, shifts: SpanShifts, naming: Names, scope: Scope)
 
 def _leaks(measured: Measured, clues: list[Clue]) -> list[Clue]:
     """Memory that climbs steadily through the window is a leak, not a level."""
-    columns = {column for clue in clues if clue.kind == "memory" for column in clue.columns[:1]}
+    words = measured.picture.words
+    columns = {
+        column for clue in clues for column in clue.columns if clue.channel == "resource" and words[column].family == "memory"
+    }
     climbing = set()
     for column in sorted(columns):
         one = measured.series[column]
@@ -196,7 +199,7 @@ def _leaks(measured: Measured, clues: list[Clue]) -> list[Clue]:
             climbing.add(column)
     return [
         replace(clue, kind="memory_leak", strength=1 - (1 - clue.strength) * 0.8)
-        if clue.kind == "memory" and clue.columns and clue.columns[0] in climbing
+        if clue.channel == "resource" and climbing & set(clue.columns)
         else clue
         for clue in clues
     ]

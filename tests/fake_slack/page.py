@@ -102,7 +102,7 @@ class Page:
     def _message(self, message: Message, user: str, channel: str) -> str:
         shown = payloads.elements(message.blocks)
         buttons = "".join(_element(each, block, user, channel, "press", ts=message.ts) for block, each in shown)
-        texts = _texts(message.blocks) or [message.text]
+        texts = _texts(message.blocks) or [f"<pre>{html.escape(message.text)}</pre>"]
         only = " class=only" if message.seen_by else ""
         author = html.escape(str(message.body.get("user", "")))
         thread = " (in a thread)" if message.thread_ts not in (None, message.ts) else ""

@@ -13,6 +13,8 @@ from graphs.analysis.objects.look import Look, Unit, near
 from graphs.analysis.objects.model import Bundle, Service
 
 _ADDRESS = re2.compile(r"(?:^|//|@|,|\s|=)([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*):(\d{2,5})(?:$|[/,;?\s])")
+_URL = re2.compile(r"//([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*):(\d{2,5})")
+_MOST = 20_000  # characters of one file
 _BARE_HOST = re2.compile(r"^[a-z]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9.-]+)?$")
 _HOST_KEY = ("HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "ENDPOINT", "URL", "URI")
 
@@ -38,7 +40,7 @@ class _Mention:
 
 
 def check(look: Look) -> Iterator[ObjectFault]:
-    mentions = [mention for unit in look.units for mention in _mentions(look, unit)]
+    mentions = [mention for unit in look.units for mention in (*_mentions(look, unit), *_mounted(look, unit))]
     known = sorted(look.cluster.services)
     if not known:
         return
@@ -63,7 +65,7 @@ def _mentions(look: Look, unit: Unit) -> Iterator[_Mention]:
             bundle = held.get(reference.name)
             if bundle is not None and reference.key is None:
                 values |= _short(bundle)
-            elif bundle is not None and reference.key in bundle.values:
+            elif bundle is not None and reference.key is not None and reference.key in bundle.values:
                 values[reference.key] = bundle.values[reference.key]
         for key, value in sorted(values.items()):
             found = _ADDRESS.findall(value)
@@ -73,6 +75,15 @@ def _mentions(look: Look, unit: Unit) -> Iterator[_Mention]:
                 port_text = values.get(_port_key(key), "")
                 port = int(port_text) if port_text.isdigit() else None
                 yield _Mention(unit, key, value, port, f"{key}: {value}", _maker(key) if port is not None else None)
+
+
+def _mounted(look: Look, unit: Unit) -> Iterator[_Mention]:
+    """URLs in configuration files that the unit mounts."""
+    for source in unit.template.volumes:
+        config = look.cluster.configs.get(source.name) if source.kind == "configmap" else None
+        for key, text in sorted(config.values.items()) if config is not None else ():
+            for host, port in _URL.findall(text[:_MOST]):
+                yield _Mention(unit, key, host, int(port), f"{key}: {host}:{port}")
 
 
 def _maker(key: str) -> str:
@@ -96,6 +107,11 @@ def _port_key(key: str) -> str:
 def _unknown_host(look: Look, mention: _Mention, known: list[str]) -> Iterator[ObjectFault]:
     """Only names close to one that exists: others may well live outside the cluster, or be optional."""
     first = mention.host.partition(".")[0]
+    bare = next((unit for unit in look.units if unit.name == first and unit.target != mention.unit.target), None)
+    if bare is not None:
+        why = f"{bare.kind} {bare.name} has no service of its name, which {mention.unit.name} calls as {mention.key}"
+        yield from look.fault(bare.target, "service_missing", 5.0, why, query=mention.unit.query, excerpt=mention.excerpt)
+        return
     other, weight = near(first, known), 5.5
     if other is None:
         other, weight = _meant(look, mention, known), 4.5
@@ -126,7 +142,11 @@ def _another(look: Look, mention: _Mention, service: Service) -> Iterator[Object
     squashed = _squash(mention.key)
     named = [name for name in look.cluster.services if len(name) > 5 and _squash(name) in squashed]
     why = ""
-    if named and service.name not in named and not any(name.startswith(service.name) or service.name.startswith(name) for name in named):
+    if (
+        named
+        and service.name not in named
+        and not any(name.startswith(service.name) or service.name.startswith(name) for name in named)
+    ):
         why = f"{mention.key} speaks of {max(named, key=len)} and points to {service.name}"
     elif (space := _namespace(mention.host)) and service.namespace and space != service.namespace:
         why = f"{mention.key} looks for {service.name} in namespace {space}, it is in {service.namespace}"

@@ -69,11 +69,8 @@ def _why(unit: Unit, pod: Pod, container: Container | None, text: str) -> tuple[
     if refused:
         named = unit.template.pull_secrets
         kind = "image_pull_secret_invalid" if named else "missing_image_pull_secret"
-        return (
-            kind,
-            5.5,
-            f"is refused by its registry, and {'pull secret ' + named[0] + ' does not help' if named else 'no pull secret is bound'}",
-        )
+        bound = f"pull secret {named[0]} does not help" if named else "no pull secret is bound"
+        return kind, 5.5, f"is refused by its registry, and {bound}"
     if unknown:
         return "incorrect_image_reference", 6.0, "does not exist in its registry"
     if any(word in text for word in _UNREACHED):

@@ -31,7 +31,9 @@ def _names(look: Look, unit: Unit) -> Iterator[ObjectFault]:
         if strange or not template.nameservers:
             asked = ", ".join(strange) or "nobody"
             why = f"{unit.kind} {unit.name} has DNS policy None and asks {asked} for names, not the cluster's DNS"
-            yield from look.fault(unit.target, "service_dns_resolution_failure", weight, why, query=_asked(unit), excerpt="dnsPolicy: None")
+            yield from look.fault(
+                unit.target, "service_dns_resolution_failure", weight, why, query=_asked(unit), excerpt="dnsPolicy: None"
+            )
     elif template.dns_policy not in _PATIENT or (template.host_network and template.dns_policy == "ClusterFirst"):
         why = f"{unit.kind} {unit.name} has DNS policy {template.dns_policy}, which does not know the cluster's services"
         excerpt = f"dnsPolicy: {template.dns_policy}"
@@ -40,7 +42,9 @@ def _names(look: Look, unit: Unit) -> Iterator[ObjectFault]:
         hidden = [name for name in names if look.service_called(name) is not None]
         if hidden:
             why = f"{unit.kind} {unit.name} resolves service {hidden[0]} to the fixed address {address}"
-            yield from look.fault(unit.target, "service_dns_resolution_failure", weight, why, query=_asked(unit), excerpt=f"{address} {hidden[0]}")
+            yield from look.fault(
+                unit.target, "service_dns_resolution_failure", weight, why, query=_asked(unit), excerpt=f"{address} {hidden[0]}"
+            )
 
 
 def _asked(unit: Unit) -> str:
@@ -53,7 +57,9 @@ def _told(look: Look, unit: Unit) -> Iterator[ObjectFault]:
             said = container.message.lower()
             if "no such host" in said or "name or service not known" in said or "temporary failure in name resolution" in said:
                 why = f"container {container.name} of pod {pod.name} ends because a name does not resolve"
-                yield from look.fault(unit.target, "service_dns_resolution_failure", 4.0, why, query=pod.query, excerpt=container.message)
+                yield from look.fault(
+                    unit.target, "service_dns_resolution_failure", 4.0, why, query=pod.query, excerpt=container.message
+                )
 
 
 def _policies(look: Look) -> Iterator[ObjectFault]:
@@ -66,7 +72,9 @@ def _policies(look: Look) -> Iterator[ObjectFault]:
         way = " and ".join(policy.denies)
         for unit in hit if policy.selector else []:
             why = f"network policy {policy.name} lets no {way} traffic pass for {unit.kind} {unit.name} ({tied(policy.selector)})"
-            yield from look.fault(unit.target, "network_policy_blocked", weight, why, query=policy.query, excerpt=policy.line or None)
+            yield from look.fault(
+                unit.target, "network_policy_blocked", weight, why, query=policy.query, excerpt=policy.line or None
+            )
         if not policy.selector:
             why = f"network policy {policy.name} lets no {way} traffic pass in the whole namespace"
             yield from look.fault(look.namespace(policy.namespace), "network_policy_blocked", weight, why, query=policy.query)
@@ -81,7 +89,7 @@ def _slow(look: Look) -> Iterator[ObjectFault]:
             if event is not None and pod.node is not None:
                 hits[pod.node].append((unit, pod, event))
     if len(hits) == 1:
-        (node, found), = hits.items()
+        ((node, found),) = hits.items()
         apps = {unit.name for unit, _, _ in found}
         _, pod, event = found[0]
         if len(apps) > 1:
@@ -115,4 +123,6 @@ def _links(look: Look) -> Iterator[ObjectFault]:
                 kind, target = f"node_{what}", look.node(name)
             else:
                 kind, target = f"pod_{what}", look.app(name) if name in look.cluster.services or name in look.cluster.pods else None
-            yield from look.fault(target, kind, weight, f"the link of {name} {why}", query=link.query, excerpt=link.line, numbers=numbers)
+            yield from look.fault(
+                target, kind, weight, f"the link of {name} {why}", query=link.query, excerpt=link.line, numbers=numbers
+            )

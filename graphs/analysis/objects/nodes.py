@@ -78,7 +78,8 @@ def _sockets(look: Look) -> Iterator[ObjectFault]:
                 kind = "node_network_plugin_unavailable"
             if kind is not None and (pod.node, kind) not in seen:
                 seen.add((pod.node, kind))
-                why = f"pods on node {pod.node} cannot be started: its {kind.removesuffix('_unavailable').replace('_', ' ')} does not answer"
+                silent = kind.removesuffix("_unavailable").replace("_", " ")
+                why = f"pods on node {pod.node} cannot be started: its {silent} does not answer"
                 yield from look.fault(look.node(pod.node), kind, 4.5, why, query=pod.query, excerpt=event.line)
 
 

@@ -398,7 +398,14 @@ def _service_row(name: str, row: dict[str, str], command: str) -> Service:
         number, _, protocol = entry.partition("/")
         if (value := whole(number.partition(":")[0])) is not None:
             ports.append(ServicePort(value, None, protocol or "TCP"))
-    return Service(name, command, type=row.get("TYPE", ""), selector=pairs([row.get("SELECTOR", "")]), ports=tuple(ports), headless=row.get("CLUSTER-IP") == "None")
+    return Service(
+        name,
+        command,
+        type=row.get("TYPE", ""),
+        selector=pairs([row.get("SELECTOR", "")]),
+        ports=tuple(ports),
+        headless=row.get("CLUSTER-IP") == "None",
+    )
 
 
 def _ordered(found: dict) -> dict:  # type: ignore[type-arg]

@@ -142,7 +142,9 @@ def _patience(unit: Unit, probe: Probe, told: Event | None, said: str) -> Iterat
         if probe.role == "readiness" and waiting and probe.delay_s >= _LONG_S:
             yield "incorrect_timing", 5.0, f"waits {probe.delay_s:g} s before it first asks"
         return
-    killed = any(event.reason == "Killing" and f"failed {probe.role} probe" in event.message for pod in unit.pods for event in pod.events)
+    killed = any(
+        event.reason == "Killing" and f"failed {probe.role} probe" in event.message for pod in unit.pods for event in pod.events
+    )
     if probe.role in {"liveness", "startup"} and killed:
         if grace_s <= _HASTY_S:
             yield "incorrect_timing", 4.0, f"gives up {grace_s:g} s after the start, and the container is killed before it is up"

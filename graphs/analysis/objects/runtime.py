@@ -10,8 +10,16 @@ from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit
 from graphs.analysis.objects.model import Container, Pod
 
-_NOT_STARTED = ("executable file not found", "no such file or directory", "permission denied", "is a directory", "not found in $path")
-_READ_ONLY = re2.compile(r"(?i)\b(?:super[_-])?read[_-]only\s*[:=]?\s*(?:1|on|true|yes)\b|--read[_-]only(?:\s|$|=1|=on|=true)|\breplica-read-only\s+yes\b.*\bmin-replicas")
+_NOT_STARTED = (
+    "executable file not found",
+    "no such file or directory",
+    "permission denied",
+    "is a directory",
+    "not found in $path",
+)
+_READ_ONLY = re2.compile(
+    r"(?i)\b(?:super[_-])?read[_-]only\s*[:=]?\s*(?:1|on|true|yes)\b|--read[_-]only(?:\s|$|=1|=on|=true)|\breplica-read-only\s+yes\b.*\bmin-replicas"
+)
 _CONNECTIONS = re2.compile(r"(?i)\bmax[_-](?:user[_-])?connections\s*[:=]?\s*(\d+)")
 _FEW = 10
 
@@ -76,23 +84,32 @@ def _container(look: Look, unit: Unit, pod: Pod, container: Container) -> Iterat
         yield from look.fault(unit.target, "oom_killed", weight, why, query=pod.query, excerpt=pod.line or None, numbers=numbers)
         return
     said = " ".join((container.message, *(event.message for event in pod.events if event.warning))).lower()
-    if {container.reason, container.last_reason} & {"RunContainerError", "CreateContainerError", "StartError", "ContainerCannotRun"} or (
-        container.exit_code in (126, 127) and not pod.ready
-    ):
+    if {container.reason, container.last_reason} & {
+        "RunContainerError",
+        "CreateContainerError",
+        "StartError",
+        "ContainerCannotRun",
+    } or (container.exit_code in (126, 127) and not pod.ready):
         kind, weight = _start_kind(said, container)
-        yield from look.fault(unit.target, kind, weight, f"{who} cannot be started", query=pod.query, excerpt=pod.line or None, numbers=numbers)
+        yield from look.fault(
+            unit.target, kind, weight, f"{who} cannot be started", query=pod.query, excerpt=pod.line or None, numbers=numbers
+        )
     elif container.reason == "CreateContainerConfigError":
         root = "runasnonroot" in said
         kind, weight = ("security_context_mismatch", 5.5) if root else ("container_config_incorrect", 2.0)
         yield from look.fault(unit.target, kind, weight, f"{who} cannot be configured", query=pod.query, excerpt=pod.line or None)
-    elif container.reason == "CrashLoopBackOff" or (container.state == "Terminated" and not container.init and container.exit_code not in (0, None)):
+    elif container.reason == "CrashLoopBackOff" or (
+        container.state == "Terminated" and not container.init and container.exit_code not in (0, None)
+    ):
         why = f"{who} keeps ending (exit code {container.exit_code}, {container.restarts} restarts)"
         kind = "init_container_failed" if container.init else "container_crash_loop"
         yield from look.fault(unit.target, kind, 1.8, why, query=pod.query, excerpt=pod.line or None, numbers=numbers)
     elif container.restarts and recent and pod.age_s is not None and not container.init:
         why = f"{who} has restarted {container.restarts} times"
         weight = 0.6 if container.ready else 1.0
-        yield from look.fault(unit.target, "container_restarts", weight, why, query=pod.query, excerpt=pod.line or None, numbers=numbers)
+        yield from look.fault(
+            unit.target, "container_restarts", weight, why, query=pod.query, excerpt=pod.line or None, numbers=numbers
+        )
     elif container.ready is False and container.state == "Running":
         why = f"{who} runs and is not ready"
         yield from look.fault(unit.target, "container_not_ready", 0.9, why, query=pod.query, excerpt=pod.line or None)
@@ -120,7 +137,11 @@ def _stalled(look: Look, unit: Unit) -> Iterator[ObjectFault]:
     creation = next((event for event in unit.events if event.reason == "FailedCreate" and not unit.pods), None)
     if creation is not None and "quota" not in creation.message and "serviceaccount" not in creation.message:
         why = f"no pod of {unit.kind} {unit.name} can be created"
-        kind = "admission_denied" if "denied" in creation.message or "webhook" in creation.message or "violates" in creation.message else "pod_creation_failed"
+        kind = (
+            "admission_denied"
+            if "denied" in creation.message or "webhook" in creation.message or "violates" in creation.message
+            else "pod_creation_failed"
+        )
         yield from look.fault(unit.target, kind, 4.5, why, query=live.query, excerpt=creation.line)
 
 
@@ -129,7 +150,9 @@ def _settings(look: Look, unit: Unit) -> Iterator[ObjectFault]:
     mounted = [source.name for source in unit.template.volumes if source.kind == "configmap"]
     texts = [(unit.query, " ".join(container.command)) for container in unit.main]
     texts += [(unit.query, f"{key}={value}") for container in unit.main for key, value in container.env.items()]
-    texts += [(config.query, value) for name in mounted if (config := look.cluster.configs.get(name)) for value in config.values.values()]
+    texts += [
+        (config.query, value) for name in mounted if (config := look.cluster.configs.get(name)) for value in config.values.values()
+    ]
     for query, text in texts:
         if (match := _READ_ONLY.search(text)) is not None:
             why = f"{unit.kind} {unit.name} is set to read-only"
@@ -165,7 +188,9 @@ def _usage(look: Look) -> Iterator[ObjectFault]:
                 room = node.allocatable.get(resource) if node else None
                 if room and value >= 0.9 * room:
                     why = f"node {usage.name} uses {value / room:.0%} of its {resource}"
-                    yield from look.fault(look.node(usage.name), f"node_{resource}_overload", 4.0, why, query=usage.query, excerpt=usage.line)
+                    yield from look.fault(
+                        look.node(usage.name), f"node_{resource}_overload", 4.0, why, query=usage.query, excerpt=usage.line
+                    )
             continue
         unit, pod = next(((unit, pod) for unit in look.units for pod in unit.pods if pod.name == usage.name), (None, None))
         if unit is None or pod is None:

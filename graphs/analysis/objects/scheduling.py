@@ -65,7 +65,7 @@ def _reasons(look: Look, unit: Unit, said: str) -> Iterator[tuple[str, float, st
     """(kind, weight, why), the most specific ones first; more than one where the scheduler names several."""
     template = unit.template
     if (short := _INSUFFICIENT.search(said)) is not None:
-        resource = short.group(1)
+        resource = short.group(1).rstrip(".")
         most = max((node.allocatable.get(resource, 0.0) for node in look.cluster.nodes.values()), default=0.0)
         asked = sum(container.requests.get(resource, 0.0) for container in unit.main)
         beyond = (

@@ -32,7 +32,11 @@ def check(look: Look) -> Iterator[ObjectFault]:
 
 def _missing(look: Look, unit: Unit) -> Iterator[ObjectFault]:
     cluster = look.cluster
-    sources = [(c.name, reference.kind, reference.name, reference.key, reference.optional) for c in unit.template.containers for reference in c.references]
+    sources = [
+        (c.name, reference.kind, reference.name, reference.key, reference.optional)
+        for c in unit.template.containers
+        for reference in c.references
+    ]
     sources += [
         (source.volume, "Secret" if source.kind == "secret" else "ConfigMap", source.name, None, source.optional)
         for source in unit.template.volumes
@@ -74,7 +78,9 @@ def _told_missing(look: Look, unit: Unit) -> Iterator[ObjectFault]:
 def _accounts(look: Look, unit: Unit) -> Iterator[ObjectFault]:
     """An account that is made a moment after its pods are first asked for is no fault: what counts is what is missing now."""
     name = unit.template.service_account
-    refused = [event for event in unit.events if event.warning and "serviceaccount" in event.message and "not found" in event.message]
+    refused = [
+        event for event in unit.events if event.warning and "serviceaccount" in event.message and "not found" in event.message
+    ]
     listed = "serviceaccounts" in look.cluster.listed
     missing = bool(name) and name not in look.cluster.accounts if listed else bool(refused) and not unit.pods
     if not missing:
@@ -135,7 +141,11 @@ def _maker(suffix: str) -> str:
 
 
 def _odd(look: Look, bundle: Bundle, key: str, kind: str, count: int) -> Iterator[ObjectFault]:
-    users = [unit for unit in look.units if any(reference.name == bundle.name for c in unit.template.containers for reference in c.references)]
+    users = [
+        unit
+        for unit in look.units
+        if any(reference.name == bundle.name for c in unit.template.containers for reference in c.references)
+    ]
     for unit in users:
         why = f"{key} in secret {bundle.name} differs from what {count} sibling secrets hold; {unit.kind} {unit.name} uses it"
         yield from look.fault(unit.target, kind, 2.5 if unit.healthy else 5.0, why, query=bundle.query, excerpt=key)

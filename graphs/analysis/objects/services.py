@@ -67,7 +67,8 @@ def _strangers(look: Look, service: Service, selected: list[Unit], target: str |
         return
     own = [unit for unit in look.unit_of_target.get(target, ()) if unit.name == service.name]
     if own:
-        why = f"service {service.name} selects the pods of {selected[0].name} ({tied(service.selector)}), not those of {own[0].kind} {own[0].name}"
+        whose = f"the pods of {selected[0].name} ({tied(service.selector)})"
+        why = f"service {service.name} selects {whose}, not those of {own[0].kind} {own[0].name}"
         excerpt = f"Selector: {tied(service.selector)}"
         yield from look.fault(target, "service_selector_mismatch", 5.5, why, query=service.query, excerpt=excerpt)
 
@@ -106,10 +107,13 @@ def _protocol(look: Look, service: Service, port: ServicePort, containers: list)
         one.protocol for container in containers for one in container.ports if one.number == port.target or one.name == port.target
     }
     if there and port.protocol not in there:
-        why = f"service {service.name} carries port {port.port} over {port.protocol}, the container listens on {'/'.join(sorted(there))}"
+        listens = "/".join(sorted(there))
+        why = f"service {service.name} carries port {port.port} over {port.protocol}, the container listens on {listens}"
         yield from look.fault(look.service_target(service), "service_protocol_mismatch", 5.5, why, query=service.query)
         return
-    spoken = {probe.kind for container in containers for probe in container.probes if probe.port == port.target and probe.kind != "exec"}
+    spoken = {
+        probe.kind for container in containers for probe in container.probes if probe.port == port.target and probe.kind != "exec"
+    }
     told = (port.app_protocol or port.name or "").lower().partition("-")[0]
     if told in {"http", "grpc"} and spoken and not spoken & {told, "tcp"} and not (told == "http" and "https" in spoken):
         why = f"service {service.name} calls port {port.port} {told}, its containers are probed with {'/'.join(sorted(spoken))}"
@@ -156,7 +160,8 @@ def _sidecars(look: Look) -> Iterator[ObjectFault]:
                 continue
             for port in container.ports:
                 if claimed.setdefault(port.number, container.name) != container.name:
-                    why = f"{unit.kind} {unit.name}: containers {claimed[port.number]} and {container.name} both listen on port {port.number}"
+                    both = f"containers {claimed[port.number]} and {container.name}"
+                    why = f"{unit.kind} {unit.name}: {both} both listen on port {port.number}"
                     yield from look.fault(
                         unit.target, "service_sidecar_port_conflict", 5.5 if not unit.healthy else 2.0, why, query=unit.query
                     )

@@ -37,7 +37,9 @@ def _used(look: Look, unit: Unit, name: str) -> Iterator[ObjectFault]:
     if name in look.cluster.claims or "persistentvolumeclaims" not in look.cluster.listed or unit.healthy:
         return
     others = list(look.cluster.claims)
-    why = f"{unit.kind} {unit.name} mounts claim {name}, which does not exist" + (f" ({', '.join(others[:3])} do)" if others else "")
+    why = f"{unit.kind} {unit.name} mounts claim {name}, which does not exist" + (
+        f" ({', '.join(others[:3])} do)" if others else ""
+    )
     declared = name in look.cluster.declared_claims  # then something kept it from being made, which other checks name
     yield from look.fault(unit.target, "missing_persistent_volume_claim", 2.5 if declared else 5.5, why, query=unit.query)
 
@@ -45,18 +47,22 @@ def _used(look: Look, unit: Unit, name: str) -> Iterator[ObjectFault]:
 def _unbound(look: Look, claim: Claim) -> Iterator[ObjectFault]:
     cluster = look.cluster
     wanted = cluster.declared_claims.get(claim.name, claim)
-    storage_class = claim.storage_class if claim.storage_class is not None else wanted.storage_class
+    storage_class = claim.storage_class or wanted.storage_class
     event = latest(claim.events, "ProvisioningFailed", "FailedBinding", "VolumeMismatch", "ClaimMisbound", "WaitForFirstConsumer")
     line = event.line if event else f"Status: {claim.status}"
     target = _target(look, claim)
     if claim.status == "Lost":
-        yield from look.fault(target, "persistent_volume_lost", 5.5, f"claim {claim.name} has lost its volume", query=claim.query, excerpt=line)
+        yield from look.fault(
+            target, "persistent_volume_lost", 5.5, f"claim {claim.name} has lost its volume", query=claim.query, excerpt=line
+        )
         return
     for kind, weight, why in _mismatches(look, wanted, claim, storage_class, event):
         yield from look.fault(target, kind, weight, f"claim {claim.name} {why}", query=claim.query, excerpt=line)
 
 
-def _mismatches(look: Look, wanted: Claim, claim: Claim, storage_class: str | None, event: Event | None) -> Iterator[tuple[str, float, str]]:
+def _mismatches(
+    look: Look, wanted: Claim, claim: Claim, storage_class: str | None, event: Event | None
+) -> Iterator[tuple[str, float, str]]:
     volumes = {**look.cluster.declared_volumes, **look.cluster.volumes}
     told = event.message.lower() if event else ""
     if name := (wanted.volume or claim.volume):
@@ -71,13 +77,21 @@ def _mismatches(look: Look, wanted: Claim, claim: Claim, storage_class: str | No
     known_class = storage_class in {"", None} or storage_class in look.cluster.classes
     served = [volume for volume in volumes.values() if (volume.storage_class or "") == (storage_class or "")]
     if not known_class and not served:
-        yield "pvc_storage_class_mismatch", 6.0, f"asks for storage class {storage_class}, which neither a class nor a volume offers"
+        yield (
+            "pvc_storage_class_mismatch",
+            6.0,
+            f"asks for storage class {storage_class}, which neither a class nor a volume offers",
+        )
         return
     free = [volume for volume in volumes.values() if volume.claim in (None, "", claim.name) and volume.status in ("", "Available")]
     fitting_class = [volume for volume in free if (volume.storage_class or "") == (storage_class or "")]
     if free and not fitting_class:
         offers = sorted({volume.storage_class or "none" for volume in free})
-        yield "pvc_storage_class_mismatch", 5.0, f"asks for storage class {storage_class or 'none'}, the free volumes are of {', '.join(offers)}"
+        yield (
+            "pvc_storage_class_mismatch",
+            5.0,
+            f"asks for storage class {storage_class or 'none'}, the free volumes are of {', '.join(offers)}",
+        )
         return
     for volume in sorted(fitting_class, key=lambda one: one.name):
         found = list(_against(look, wanted, storage_class, volume, asked_by_name=False))
@@ -86,24 +100,42 @@ def _mismatches(look: Look, wanted: Claim, claim: Claim, storage_class: str | No
             return
     released = [volume for volume in volumes.values() if volume.claim == claim.name and volume.status in {"Released", "Failed"}]
     if released:
-        yield "persistent_volume_binding_occupied", 4.0, f"finds only volume {released[0].name}, still {released[0].status.lower()} from its last life"
+        yield (
+            "persistent_volume_binding_occupied",
+            4.0,
+            f"finds only volume {released[0].name}, still {released[0].status.lower()} from its last life",
+        )
     elif taken := [volume for volume in served if volume.claim and volume.claim != claim.name]:
-        yield "persistent_volume_binding_occupied", 4.0, f"finds only volumes that other claims hold ({taken[0].name} by {taken[0].claim})"
+        yield (
+            "persistent_volume_binding_occupied",
+            4.0,
+            f"finds only volumes that other claims hold ({taken[0].name} by {taken[0].claim})",
+        )
     elif "waitforfirstconsumer" not in told:
         yield "persistent_volume_claim_unbound", 3.5, "is not bound, and no free volume fits it"
 
 
-def _against(look: Look, wanted: Claim, storage_class: str | None, volume: Volume, *, asked_by_name: bool) -> Iterator[tuple[str, float, str]]:
+def _against(
+    look: Look, wanted: Claim, storage_class: str | None, volume: Volume, *, asked_by_name: bool
+) -> Iterator[tuple[str, float, str]]:
     full = look.cluster.declared_volumes.get(volume.name)
     size, modes = volume.size or (full.size if full else None), volume.modes or (full.modes if full else ())
     if asked_by_name and storage_class is not None and (volume.storage_class or "") != storage_class:
-        yield "pvc_storage_class_mismatch", 6.0, f"is of class {storage_class or 'none'}, volume {volume.name} of {volume.storage_class or 'none'}"
+        yield (
+            "pvc_storage_class_mismatch",
+            6.0,
+            f"is of class {storage_class or 'none'}, volume {volume.name} of {volume.storage_class or 'none'}",
+        )
     if wanted.size and size and wanted.size > size:
         yield "pvc_capacity_mismatch", 6.0, f"asks for {wanted.size / 2**30:g} GiB, volume {volume.name} holds {size / 2**30:g}"
     if wanted.modes and modes and not set(wanted.modes) <= set(modes):
         yield "pvc_access_mode_mismatch", 6.0, f"asks for {'/'.join(wanted.modes)}, volume {volume.name} offers {'/'.join(modes)}"
     if wanted.selector and not matches(wanted.selector, volume.labels):
-        yield "pvc_selector_mismatch", 6.0, f"selects {tied(wanted.selector)}, volume {volume.name} carries {tied(volume.labels) or 'no labels'}"
+        yield (
+            "pvc_selector_mismatch",
+            6.0,
+            f"selects {tied(wanted.selector)}, volume {volume.name} carries {tied(volume.labels) or 'no labels'}",
+        )
 
 
 def _mounts(look: Look, unit: Unit) -> Iterator[ObjectFault]:
@@ -156,6 +188,7 @@ def _unwritable(look: Look, unit: Unit) -> Iterator[ObjectFault]:
         crashing = any(c.reason == "CrashLoopBackOff" for pod in unit.pods for c in pod.template.containers)
         if claims and crashing and container.run_as_user:
             group = unit.template.fs_group
-            why = f"{unit.kind} {unit.name} runs as user {container.run_as_user} with {f'group {group}' if group else 'no group'} for its volume, and crashes"
+            owner = f"group {group}" if group else "no group"
+            why = f"{unit.kind} {unit.name} runs as user {container.run_as_user} with {owner} for its volume, and crashes"
             weight = 3.0 if group is None else 2.2
             yield from look.fault(unit.target, "volume_mount_permission_denied", weight, why, query=_asked(unit))

@@ -14,7 +14,7 @@ import pytest_asyncio
 from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
-from tests.fake_slack import FakeSlack, NotThere
+from tests.fake_slack import FakeSlack, Manifest, NotThere
 from tests.fake_slack.page import add_page
 from tests.fake_slack.plugin import seeded
 from tests.fake_slack.sockets import SOCKETS_MOST
@@ -34,9 +34,15 @@ class ScriptedApp:
         self.requests.append((dict(request.headers), await request.text()))
         return await self.answers.pop(0)() if self.answers else web.Response()
 
-    def will(self, *responses: web.Response) -> None:
-        for response in responses:
-            self.answers.append(lambda response=response: asyncio.sleep(0, response))  # type: ignore[misc]
+    def will(self, body: Any = None, *, status: int = 200, times: int = 1, headers: dict[str, str] | None = None) -> None:
+        """Script the next answers; each gets a response object of its own."""
+
+        async def answer() -> web.Response:
+            if body is None:
+                return web.Response(status=status, headers=headers)
+            return web.json_response(body, status=status, headers=headers)
+
+        self.answers += [answer] * times
 
 
 @pytest_asyncio.fixture
@@ -131,7 +137,7 @@ async def test_late_answer_over_http_counts_as_none_and_events_come_again(slack:
         return web.Response()
 
     scripted.answers.append(slow)
-    scripted.will(web.Response(status=500))
+    scripted.will(status=500)
     result = await slack.mention("U01ALICE", "general", "status")
     assert (result.acked, result.outcome) == (False, "late")
     await slack.settled()
@@ -142,21 +148,22 @@ async def test_late_answer_over_http_counts_as_none_and_events_come_again(slack:
 
 
 async def test_no_retry_header_is_honoured(slack: FakeSlack, scripted: ScriptedApp) -> None:
-    scripted.will(web.Response(status=500, headers={"X-Slack-No-Retry": "1"}))
+    scripted.will(status=500, headers={"X-Slack-No-Retry": "1"})
     await slack.mention("U01ALICE", "general", "status")
     await slack.settled()
     assert len(scripted.requests) == 1
 
 
 async def test_three_retries_are_all(slack: FakeSlack, scripted: ScriptedApp) -> None:
-    scripted.will(*[web.Response(status=500)] * 9)
-    await slack.mention("U01ALICE", "general", "status")
+    scripted.will(status=500, times=9)
+    result = await slack.mention("U01ALICE", "general", "status")
     await slack.settled()
     assert len(scripted.requests) == 4
+    assert {each.outcome for each in result.attempts} == {"refused"}
 
 
 async def test_commands_and_presses_are_never_retried(slack: FakeSlack, scripted: ScriptedApp) -> None:
-    scripted.will(*[web.Response(status=500)] * 2)
+    scripted.will(status=500, times=2)
     assert (await slack.command("U01ALICE", "general", "/incident", "x")).outcome == "refused"
     assert (await slack.press("U01ALICE", post(slack, GO), "go")).outcome == "refused"
     await slack.settled()
@@ -177,20 +184,21 @@ async def test_modal_acknowledgements_push_update_and_clear(slack: FakeSlack, sc
         await session.post(f"{slack.api_url}views.open", json={"trigger_id": workspace.new_trigger("U01ALICE"), "view": view})
     (opened,) = slack.views("U01ALICE")
     other = {**view, "callback_id": "second"}
-    scripted.will(*(web.json_response({"response_action": each, "view": other}) for each in ("update", "push")))
+    for action in ("update", "push"):
+        scripted.will({"response_action": action, "view": other})
     await slack.submit_view("U01ALICE", opened.id)
     assert slack.views("U01ALICE")[0].body["callback_id"] == "second"
     await slack.submit_view("U01ALICE", opened.id)
     assert len(slack.views("U01ALICE")) == 2
     assert (await slack.close_view("U01ALICE", slack.views("U01ALICE")[1].id)) is not None
-    scripted.will(web.json_response({"response_action": "clear"}))
+    scripted.will({"response_action": "clear"})
     await slack.submit_view("U01ALICE", opened.id)
     assert slack.views("U01ALICE") == []
     assert slack.violations == []
 
 
 async def test_bad_acknowledgements_are_violations(slack: FakeSlack, scripted: ScriptedApp) -> None:
-    scripted.will(web.json_response({"text": "x" * 4001}))
+    scripted.will({"text": "x" * 4001})
     await slack.command("U01ALICE", "general", "/incident", "x")
     assert slack.ephemerals("U01ALICE") == []
     assert slack.violations[-1].what == "the answer in the acknowledgement was refused: msg_too_long"
@@ -212,18 +220,20 @@ async def test_eleventh_socket_is_turned_away(make_slack: Make) -> None:
 
 
 async def test_page_drives_the_workspace_by_hand(scripted: ScriptedApp) -> None:
-    slack = FakeSlack(rates="observe")
+    slack = FakeSlack(rates="observe", manifest=Manifest())
     add_page(slack)
     async with seeded(slack), aiohttp.ClientSession() as session:
         slack.deliver_to(scripted.url)
         ts = post(slack, GO, MENU)
+        slack.workspace.post(slack.place("general"), {"text": "<script>"})
         base = slack.workspace.base_url
         page = await (await session.get(f"{base}/")).text()
         assert ">Go</button>" in page
+        assert "<script>" not in page
         form = {"user": "U02BOB", "channel": "C01GEN", "ts": ts, "action": "go", "value": "b"}
         assert (await session.post(f"{base}/_control/press", data=form)).status == 200
         told = {"user": "U02BOB", "channel": "C01GEN", "text": "/incident hi"}
         assert (await (await session.post(f"{base}/_control/command", json=told)).json())["outcome"] == "acked"
         assert (await (await session.post(f"{base}/_control/press", json=form | {"ts": "1.1"})).json())["outcome"] == "refused"
-        assert len(await (await session.get(f"{base}/_control/messages?channel=C01GEN")).json()) == 1
+        assert len(await (await session.get(f"{base}/_control/messages?channel=C01GEN")).json()) == 2
     assert len(scripted.requests) == 2

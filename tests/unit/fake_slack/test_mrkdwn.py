@@ -8,7 +8,8 @@ from tests.fake_slack.mrkdwn import live_in, live_tokens
 @pytest.mark.parametrize(
     "text",
     [
-        "<!channel>", "<!here>", "<!everyone>", "<!here|@here>", "<@U01ALICE>", "<@W012|alice>", "<!subteam^S01>", "<!subteam^S1|@sre>",
+        "<!channel>", "<!here>", "<!everyone>", "<!here|@here>", "<@U01ALICE>", "<@W012|alice>", "<!subteam^S01>",
+        "<!subteam^S1|@sre>",
         "<#C01GEN>", "<https://evil.example|click>", "<mailto:a@b.c|x>", "<!date^1^{date}^https://evil.example|x>", "`<!channel>`",
         "https://evil.example/x", "<!CHANNEL>",
     ],

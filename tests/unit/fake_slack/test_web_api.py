@@ -70,8 +70,8 @@ async def test_channel_names(slack: FakeSlack) -> None:
     web = client(slack)
     await web.conversations_create(name="inc-1")
     refused = {
-        "inc-1": "name_taken", "Bad Name!!": "invalid_name_specials", "a" * 81: "invalid_name_maxlength", "--": "invalid_name_punctuation",
-        "": "invalid_name_required",
+        "inc-1": "name_taken", "Bad Name!!": "invalid_name_specials", "a" * 81: "invalid_name_maxlength",
+        "--": "invalid_name_punctuation", "": "invalid_name_required",
     }  # fmt: skip
     assert {name: await refusal(web.conversations_create(name=name)) for name in refused} == refused
     await web.conversations_archive(channel=slack.channel_named("inc-1").id)

@@ -28,6 +28,7 @@ from graphs.analysis.metric_words import read, route
         ("ops", "traffic"),
         ("disk_used_pct", "disk"),
         ("flux", "other"),
+        ("tcp_retransmits", "loss"),
         ("", "other"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -9,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from app.connectors.case import open_case
 from app.domain.errors import Unreachable
 from app.domain.finding import Finding
 from app.domain.incident import Alert, Scope
@@ -18,6 +21,7 @@ from graphs.contract import Question, Report, Sources, View
 from graphs.investigators.metrics import INVESTIGATOR
 
 START, ONSET, END = 1_700_000_000.0, 1_700_000_015.0, 1_700_000_033.0
+CASES = pathlib.Path(__file__).resolve().parents[4] / ".." / "shared" / "cases"
 SERVICES = ("web", "orders", "stock", "pay", "mail")
 EDGES = (("web", "orders"), ("web", "stock"), ("orders", "stock"), ("orders", "pay"), ("orders", "mail"), ("pay", "bank"))
 
@@ -352,3 +356,26 @@ async def test_seconds_or_milliseconds_and_the_unit_of_memory_change_no_ranking(
             for (entity, metric), values in columns.items()
         }
         assert [one[:2] for one in await ranking(other)][:3] == [one[:2] for one in await ranking(columns)][:3], fault
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("source", "least"), [("rcd", 0.95), ("petshop", 0.85)])
+async def test_names_the_guilty_service_of_recorded_incidents_among_its_first_three(source: str, least: float) -> None:
+    folders = sorted((CASES / source).glob("*/case.json"))
+    if not folders:
+        pytest.skip("the recorded cases are not beside the project")
+    right = 0
+    for file in folders:
+        case = open_case(file.parent)
+        sources = Sources(metrics=(case,), spans=(case,), topology=(case,))
+        report = await INVESTIGATOR.investigate(
+            Question(investigator="metrics", text="what moved?"), View(scope=case.scope, sources=sources, say=silent)
+        )
+        truth = json.loads((CASES / "truth" / source / f"{file.parent.name}.json").read_text())
+        first = list(dict.fromkeys(one.target for one in report.suspicions))[:3]
+        right += bool(set(first) & set(truth["service"]))
+    assert right / len(folders) >= least
+
+
+async def silent(text: str) -> None:
+    assert text

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from app.domain.telemetry import Recorded
 
 SPACE = "shop"
@@ -58,7 +60,11 @@ class App:
         return self.container_port or self.port
 
     def container(self, indent: str, *, live: bool) -> list[str]:
-        lines = [f"{self.name}-main:", f"  Image:      {self.image or f'registry.test/{self.name}:1.4'}", f"  Port:       {self.listens}/TCP"]
+        lines = [
+            f"{self.name}-main:",
+            f"  Image:      {self.image or f'registry.test/{self.name}:1.4'}",
+            f"  Port:       {self.listens}/TCP",
+        ]
         lines += ["  Host Port:  0/TCP"]
         if self.command:
             lines += ["  Command:", *(f"    {word}" for word in self.command.split())]
@@ -70,21 +76,37 @@ class App:
                 reason, code = self.last.split()
                 lines += ["  Last State:     Terminated", f"    Reason:       {reason}", f"    Exit Code:    {code}"]
             lines += [f"  Ready:          {self.ready}", f"  Restart Count:  {self.restarts}"]
-        lines += ["  Limits:", "    cpu:     200m", "    memory:  128Mi", "  Requests:", *(f"    {one.strip()}" for one in self.requests.split(","))]
+        lines += [
+            "  Limits:",
+            "    cpu:     200m",
+            "    memory:  128Mi",
+            "  Requests:",
+            *(f"    {one.strip()}" for one in self.requests.split(",")),
+        ]
         for role, probe in (("Liveness", self.liveness), ("Readiness", self.readiness)):
             lines += [f"  {role}:  {probe or f'tcp-socket :{self.listens} delay=5s timeout=1s period=10s #success=1 #failure=3'}"]
         if self.secret or self.config:
             lines += ["  Environment Variables from:"]
             lines += [f"    {self.secret}  Secret  Optional: false"] if self.secret else []
             lines += [f"    {self.config}  ConfigMap  Optional: false"] if self.config else []
-        lines += ["  Environment:", *(f"    {key}:  {value}" for key, value in self.env.items())] if self.env else ["  Environment:  <none>"]
+        lines += (
+            ["  Environment:", *(f"    {key}:  {value}" for key, value in self.env.items())]
+            if self.env
+            else ["  Environment:  <none>"]
+        )
         lines += ["  Mounts:", f"    /data from data ({self.mount_mode})"] if self.claim else ["  Mounts:  <none>"]
         return [indent + line for line in lines]
 
     def volumes(self, indent: str) -> list[str]:
         if not self.claim:
             return []
-        lines = ["Volumes:", "  data:", "    Type:       PersistentVolumeClaim (a reference)", f"    ClaimName:  {self.claim}", "    ReadOnly:   false"]
+        lines = [
+            "Volumes:",
+            "  data:",
+            "    Type:       PersistentVolumeClaim (a reference)",
+            f"    ClaimName:  {self.claim}",
+            "    ReadOnly:   false",
+        ]
         return [indent + line for line in lines]
 
     def pod_name(self, number: int = 0) -> str:
@@ -127,7 +149,9 @@ class App:
         if kind == "replicasets":
             lines += [f"Controlled By:  Deployment/{self.name}", f"Replicas:       {wanted} current / {wanted} desired"]
         else:
-            lines += [f"Replicas:               {wanted} desired | {wanted} updated | {wanted} total | {up} available | 0 unavailable"]
+            lines += [
+                f"Replicas:               {wanted} desired | {wanted} updated | {wanted} total | {up} available | 0 unavailable"
+            ]
         lines += ["Pod Template:", f"  Labels:  app={self.labelled}", *("  " + line for line in _annotations(self.annotations))]
         lines += [f"  Service Account:  {self.account}", "  Containers:", *self.container("   ", live=False), *self.volumes("  ")]
         lines += [f"  Node-Selectors:  {self.node_selector or '<none>'}"]
@@ -150,7 +174,11 @@ class App:
         return "\n".join(lines)
 
     def manifest(self) -> str:
-        claim = f"\n      volumes:\n      - name: data\n        persistentVolumeClaim:\n          claimName: {self.claim}" if self.claim else ""
+        claim = (
+            f"\n      volumes:\n      - name: data\n        persistentVolumeClaim:\n          claimName: {self.claim}"
+            if self.claim
+            else ""
+        )
         return f"""apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -170,7 +198,7 @@ spec:
 {_indented(self.spec)}
       containers:
       - name: {self.name}-main
-        image: {self.image or f'registry.test/{self.name}:1.4'}
+        image: {self.image or f"registry.test/{self.name}:1.4"}
         ports:
         - containerPort: {self.listens}{claim}
 ---
@@ -220,7 +248,12 @@ class Shop:
         rows += [Recorded(f"kubectl describe nodes {node}", self._node(node)) for node in ("c1", "n1", "n2")]
         for name, keys in self.secrets.items():
             data = "\n".join(f"{key}:  {size} bytes" for key, size in keys.items())
-            rows.append(Recorded(f"kubectl describe secrets {name}", f"Name:         {name}\nNamespace:    {SPACE}\n\nType:  Opaque\n\nData\n====\n{data}"))
+            rows.append(
+                Recorded(
+                    f"kubectl describe secrets {name}",
+                    f"Name:         {name}\nNamespace:    {SPACE}\n\nType:  Opaque\n\nData\n====\n{data}",
+                )
+            )
         for app in self.apps:
             rows.append(Recorded(f"manifest app/{app.name}", app.manifest()))
             rows += [Recorded(f"kubectl describe pods {app.pod_name(n)} -n {SPACE}", app.pod(n)) for n in range(app.pods)]
@@ -255,8 +288,15 @@ class Shop:
     def _node(self, name: str) -> str:
         ready = self.node_ready.get(name, "True")
         pressure = self.node_condition.get(name, "")
-        conditions = [f"  {kind}  {'True' if kind == pressure else 'False'}  x  x  Kubelet{kind}  said" for kind in ("MemoryPressure", "DiskPressure")]
-        why = "KubeletReady  kubelet is posting ready status" if ready == "True" else "NodeStatusUnknown  Kubelet stopped posting node status."
+        conditions = [
+            f"  {kind}  {'True' if kind == pressure else 'False'}  x  x  Kubelet{kind}  said"
+            for kind in ("MemoryPressure", "DiskPressure")
+        ]
+        why = (
+            "KubeletReady  kubelet is posting ready status"
+            if ready == "True"
+            else "NodeStatusUnknown  Kubelet stopped posting node status."
+        )
         return "\n".join(
             [
                 f"Name:               {name}",
@@ -286,8 +326,12 @@ class Shop:
         return _columns(("NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE", "SELECTOR"), rows)
 
 
-def healthy() -> Shop:
-    password = {name: {f"{name.upper()}_PG_HOST": 5, f"{name.upper()}_PG_PASSWORD": 12} for name in ("basket", "ledger", "mailer", "search")}
+@pytest.fixture
+def shop() -> Shop:
+    """Nothing is wrong with it."""
+    password = {
+        name: {f"{name.upper()}_PG_HOST": 5, f"{name.upper()}_PG_PASSWORD": 12} for name in ("basket", "ledger", "mailer", "search")
+    }
     return Shop(
         apps=(
             App("web", 8000, env={"BASKET_ADDR": "basket:8080", "LEDGER_URL": "http://ledger:8081/v1"}),
@@ -309,7 +353,12 @@ def _annotations(annotations: dict[str, str]) -> list[str]:
 def _events(events: tuple[str, ...]) -> list[str]:
     if not events:
         return ["Events:  <none>"]
-    return ["Events:", "  Type     Reason     Age   From               Message", "  ----     ------     ----  ----               -------", *(f"  {line}" for line in events)]
+    return [
+        "Events:",
+        "  Type     Reason     Age   From               Message",
+        "  ----     ------     ----  ----               -------",
+        *(f"  {line}" for line in events),
+    ]
 
 
 def _listing(column: str, names: list[str]) -> str:
@@ -318,7 +367,9 @@ def _listing(column: str, names: list[str]) -> str:
 
 def _columns(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     widths = [max(len(row[i]) for row in [header, *rows]) + 3 for i in range(len(header))]
-    return "\n".join("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [header, *rows])
+    return "\n".join(
+        "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [header, *rows]
+    )
 
 
 def _indented(spec: str) -> str:

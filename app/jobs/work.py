@@ -1,0 +1,79 @@
+"""The work process: takes over what came in, runs jobs, keeps time, tells people. One of the two processes of `firstmate serve`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from app.domain.ports import Handler
+from app.domain.value import JsonObject
+from app.incidents import decide, execute, expire, investigate, resume, verify
+from app.incidents.desk import Desk
+from app.jobs.inbox import Inbox
+from app.jobs.intake import JOB as DELIVER
+from app.jobs.intake import Apologise, Handle, Intake
+from app.jobs.outgoing import OutboxWorker
+from app.jobs.runner import InProcessRunner
+from app.jobs.schedule import Timetable
+from app.jobs.surface import Surface
+
+log = structlog.get_logger()
+
+EXPIRE, EXPIRE_EVERY_S = "expire", 5.0
+GRACE_S = 2.0
+
+
+class WorkProcess:
+    """Everything that works on one ledger in this process."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        runner: InProcessRunner,
+        inbox: Inbox,
+        surface: Surface,
+        *,
+        handlers: Mapping[str, Handle],
+        apologise: Apologise,
+    ) -> None:
+        self._desk, self._runner = desk, runner
+        self._intake = Intake(inbox, desk.ledger, runner, desk.clock, handlers=handlers, apologise=apologise)
+        self._outbox = OutboxWorker(desk, surface)
+        self._timetable = Timetable(runner, {EXPIRE: EXPIRE_EVERY_S})
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until `stopping` is set. Begins by taking up whatever an earlier process left unfinished."""
+        for told in await resume.resume(self._desk):
+            log.info("work.resumed", action="work.resumed", what=told)
+        await self._runner.start(self._handlers())
+        self._timetable.start()
+        try:
+            await asyncio.gather(self._intake.run(stopping), self._outbox.run(stopping))
+        finally:
+            self._timetable.stop()
+            await self._runner.stop(grace_s=GRACE_S)
+
+    def _handlers(self) -> dict[str, Handler]:
+        desk = self._desk
+
+        async def do_investigate(payload: JsonObject) -> None:
+            await investigate.investigate(desk, str(payload["run"]))
+
+        async def do_execute(payload: JsonObject) -> None:
+            await execute.execute(desk, str(payload["proposal"]))
+
+        async def do_verify(payload: JsonObject) -> None:
+            await verify.verify(desk, str(payload["execution"]))
+
+        async def do_expire(payload: JsonObject) -> None:
+            await expire.expire(desk)
+
+        return {
+            investigate.JOB: do_investigate,
+            decide.EXECUTE: do_execute,
+            execute.VERIFY: do_verify,
+            EXPIRE: do_expire,
+            DELIVER: self._intake.deliver,
+        }

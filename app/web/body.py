@@ -1,0 +1,78 @@
+"""Reading a request's body without trusting it: bounded before it is parsed, plain JSON, nothing ambiguous."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from fastapi import Request
+
+from app.domain.errors import BadInput
+
+LARGEST = 1024 * 1024
+DEEPEST = 64
+
+
+class TooLarge(BadInput):
+    """Larger than is read."""
+
+
+async def read_bytes(request: Request, *, largest: int = LARGEST) -> bytes:
+    """The body, at most `largest` bytes; more is refused as soon as it is seen, not after it was read. Raises `TooLarge`."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > largest:
+        raise TooLarge(f"the body is {announced} bytes; at most {largest} are taken: send fewer alerts or changes at a time")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise BadInput("compressed bodies are not taken; send plain JSON")
+    held = bytearray()
+    async for chunk in request.stream():
+        held += chunk
+        if len(held) > largest:
+            raise TooLarge(f"the body is larger than {largest} bytes: send fewer alerts or changes at a time")
+    return bytes(held)
+
+
+def parse(body: bytes) -> Any:
+    """The JSON in it. Raises `BadInput` for anything but plain JSON: duplicate keys, NaN, nesting deeper than 64."""
+    if _depth(body) > DEEPEST:
+        raise BadInput(f"the body is nested deeper than {DEEPEST} levels")
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"the body is no plain JSON: {error}") from error
+
+
+def _depth(body: bytes) -> int:
+    """How deep brackets nest, strings left out; counted before parsing, because a parser may recurse."""
+    deepest = depth = 0
+    quoted = skipped = False
+    for byte in body:
+        if quoted:
+            if skipped:
+                skipped = False
+            elif byte == 0x5C:
+                skipped = True
+            elif byte == 0x22:
+                quoted = False
+        elif byte == 0x22:
+            quoted = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > DEEPEST:
+                return deepest
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    held = dict(pairs)
+    if len(held) != len(pairs):
+        twice = next(key for i, (key, _) in enumerate(pairs) if key in {k for k, _ in pairs[:i]})
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return held
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")

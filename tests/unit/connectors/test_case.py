@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.connectors.case import RecordedCase, find_cases, open_case
+from app.domain.errors import BadInput, NotFound
+from app.domain.telemetry import LogTable, MetricTable, NoData, SeriesName, SpanTable, Topology
+
+RECORDED = Path(__file__).resolve().parents[3] / ".." / "shared" / "cases"
+START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+CASE: dict[str, Any] = {
+    "schema": "incident-case/1",
+    "id": "sample-1",
+    "alert": {
+        "fired_at": "2026-01-01T00:30:00Z",
+        "service": "pay",
+        "summary": "errors; password=hunter2",
+        "severity": "major",
+        "observed": {"worst": [1, None]},
+        "threshold": 5,
+        "region": "eu",
+    },
+    "window": {
+        "start": "2026-01-01T00:00:00Z",
+        "end": "2026-01-01T01:00:00Z",
+        "onset_estimate": None,
+        "reference": ["2026-01-02T00:00:00Z", "2026-01-02T01:00:00Z"],
+    },
+    "candidates": ["app/pay", "app/cart"],
+    "answers": {"label": ["cpu"]},
+    "notes": ["a note"],
+}
+METRICS = f"phase,time,pay|cpu,pay>cart|errors,app/cart|mem\nincident,{START + 60},1,,inf\nreference,{START},0.5,2,3\n"
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A case's folder with the given files; `case` replaces parts of case.json."""
+
+    def build(*, case: dict[str, Any] | None = None, folder: str = "c1", **files: str | bytes) -> Path:
+        path = tmp_path / folder
+        path.mkdir(parents=True)
+        (path / "case.json").write_text(json.dumps({**CASE, **(case or {})}))
+        for name, body in files.items():
+            (path / name.replace("__", ".")).write_bytes(body.encode() if isinstance(body, str) else body)
+        return path
+
+    return build
+
+
+async def everything(case: RecordedCase) -> list[Any]:
+    scope = case.scope
+    return [
+        await case.metrics(scope),
+        await case.logs(scope),
+        await case.spans(scope),
+        await case.changes(scope.window),
+        await case.topology(scope),
+        await case.objects(scope),
+        await case.statuses(scope),
+    ]
+
+
+def test_the_scope_says_what_the_case_says(make: Make) -> None:
+    case = open_case(make())
+    assert case.name == "sample-1"
+    assert case.scope.alert.observed == {"worst": [1, None]}
+    assert case.scope.alert.labels == {"region": "eu"}
+    assert "hunter2" not in case.scope.alert.summary
+    assert case.scope.reference is not None
+    assert case.scope.candidates == ("app/pay", "app/cart")
+    assert case.scope.labels == ("cpu",)
+    assert case.scope.onset is None
+
+
+def test_a_case_without_id_is_called_like_its_folder_and_answers_the_same(make: Make) -> None:
+    case = open_case(make(folder="elsewhere", case={"id": None}))
+    assert case.name == "elsewhere"
+    assert case.scope == open_case(make(folder="here")).scope
+
+
+async def test_files_that_were_not_recorded_are_no_data(make: Make) -> None:
+    assert all(isinstance(answer, NoData) for answer in await everything(open_case(make())))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_metrics_are_in_time_order_with_gaps_as_nan(make: Make, packed: bool) -> None:
+    path = make(metrics__csv__gz=gzip.compress(METRICS.encode())) if packed else make(metrics__csv=METRICS)
+    table = await open_case(path).metrics(open_case(path).scope)
+    assert isinstance(table, MetricTable)
+    assert table.names == (SeriesName("pay", "cpu"), SeriesName("pay>cart", "errors"), SeriesName("app/cart", "mem"))
+    assert table.incident.tolist() == [False, True]
+    np.testing.assert_array_equal(table.values, [[0.5, 2, 3], [1, np.nan, np.nan]])
+    assert table.as_of_s == START + 60
+
+
+async def test_metrics_of_an_entity_are_its_own_and_its_edges_whether_bare_or_not(make: Make) -> None:
+    case = open_case(make(metrics__csv=METRICS))
+    table = await case.metrics(case.scope, entities=["app/cart"])
+    assert isinstance(table, MetricTable)
+    assert [name.entity for name in table.names] == ["pay>cart", "app/cart"]
+    assert isinstance(await case.metrics(case.scope, entities=["nobody"]), NoData)
+
+
+async def test_a_value_is_the_last_sample_at_or_before_the_moment(make: Make) -> None:
+    case = open_case(make(metrics__csv=METRICS))
+    assert await case.value("pay|cpu", at=datetime.fromtimestamp(START + 59, UTC)) == 0.5
+    assert await case.value("pay|cpu", at=datetime.fromtimestamp(START + 60, UTC)) == 1.0
+    assert isinstance(await case.value("pay|cpu", at=datetime.fromtimestamp(START - 1, UTC)), NoData)
+    assert isinstance(await case.value("pay|nothing", at=datetime.fromtimestamp(START, UTC)), NoData)
+
+
+async def test_logs_are_sorted_levelled_redacted_and_timeless_lines_come_last(make: Make) -> None:
+    rows = [
+        {"phase": "incident", "time": None, "service": "pay", "level": "warning", "msg": "no time"},
+        {"phase": "incident", "time": 20.5, "service": "pay", "level": "ERROR", "msg": "token=abc123 x", "fields": {"a": [1]}},
+        {"phase": "reference", "time": 10, "service": "cart", "level": "INFO", "msg": "fine", "trace": "t1"},
+    ]
+    case = open_case(make(logs__jsonl="\n".join(map(json.dumps, rows)) + "\n\n"))
+    table = await case.logs(case.scope)
+    assert isinstance(table, LogTable)
+    assert table.frame["time"].to_list() == [10.0, 20.5, None]
+    assert table.frame["level"].to_list() == ["INFO", "ERROR", "WARN"]
+    assert table.frame["incident"].to_list() == [False, True, True]
+    assert table.frame["fields"].to_list() == ["", '{"a": [1]}', ""]
+    assert "abc123" not in table.frame["msg"][1]
+    assert table.as_of_s == 20.5
+    of_cart = await case.logs(case.scope, entities=["app/cart"])
+    assert isinstance(of_cart, LogTable)
+    assert of_cart.frame["msg"].to_list() == ["fine"]
+
+
+async def test_a_case_without_phases_is_all_incident(make: Make) -> None:
+    spans = "trace,span,parent,service,op,start,dur_ms\nt1,a,,pay,GET /,1.5,20\nt1,b,a,cart,GET /c,1.6,\n"
+    logs = '{"time": 1, "service": "pay", "level": "INFO", "msg": "m"}\n'
+    case = open_case(make(metrics__csv="time,pay|cpu\n1,2\n", spans__csv=spans, logs__jsonl=logs))
+    metrics, log_lines, traces, *_ = await everything(case)
+    assert isinstance(traces, SpanTable)
+    assert metrics.incident.all()
+    assert log_lines.frame["incident"].all()
+    assert traces.frame["incident"].all()
+    assert traces.frame["parent"].to_list() == ["", "a"]
+    assert traces.frame["dur_ms"].to_list() == [20.0, None]
+
+
+async def test_changes_keep_what_we_have_no_field_for(make: Make) -> None:
+    rows = [
+        {"time": 30, "kind": "deploy", "service": "pay", "id": "c1", "version": "v2"},
+        {"time": 10, "kind": "commit", "id": "c1", "title": "Tidy", "files": ["a.py"], "diff": None, "author": "ann"},
+        {"time": 20, "kind": "flag", "service": "pay", "flag": "fast", "change": "off->on"},
+        {"time": 40, "kind": "rollout", "service": "pay", "title": "revision 3", "revision": "3"},
+        {"time": 50, "kind": "migration", "id": "m1"},
+    ]
+    case = open_case(make(changes__jsonl="\n".join(map(json.dumps, rows))))
+    found = await case.changes(case.scope.window)
+    assert not isinstance(found, NoData)
+    assert [change.kind for change in found] == ["commit", "flag", "deploy", "rollout", "infrastructure"]
+    assert found[0].id == found[2].id == "c1"
+    assert found[1].details == {"flag": "fast", "change": "off->on", "from": "off", "to": "on"}
+    assert found[1].id == "flag:pay:fast"
+    assert found[3].details == {"revision": "3"}
+    assert found[4].details == {"kind": "migration"}
+
+
+async def test_topology_objects_and_documents_are_as_recorded(make: Make) -> None:
+    case = open_case(
+        make(
+            topology__json='{"edges": [["a", "b"]], "placement": {"a": "node-1"}}',
+            k8s__jsonl='{"cmd": "kubectl get pods", "out": "a Running"}\n',
+            extra__jsonl='{"doc": "status_feed", "region": "eu"}\n',
+        )
+    )
+    *_, topology, objects, statuses = await everything(case)
+    assert topology == Topology("case:topology.json", (("a", "b"),), {"a": "node-1"})
+    assert objects.recorded[0].output == "a Running"
+    assert statuses.documents == ({"doc": "status_feed", "region": "eu"},)
+
+
+async def test_each_file_is_read_once(make: Make) -> None:
+    path = make(metrics__csv=METRICS)
+    case = open_case(path)
+    first = await case.metrics(case.scope)
+    (path / "metrics.csv").unlink()
+    assert await case.metrics(case.scope) is first
+
+
+@pytest.mark.parametrize(
+    ("file", "body", "told"),
+    [
+        ("logs__jsonl", '{"time": 1}\n{broken\n', "logs.jsonl, line 2"),
+        ("logs__jsonl", '{"time": "noon"}\n', "logs.jsonl, line 1: time 'noon'"),
+        ("logs__jsonl", "[1]\n", "logs.jsonl, line 1: a JSON object"),
+        ("logs__jsonl", b'{"msg": "\xff"}\n', "logs.jsonl, line 1"),
+        ("logs__jsonl", "[" * 100_000, "logs.jsonl, line 1"),
+        ("metrics__csv", "phase,time,a|b\nincident,1,2\nincident,2,x\n", "metrics.csv, line 3: 'x' in column 'a|b'"),
+        ("metrics__csv", "phase,time,a|b\nincident,1,2,3\n", "metrics.csv, line 2: 4 cells"),
+        ("metrics__csv", "phase,time,ab\nincident,1,2\n", "metrics.csv, line 1: column 'ab'"),
+        ("metrics__csv", "phase,a|b\nincident,1\n", "no column `time`"),
+        ("metrics__csv", "time,a|b,a|b\n1,1,2\n", "appears twice"),
+        ("spans__csv", "trace,span\nt,s\n", "spans.csv, line 1: there is no column `parent`"),
+        ("changes__jsonl", '{"kind": "deploy", "id": "x"}\n', "changes.jsonl, line 1: time"),
+        ("topology__json", '{"edges": [["a"]]}', "topology.json: edges"),
+        ("k8s__jsonl__gz", b"not gzip", "k8s.jsonl.gz is not readable gzip"),
+        ("k8s__jsonl__gz", gzip.compress(b'{"cmd": "x"}\n' * 100)[:-12], "ends in the middle"),
+        ("extra__jsonl__gz", gzip.compress(b"\0" * (64 << 20)), "inflates to more"),
+    ],
+)
+async def test_a_broken_file_is_named_with_its_line(make: Make, file: str, body: str | bytes, told: str) -> None:
+    case = open_case(make(**{file: body}))
+    with pytest.raises(BadInput) as caught:
+        await everything(case)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"window": None}, "case.json: window"),
+        ({"window": {"start": "yesterday", "end": "2026-01-01T01:00:00Z"}}, "window.start is not a time"),
+        ({"window": {"start": "2026-01-01T02:00:00Z", "end": "2026-01-01T01:00:00Z"}}, "window ends"),
+        ({"alert": [1]}, "case.json: alert"),
+        ({"alert": {"summary": "s", "threshold": "high"}}, "threshold"),
+        ({"candidates": "pay"}, "candidates must be a list"),
+        ({"schema": "incident-case/9"}, "incident-case/9"),
+    ],
+)
+def test_a_broken_case_json_says_which_part(make: Make, part: dict[str, Any], told: str) -> None:
+    path = make(case=part)
+    with pytest.raises(BadInput) as caught:
+        open_case(path)
+    assert told in str(caught.value)
+
+
+async def test_a_link_that_leads_out_of_the_folder_is_refused(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "outside.csv").write_text(METRICS)
+    path = make()
+    (path / "metrics.csv").symlink_to(tmp_path / "outside.csv")
+    case = open_case(path)
+    with pytest.raises(BadInput, match="leads out"):
+        await case.metrics(case.scope)
+
+
+def test_cases_are_found_below_a_folder_in_order(make: Make, tmp_path: Path) -> None:
+    made = [make(folder=f"set/{name}") for name in ("b", "a")]
+    assert find_cases(tmp_path) == sorted(made)
+    assert find_cases(made[0]) == [made[0]]
+    with pytest.raises(NotFound):
+        find_cases(tmp_path / "nothing")
+    with pytest.raises(NotFound):
+        open_case(tmp_path / "nothing")
+    with pytest.raises(BadInput, match=r"no case\.json"):
+        open_case(tmp_path)
+
+
+@pytest.mark.shared
+async def test_every_recorded_case_can_be_read() -> None:
+    if not RECORDED.is_dir():
+        pytest.skip("the recorded cases are not beside the project")
+    found = find_cases(RECORDED)
+    assert found
+    for path in found:
+        case = open_case(path)
+        answers = await everything(case)
+        assert not all(isinstance(answer, NoData) for answer in answers), path
+        assert case.scope.candidates

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.connectors.git import CONNECTOR, MAX_DIFF, Git, GitSettings, parse_log, service_of, touched
+from app.domain.errors import Misconfigured, Rejected
+from app.domain.telemetry import NoData
+from app.domain.window import Window
+
+T = 1_790_000_000
+WINDOW = Window.of_epoch(T, T + 1000)
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git program here")
+
+
+class Repository:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        self.git("init", "-q", "-b", "main")
+
+    def git(self, *arguments: str, at: int = T) -> str:
+        who = {
+            f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "Ann"), ("EMAIL", "a@x"))
+        }
+        when = {"GIT_AUTHOR_DATE": f"@{at} +0000", "GIT_COMMITTER_DATE": f"@{at} +0000"}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.path), "GIT_CONFIG_NOSYSTEM": "1", **who, **when}
+        ran = subprocess.run(["git", *arguments], cwd=self.path, env=environment, capture_output=True, text=True, check=True)
+        return ran.stdout.strip()
+
+    def commit(self, message: str, *, at: int, **files: str) -> str:
+        for name, body in files.items():
+            path = self.path / name.replace("__", "/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(body)
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message, at=at)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repo")
+
+
+def reading(repository: Repository, **settings: object) -> Git:
+    return CONNECTOR.open(GitSettings(path=repository.path, **settings))  # type: ignore[arg-type]
+
+
+async def test_commits_of_the_window_come_oldest_first_with_files_and_diffs(repository: Repository) -> None:
+    repository.commit("before", at=T - 100, pay__a="1\n")
+    first = repository.commit("Raise the pool\n\npassword=hunter2 in the body", at=T, pay__a="2\n", pay__b="x\n")
+    second = repository.commit("same second, token=abc123def", at=T, cart__c="1\n")
+    repository.commit("after", at=T + 1000, pay__a="3\n")
+    found = await reading(repository).changes(WINDOW)
+    assert not isinstance(found, NoData)
+    assert [change.id for change in found] == [first, second]
+    change = found[0]
+    assert (change.kind, change.service, change.author, change.title) == ("commit", "pay", "Ann", "Raise the pool")
+    assert change.at == datetime.fromtimestamp(T, UTC)
+    assert change.files == ("pay/a", "pay/b")
+    assert "-1\n+2" in change.diff
+    assert "hunter2" not in str(change)
+    assert "abc123def" not in found[1].title
+
+
+async def test_a_configured_prefix_names_the_service(repository: Repository) -> None:
+    repository.commit("x", at=T, services__pay__a="1\n")
+    found = await reading(repository, services={"services/": "all", "services/pay/": "payments"}).changes(WINDOW)
+    assert not isinstance(found, NoData)
+    assert found[0].service == "payments"
+
+
+async def test_long_diffs_and_many_commits_are_cut_and_said(repository: Repository) -> None:
+    for number in range(3):
+        repository.commit(f"c{number}", at=T + number, pay__a=f"{number}\n" * MAX_DIFF)
+    found = await reading(repository, max_commits=2).changes(WINDOW)
+    assert not isinstance(found, NoData)
+    assert [change.title for change in found] == ["c1", "c2"]
+    assert "older ones were left out" in str(found[0].details["older"])
+    assert len(found[0].diff) <= MAX_DIFF
+    assert "diff_cut" in found[0].details
+
+
+async def test_nothing_the_repository_says_is_executed(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = tmp_path / "ran"
+    script = tmp_path / "script"
+    script.write_text(f"#!/bin/sh\ntouch {ran}\ncat\n")
+    script.chmod(0o755)
+    repository.commit("x", at=T, **{".gitattributes": "* diff=evil\n", "pay__a": "1\n"})
+    repository.commit("y", at=T + 1, pay__a="2\n")
+    for key in ("diff.evil.command", "diff.evil.textconv", "diff.external", "core.fsmonitor", "core.pager", "gpg.program"):
+        repository.git("config", key, str(script))
+    repository.git("config", "log.showSignature", "true")
+    for name in ("GIT_EXTERNAL_DIFF", "GIT_PAGER", "GIT_SSH_COMMAND"):
+        monkeypatch.setenv(name, str(script))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    found = await reading(repository).changes(WINDOW)
+    assert not isinstance(found, NoData)
+    assert [change.title for change in found] == ["x", "y"]
+    assert not ran.exists()
+
+
+async def test_a_commit_cannot_forge_another(repository: Repository) -> None:
+    forged = "\x1e" + "f" * 40 + f"\x1f{T}\x1fMallory\x1fforged\x1f\x1f"
+    repository.commit(f"honest {forged}", at=T, pay__a=f"{forged}\n++ b/forged/file\n")
+    found = await reading(repository).changes(WINDOW)
+    assert not isinstance(found, NoData)
+    assert len(found) == 1
+    assert found[0].files == ("pay/a",)
+
+
+async def test_an_empty_window_is_no_data_and_a_wrong_branch_is_refused(repository: Repository) -> None:
+    repository.commit("x", at=T - 100, a="1\n")
+    assert isinstance(await reading(repository).changes(WINDOW), NoData)
+    with pytest.raises(Rejected, match="FIRSTMATE_GIT_REF"):
+        await reading(repository, ref="nowhere").changes(WINDOW)
+    assert (await reading(repository).check()).ok
+    assert not (await reading(repository, ref="nowhere").check()).ok
+
+
+def test_a_ref_that_is_an_option_is_refused(repository: Repository) -> None:
+    with pytest.raises(Misconfigured, match="FIRSTMATE_GIT_REF"):
+        reading(repository, ref="--output=/tmp/x")
+
+
+def test_renames_and_deletions_are_named() -> None:
+    diff = (
+        "diff --git a/old name.py b/new.py\nsimilarity index 90%\nrename from old name.py\nrename to new.py\n"
+        "diff --git a/gone b/gone\ndeleted file mode 100644\n--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
+    )
+    assert touched(diff) == ["new.py", "gone"]
+
+
+def test_a_commit_of_several_services_is_that_of_most_files() -> None:
+    assert service_of(["pay/a", "pay/b", "cart/c", "README"], {}) == "pay"
+    assert service_of(["README"], {}) is None
+
+
+def test_an_empty_log_is_no_commits() -> None:
+    assert parse_log("", mark="m", services={}) == []
