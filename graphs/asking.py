@@ -25,11 +25,9 @@ async def ask_all(
 ) -> tuple[list[T], list[Gap]]:
     """What each source answered, in the sources' order, and a gap for each that did not.
 
-    `what` names the thing asked for in the gap's sentence ("metrics"). No source at all is one gap as well.
+    `what` names the thing asked for in the gap's sentence ("metrics"). That no source is connected at all is the supervisor's to say.
     """
     listed = list(sources)
-    if not listed:
-        return [], [Gap(agent=agent, source="none", reason="no_data", statement=f"no source of {what} is connected")]
     answers = await asyncio.gather(*(ask(source) for source in listed), return_exceptions=True)
     tables: list[T] = []
     gaps: list[Gap] = []

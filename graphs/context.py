@@ -8,7 +8,6 @@ from typing import Protocol
 
 from app.domain.action import Call
 from app.domain.change import Change
-from app.domain.finding import Finding
 from app.domain.hypothesis import Diagnosis, Hypothesis
 from app.domain.incident import Scope
 from app.domain.ports import ActionPort, Clock, Model, Progress
@@ -40,7 +39,7 @@ class Draft(Value):
     why: str
     hypothesis: Hypothesis
     change: Change | None = None
-    symptom: Finding | None = None  # the measurement that should recover
+    if_we_wait: str = ""
     criterion: Criterion | None = None
 
 

@@ -3,6 +3,7 @@ outsiders, answers contradictions, and says `conclusive` only when two kinds of 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from app.domain.agent import Agent
@@ -25,10 +26,10 @@ THIN = 0.5
 """Coverage below this is thin."""
 
 
-def weigh(scope: Scope, reports: list[Report], *, round: int) -> Diagnosis:
-    """Everything the investigators claim, as ranked hypotheses with an honest confidence each."""
+def weigh(scope: Scope, reports: list[Report], *, gaps: tuple[Gap, ...] = (), round: int) -> Diagnosis:
+    """Everything the investigators claim, as ranked hypotheses with an honest confidence each. `gaps`: what nobody was asked."""
     findings = {finding.id: finding for report in reports for finding in report.findings}
-    gaps = tuple(dict.fromkeys(gap for report in reports for gap in report.gaps))
+    gaps = (*gaps, *_unique(gap for report in reports for gap in report.gaps))
     suspicions = [kept for report in reports for s in report.suspicions if (kept := _with_findings(s, findings, scope))]
     ranked = possibilities(suspicions, alerting=_alerting(scope, suspicions))
     shown = [p for p in ranked if p.speaking][:MOST_HYPOTHESES]
@@ -51,6 +52,12 @@ def weigh(scope: Scope, reports: list[Report], *, round: int) -> Diagnosis:
         rounds=max(1, round),
         cost=Cost(queries=sum(report.queries for report in reports)),
     )
+
+
+def _unique(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Each gap once, the broken ones first: a source that failed says more than one that has nothing."""
+    once = {(gap.source, gap.statement): gap for gap in gaps}
+    return tuple(sorted(once.values(), key=lambda gap: gap.reason == "no_data"))
 
 
 def _with_findings(suspicion: Suspicion, findings: dict[str, Finding], scope: Scope) -> Suspicion | None:

@@ -9,8 +9,10 @@ from app.domain.change import Change
 from app.domain.errors import FirstmateError
 from app.domain.finding import Finding
 from app.domain.hypothesis import Diagnosis, Hypothesis
+from app.domain.incident import Scope
 from app.domain.proposal import Criterion
 from app.domain.window import Window
+from graphs.analysis.metric_words import read, route
 from graphs.context import Draft, TriageContext
 
 AGENT = Agent(name="proposer", version="1.0.0")
@@ -30,7 +32,7 @@ async def drafts(diagnosis: Diagnosis, context: TriageContext) -> list[Draft]:
     if best.confidence < ENOUGH or best.verdict == "contradicted":
         return []
     change = await _change(best, context)
-    symptom = _symptom(diagnosis, context)
+    symptom = _symptom(diagnosis, context.scope)
     found: list[Draft] = []
     alert = context.scope.alert
     for runbook in context.runbooks:
@@ -56,7 +58,7 @@ async def drafts(diagnosis: Diagnosis, context: TriageContext) -> list[Draft]:
                     why=f"{best.statement} Runbook: {runbook.title}."[:400],
                     hypothesis=best,
                     change=change,
-                    symptom=symptom,
+                    if_we_wait=_if_we_wait(symptom),
                     criterion=_criterion(symptom, hold_s=context.hold_s, within_s=context.within_s),
                 )
                 for arguments in options[:1]
@@ -82,27 +84,51 @@ async def _change(best: Hypothesis, context: TriageContext) -> Change | None:
     return max(held, key=lambda c: (c.version is not None, c.at), default=None)
 
 
-def _symptom(diagnosis: Diagnosis, context: TriageContext) -> Finding | None:
-    """What users feel, measured by metrics: the alerting service's own worst error or latency series, else the first cited."""
-    usable = [f for f in diagnosis.findings if f.signal == "metrics" and {"before", "now"} <= f.numbers.keys()]
-    worse = [f for f in usable if f.numbers["now"] > f.numbers["before"]]
-    own = [f for f in worse if f.entity in (context.scope.alert.service, "entrypoint")]
-    felt = [f for f in own if any(word in f.query for word in ("error", "code", "status", "duration", "latency", "5.."))]
-    return next(iter(felt or own or worse), None)
+def _symptom(diagnosis: Diagnosis, scope: Scope) -> Finding | None:
+    """What users feel, measured by metrics and worse than before: errors or latency of the alerting service or of the entry,
+    on the alert's own route and of its own kind where there are several; else the worst of what is cited."""
+    worse = [f for f in diagnosis.findings if f.signal == "metrics" and f.numbers.get("level", 0) > f.numbers.get("base", 0)]
+    said = " ".join([scope.alert.summary, scope.alert.metric or "", *scope.alert.labels.values()]).lower()
+
+    def fits(finding: Finding) -> tuple[int, int, int, float]:
+        metric = finding.plot.title.partition("|")[2] if finding.plot else ""
+        words, way = read(metric), route(metric)
+        felt = words.family in ("latency", "errors")
+        named = words.family == ("errors" if "fail" in said or "error" in said else "latency")
+        return (
+            2 * felt + (finding.entity in (scope.alert.service, "entrypoint")),
+            (1 if way and way.lower() in said else 0 if not way else -1),
+            int(named) + int("p95" in metric and "p95" in said),
+            abs(finding.numbers.get("z", 0.0)),
+        )
+
+    return max(worse, key=fits, default=None)
 
 
 def _criterion(symptom: Finding | None, *, hold_s: float, within_s: float) -> Criterion | None:
     """Recovered: the symptom's own series back near its reference, and staying there. Stated before anything runs."""
     if symptom is None:
         return None
-    before, now = symptom.numbers["before"], symptom.numbers["now"]
-    threshold = before + RECOVERED_SHARE * (now - before)
+    base, level = symptom.numbers["base"], symptom.numbers["level"]
+    threshold = float(f"{base + RECOVERED_SHARE * (level - base):.3g}")
+    what = symptom.plot.title.replace("|", " ") if symptom.plot else (symptom.entity or "the symptom")
+    unit = f" {symptom.plot.unit}" if symptom.plot and symptom.plot.unit not in ("", "ratio") else ""
     return Criterion(
         source=symptom.source,
         query=symptom.query,
         comparison="<=",
         threshold=threshold,
+        unit=unit.strip(),
         hold_s=hold_s,
         within_s=within_s,
-        sentence=f"{symptom.entity}: back to {threshold:.3g} or less (was {before:.3g}, now {now:.3g})",
+        sentence=f"{what} at {threshold:g}{unit} or less (before {base:.3g}, now {level:.3g})",
     )
+
+
+def _if_we_wait(symptom: Finding | None) -> str:
+    """The other choice, said plainly: where the symptom stands and that nothing has moved it back."""
+    if symptom is None or symptom.plot is None or not symptom.plot.values:
+        return ""
+    base, level, last = symptom.numbers["base"], symptom.numbers["level"], symptom.plot.values[-1]
+    easing = abs(last - base) < 0.5 * abs(level - base)
+    return f"{symptom.plot.title.replace('|', ' ')} is {last:.3g}, {'easing by itself' if easing else 'not recovering by itself so far'}"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from app.domain.agent import Agent
+from app.domain.finding import Gap
 from app.domain.hypothesis import Diagnosis
 from graphs.contract import Investigator, Report, Sources
 from graphs.state import Asked
+
+AGENT = Agent(name="supervisor", version="1.0.0")
 
 MOST_ROUNDS = 3
 CLOSE = 0.35
@@ -16,6 +20,15 @@ CLOSE = 0.35
 def able(investigators: Mapping[str, Investigator], sources: Sources) -> list[str]:
     """Those with at least one source to read: at most three, by name, so that every run asks in the same order."""
     return sorted(name for name, who in investigators.items() if any(getattr(sources, port) for port in who.may_use))[:3]
+
+
+def unconnected(sources: Sources) -> tuple[Gap, ...]:
+    """What nobody can be asked about because nothing is plugged in. The three that every incident needs; the rest is extra."""
+    return tuple(
+        Gap(agent=AGENT, source="none", reason="no_data", statement=f"no source of {port} is connected")
+        for port in ("metrics", "logs", "changes")
+        if not getattr(sources, port)
+    )
 
 
 def key(question: Asked) -> str:

@@ -50,9 +50,11 @@ async def supervise(state: TriageState, runtime: Runtime[TriageContext]) -> dict
         reports = await context.store.reports(state["run"])
         pending, stop_reason = supervisor.next_questions(diagnosis, reports, names, round=round, asked=state.get("asked", []))
     for question in pending:
-        await context.progress({"agent": "supervisor", "step": "ask", "to": question["investigator"], "text": question["text"]})
+        await context.progress(
+            {"agent": str(supervisor.AGENT), "step": "ask", "to": question["investigator"], "text": question["text"]}
+        )
     if stop_reason:
-        await context.progress({"agent": "supervisor", "step": "stop", "text": stop_reason})
+        await context.progress({"agent": str(supervisor.AGENT), "step": "stop", "text": stop_reason})
     return {
         "round": round + 1 if pending else round,
         "pending": pending,
@@ -123,7 +125,7 @@ async def weigh(state: TriageState, runtime: Runtime[TriageContext]) -> dict[str
     """The judge: code, on what the reports claim and cite."""
     context = runtime.context
     reports = await context.store.reports(state["run"])
-    diagnosis = judge.weigh(context.scope, reports, round=state["round"])
+    diagnosis = judge.weigh(context.scope, reports, gaps=supervisor.unconnected(context.sources), round=state["round"])
     await context.store.save_diagnosis(state["run"], diagnosis)
     best = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
     told = f"{diagnosis.verdict}: {best.statement} ({best.confidence:.0%})" if best else diagnosis.verdict

@@ -42,7 +42,8 @@ class ShopClient:
             raise NotFound(f"the shop's deploy tool knows no {kind[:-1]} {name!r}")
         if answer.status_code != 200:
             raise Rejected(f"the shop's deploy tool answered {answer.status_code} to GET {path}: {answer.text[:200]}")
-        return answer.json()
+        body = answer.json()
+        return body if name else body.get(kind, [])
 
     async def post(self, path: str, body: JsonObject) -> Outcome:
         """One write. A refusal is `ok=False`; an answer that never came is `ok=None`: nobody knows."""

@@ -113,6 +113,7 @@ _OUTCOMES = {
     "finished": "ran, being verified",
     "verified": "recovered, the criterion is met",
     "missed": "ran, but the criterion is not met",
+    "unverified": "ran, but could not be verified",
     "failed": "failed, nothing changed",
     "unknown": "unknown whether it took effect",
 }

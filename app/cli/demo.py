@@ -23,6 +23,7 @@ from app.cli.lines import CHANNEL
 from app.cli.presses import OPERATOR, PRESS
 from app.cli.terminal import show
 from app.domain.errors import BadInput
+from app.domain.value import JsonObject
 
 POLICY = """\
 # The demo's own policy: its local operator may approve what is done to the demo's shop, and nothing else.
@@ -82,6 +83,7 @@ class Demo:
         self._diagnosed = asyncio.Event()
         self._shown: dict[str, str] = {}
         self._control = ""
+        self._errors = (folder / "stderr.log").open("ab")
 
     async def run(self) -> int:
         self._say(
@@ -117,7 +119,7 @@ class Demo:
             self._say("Rejected: nothing ran. The shop stays broken until you say otherwise.", "yellow")
             return 1
         outcome = await self._wait(self._ended.get(), reading)
-        while not any(word in outcome.gist for word in ("recovered", "not met", "failed", "unknown", "verified")):
+        while not any(word in outcome.gist for word in ("recovered", "not met", "failed", "unknown", "not be verified")):
             outcome = await self._wait(self._ended.get(), reading)
         with suppress(TimeoutError):
             undo = await asyncio.wait_for(self._proposed.get(), AFTERGLOW_S)
@@ -145,7 +147,7 @@ class Demo:
                 "FIRSTMATE_PROMETHEUS_URL": str(ready["prometheus"]),
                 "FIRSTMATE_PROMETHEUS_STEP_S": "1",
                 "FIRSTMATE_PROMETHEUS_RATE_WINDOW_S": "4",
-                "FIRSTMATE_LOGFILE_PATHS": json.dumps([str(Path(str(ready["logs"])) / "*.jsonl")]),
+                "FIRSTMATE_LOGFILE_PATHS": str(Path(str(ready["logs"])) / "*.jsonl"),
                 "FIRSTMATE_SHOP_URL": str(ready["control"]),
                 "FIRSTMATE_LOOKBACK_S": "15",
                 "FIRSTMATE_REFERENCE_S": "14",
@@ -158,7 +160,7 @@ class Demo:
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=open(self._folder / "stderr.log", "ab"),  # noqa: SIM115  # the child's from here on
+            stderr=self._errors,
             env={**kept, **env},
             limit=4 * 1024 * 1024,
             start_new_session=True,
@@ -262,12 +264,12 @@ class Demo:
             answer = await self._choose("[a]pprove / [r]eject / [d]etails? ", {"a": "approve", "r": "reject", "d": "details"})
             if answer != "details":
                 await self._press(card, str(answer))
-                return answer == "approve"
+                return bool(answer == "approve")
             show(self._console, await self._compose.details(self._folder, _value(card)))
 
     async def _press(self, card: Card, decision: str) -> None:
         reason = "rejected in the demo" if decision == "reject" else ""
-        body = {"proposal": _value(card), "decision": decision, "reason": reason, "channel": CHANNEL}
+        body: JsonObject = {"proposal": _value(card), "decision": decision, "reason": reason, "channel": CHANNEL}
         await self._inbox.put(f"{PRESS}:{_value(card)}:{decision}", PRESS, body)
 
     async def _choose(self, question: str, answers: dict[str, Any]) -> Any:

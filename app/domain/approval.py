@@ -37,7 +37,7 @@ class Execution(Value):
 
     id: str
     proposal: str  # hash
-    state: Literal["started", "finished", "verified", "missed", "failed", "unknown"]
+    state: Literal["started", "finished", "verified", "missed", "unverified", "failed", "unknown"]
     started_at: AwareDatetime
     finished_at: AwareDatetime | None = None
     verified_at: AwareDatetime | None = None

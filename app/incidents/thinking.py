@@ -63,7 +63,6 @@ def trace(ledger: Ledger, clock: Clock, run: str, watch: Callable[[dict[str, Any
 
 async def store_draft(desk: Desk, incident: str, draft: Draft, *, proposer: str) -> None:
     """A draft of the graph as a proposal, with the judge's word beside it. What can't be proposed is said in the timeline."""
-    symptom = draft.symptom
     try:
         proposal = await propose(
             desk,
@@ -74,7 +73,7 @@ async def store_draft(desk: Desk, incident: str, draft: Draft, *, proposer: str)
             surface="graph",
             why=draft.why,
             criterion=draft.criterion,
-            if_we_wait=f"{symptom.statement} It has not recovered by itself so far." if symptom else "",
+            if_we_wait=draft.if_we_wait,
             hypothesis=draft.hypothesis.target,
             findings=draft.hypothesis.supporting,
         )

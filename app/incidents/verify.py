@@ -40,7 +40,9 @@ async def verify(desk: Desk, execution_id: str) -> None:
     now = desk.clock()
     async with desk.ledger.write() as tx:
         met = watched.met is True
-        if not await executions.verify(tx, execution_id, met=met, observed=watched.observed, detail=watched.sentence, at=now):
+        if not await executions.verify(
+            tx, execution_id, met=watched.met, observed=watched.observed, detail=watched.sentence, at=now
+        ):
             return
         await claims.release(tx, proposal.effects.target, token)
         if met and proposal.undoes is None:

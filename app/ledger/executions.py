@@ -40,9 +40,9 @@ async def mark_unknown(tx: Tx, execution: str, *, detail: str, at: datetime) -> 
     return await _move(tx, execution, ("started",), state="unknown", finished_at=at, detail=detail)
 
 
-async def verify(tx: Tx, execution: str, *, met: bool, observed: float | None, detail: str, at: datetime) -> bool:
-    """The criterion's answer: `verified` or `missed`. False when it is not `finished`."""
-    state = "verified" if met else "missed"
+async def verify(tx: Tx, execution: str, *, met: bool | None, observed: float | None, detail: str, at: datetime) -> bool:
+    """The criterion's answer: `verified`, `missed`, or `unverified` when it gave none. False when it is not `finished`."""
+    state = {True: "verified", False: "missed", None: "unverified"}[met]
     return await _move(tx, execution, ("finished",), state=state, verified_at=at, observed=observed, detail=detail)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 
-from app.domain.errors import BadInput, FirstmateError
+from app.domain.errors import BadInput, FirstmateError, Misconfigured
 from app.domain.value import JsonObject, digest
 from app.incidents.monitors import alerts_of, changes_of
 from app.jobs.inbox import Inbox
@@ -76,6 +80,38 @@ def create(inbox: Inbox, *, token: str, ready: Ready) -> FastAPI:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return app
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process, which has more to end than its web server."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serve(app: FastAPI, *, host: str, port: int) -> AsyncIterator[str]:
+    """The application on `host`:`port` (0: any free one) while the context is open; its URL. Raises `Misconfigured` when taken."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise Misconfigured(
+            f"{host}:{port} can't be listened on ({error.strerror}); set FIRSTMATE_HOST and FIRSTMATE_PORT"
+        ) from error
+    server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2))
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        yield f"http://{host}:{sock.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        sock.close()
 
 
 def _unauthorised(request: Request, token: str) -> Response | None:

@@ -129,6 +129,8 @@ def _services(changes: Sequence[Change], scope: Scope, topology: Topology | None
 def _reading(shipment: Shipment, shipped: Sequence[Shipment]) -> Reading:
     """What the change does. A flag does what the code does that asks for it, where a diff shows that code."""
     change = shipment.change
+    if not shipment.live:
+        return Reading(unread=True)  # it could not act; reading it would only cost time
     if change.kind != "flag":
         return read_diff(change.diff, change.files)
     flag = shipment.flag
@@ -281,10 +283,11 @@ def _measured(effect: Effect, seen: Sequence[_Seen]) -> float:
     return best
 
 
-def _same(left: Measure, right: Measure) -> bool:
-    if left.unit and right.unit and left.unit != right.unit:
+def _same(seen: Measure, written: Measure) -> bool:
+    """A bare measurement may be in the diff's unit; a bare number of the diff is never 5 seconds."""
+    if seen.unit and seen.unit != written.unit:
         return False
-    return math.isclose(left.value, right.value, rel_tol=0.005) and left.value != 0.0
+    return math.isclose(seen.value, written.value, rel_tol=0.005) and seen.value != 0.0
 
 
 def _time(age_s: float, late_s: float, *, slow: bool) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphs.analysis import error_words
 from graphs.analysis.exceptions import Blame, Names
 from graphs.analysis.logshift import Shift
 
-OWN, CREDIT, COMPLAINER, FIRST_IN_TRACE, FIRST, SILENT, SLOWER, OTHERWISE = 3.4, 1.9, 0.35, 0.7, 0.35, 0.9, 2.2, 0.8
+OWN, CREDIT, COMPLAINER, FIRST_IN_TRACE, FIRST, SILENT, SLOWER, OTHERWISE = 3.4, 2.3, 0.35, 0.7, 0.35, 0.9, 2.2, 0.8
 """Most nats that each kind of testimony is worth."""
 FAR = 4  # calls along which a failure is followed
 
@@ -69,7 +69,7 @@ def witness(shifts: Sequence[Shift], names: Names, *, heard: Collection[str] = (
         if blame.service is None and kind is not None and kind.aim == "other":
             blame = _silent_callee(shift.service, names, frozenset(heard)) or blame
         if blame.service is not None:
-            own, about = shift.strength * (1 - blame.sure) * 0.5, shift.strength * blame.sure
+            own, about = shift.strength * (1 - blame.sure) * 0.2, shift.strength * blame.sure
         elif blame.foreign is not None:
             own, about = shift.strength * 0.9, 0.0
         elif kind is not None and kind.aim == "caller":
@@ -79,7 +79,22 @@ def witness(shifts: Sequence[Shift], names: Names, *, heard: Collection[str] = (
         else:
             own, about = shift.strength, 0.0
         found.append(Testimony(shift, blame, own, about))
-    return tuple(found)
+    return tuple(_excused(found))
+
+
+def _excused(items: Sequence[Testimony]) -> list[Testimony]:
+    """Failed calls and failed answers of a service that names whom it waits for are that complaint once more."""
+    named: dict[str, float] = {}
+    for item in items:
+        named[item.shift.service] = max(named.get(item.shift.service, 0.0), item.about)
+    kept = []
+    for item in items:
+        kind = error_words.kind_of(item.shift.exemplar[:800])
+        failed_call = item.blame.service is None and kind is not None and kind.aim in ("other", "caller")
+        if (failed_call or item.shift.status == "5") and item.own > 0:
+            item = replace(item, own=item.own * (1 - 0.75 * min(1.0, named[item.shift.service] / item.shift.strength)))
+        kept.append(item)
+    return kept
 
 
 def _silent_callee(by: str, names: Names, heard: frozenset[str]) -> Blame | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from graphs.analysis import comings, edits
 from graphs.analysis.effects import HARD, NEUTRAL_BELOW, Effect, name_of
@@ -222,11 +221,12 @@ def _paired(
     """Old and new statements that are versions of one another, best match first within a block; and what is left over."""
     scored: list[tuple[float, int, int]] = []
     crowded = len(old) * len(new) > _CROWDED
+    profiles = [_Profile.of(one) for one in old], [_Profile.of(one) for one in new]
     for row, before in enumerate(old):
         for column, after in enumerate(new):
             far = crowded and abs(row - column) > _NEAR
             if not far and before.path == after.path and abs(before.block - after.block) <= 1:
-                likeness = _likeness(before, after)
+                likeness = _likeness(profiles[0][row], profiles[1][column])
                 if likeness >= _PAIR_AT:
                     scored.append((-likeness, row, column))
     pairs: list[tuple[Statement, Statement]] = []
@@ -244,18 +244,29 @@ def _paired(
     )
 
 
-def _likeness(before: Statement, after: Statement) -> float:
-    named, renamed = name_of(before), name_of(after)
-    if named is not None and named == renamed:
+@dataclass(frozen=True)
+class _Profile:
+    """What of a statement is compared: its name, and its tokens with numbers and strings masked."""
+
+    name: str | None
+    shapes: Counter[str]
+    size: int
+
+    @classmethod
+    def of(cls, one: Statement) -> _Profile:
+        shapes = Counter(token.kind if token.kind in ("number", "string") else token.text for token in one.tokens)
+        return cls(name_of(one), shapes, len(one.tokens))
+
+
+def _likeness(before: _Profile, after: _Profile) -> float:
+    """Share of tokens in common, 0..1, in any order; 1 where both give a value to the same name."""
+    if before.name is not None and before.name == after.name:
         return 1.0
-    matcher = SequenceMatcher(
-        None, [_shape(token) for token in before.tokens], [_shape(token) for token in after.tokens], autojunk=False
-    )
-    return matcher.ratio() if matcher.quick_ratio() >= _PAIR_AT else 0.0
-
-
-def _shape(token: Token) -> str:
-    return token.kind if token.kind in ("number", "string") else token.text
+    if 2.0 * min(before.size, after.size) < _PAIR_AT * (before.size + after.size):
+        return 0.0
+    small, large = (before.shapes, after.shapes) if len(before.shapes) <= len(after.shapes) else (after.shapes, before.shapes)
+    common = sum(min(count, large[shape]) for shape, count in small.items() if shape in large)
+    return 2.0 * common / max(1, before.size + after.size)
 
 
 def _same_atoms(old: Sequence[Statement], new: Sequence[Statement], helpers: set[str]) -> bool:

@@ -151,7 +151,7 @@ class Names:
             scores[callee] = max((_likeness(a, w) for a in own for w in words), default=0)
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:2]
         if best and best[0][1] >= 4 and (len(best) == 1 or best[1][1] < best[0][1]):
-            return Blame(service=best[0][0], sure=0.6)
+            return Blame(service=best[0][0], sure=0.7)
         return Blame()
 
     def _reached(self, by: str) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def _find_onset(tables: Sequence[tuple[MetricTable, NDArray[np.float64]]]) -> fl
 def measure_all(tables: Sequence[MetricTable], onset_s: float | None) -> Measured | None:
     """All tables' series in one picture. The onset is found where none is given."""
     turned = [(table, *_badness(table)) for table in tables]
-    found = _find_onset([(table, values) for table, values, _ in turned])
+    found = _find_onset([(table, values) for table, values, _ in turned]) if onset_s is None else None
     at = onset_s if onset_s is not None else found
     if at is None:
         ends = [table.times[table.incident] for table, _, _ in turned if table.incident.any()]

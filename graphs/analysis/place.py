@@ -53,13 +53,13 @@ class Places:
         return stem_set([*self.names, *shortened]) - frozenset(stems("pool cache queue timeout"))
 
     def nats(self, service: str | None) -> float:
-        """What being deployed to `service` says: up to 1 at the failing one, -1.5 where nothing moved."""
+        """What being deployed to `service` says: up to 1 at the failing one, -2 where nothing moved."""
         if service is None:
             return 0.0
         close = self.closeness.get(_bare(service))
         if close is not None:
             return close
-        return -1.5 if self.known else -0.5
+        return -2.0 if self.known else -0.5
 
     def candidate(self, service: str | None) -> str | None:
         """The scope's own name for a service; where nothing is offered, the service's."""

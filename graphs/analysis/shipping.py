@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,7 +73,7 @@ def _birth(change: Change) -> bool:
     return str(change.details.get("revision", change.version or "")) == "1"
 
 
-def _shipped_by(deploy: Change, commits: Sequence[Change], *, taken: object, services: frozenset[str]) -> Change | None:
+def _shipped_by(deploy: Change, commits: Sequence[Change], *, taken: Collection[str], services: frozenset[str]) -> Change | None:
     text = " ".join(filter(None, (deploy.id, deploy.version, deploy.title)))
     for commit in commits:
         if len(commit.id) >= _SHORTEST_ID and (commit.id == deploy.id or commit.id[:_SHORTEST_ID] in text):
@@ -85,13 +85,9 @@ def _shipped_by(deploy: Change, commits: Sequence[Change], *, taken: object, ser
     before = [
         commit
         for commit in commits
-        if commit.at <= deploy.at and deploy.service in touched_services(commit, services) and commit.id not in _ids(taken)
+        if commit.at <= deploy.at and deploy.service in touched_services(commit, services) and commit.id not in taken
     ]
     return before[-1] if before else None
-
-
-def _ids(taken: object) -> set[str]:
-    return set(taken) if isinstance(taken, (set, frozenset)) or hasattr(taken, "__iter__") else set()
 
 
 def _alone(commit: Change, deploys: Sequence[Change], services: frozenset[str]) -> Shipment:

@@ -59,6 +59,7 @@ _LOG_WORDS = frozenset(
 _IMPORT = re2.compile(
     r"^(import\b|from\s+[\w.]+\s+import\b|#include\b|using\s+[\w.:]+;|package\s+[\w.]+;?$|require\s*\(?['\"]|use\s+[\w:]+|export\s+\*\s+from)"
 )
+_LONGEST, _MOST_LINES = 1200, 6000  # beyond that it is generated, and no person wrote the cause there
 _LONE = re2.compile(r"^[\s\{\}\(\)\[\];,]*(?:else|end|fi|done|try|do|then|begin|pass|finally)?[\s\{\}\(\)\[\];,:]*$")
 _QUOTED_ONLY = re2.compile(r"^\"[\w./-]+\"$")
 
@@ -151,7 +152,7 @@ def hunks(diff: str, files: Sequence[str] = ()) -> list[Hunk]:
     """The hunks of unified-diff-like text. A `@@` line may name the file itself; else the headers before it, else `files`."""
     found: list[Hunk] = []
     path = files[0] if len(files) == 1 else ""
-    lines = diff.splitlines()
+    lines = [line[:_LONGEST] for line in diff.splitlines()[:_MOST_LINES]]
     for position, text in enumerate(lines):
         following = lines[position + 1] if position + 1 < len(lines) else ""
         if text.startswith(("diff --git ", "index ", "similarity ", "rename ", "new file", "deleted file", "Binary ")):

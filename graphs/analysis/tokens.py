@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import re2
@@ -11,17 +12,17 @@ import re2
 Kind = Literal["word", "number", "string", "op"]
 
 _TOKEN = re2.compile(
-    r"(?P<string>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`)"
-    r"|(?P<number>(?:0[xX][0-9a-fA-F]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:[A-Za-zµ]+|%)?)"
-    r"|(?P<word>[\pL_$@][\pL\pN_$]*)"
-    r"|(?P<op><=|>=|==|!=|===|!==|&&|\|\||:=|=>|->|\+=|-=|\*=|/=|\+\+|--|<<|>>|\?\?|\*\*|//|[^\s\pL\pN])"
+    r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`)"
+    r"|(?:(?:0[xX][0-9a-fA-F]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:[A-Za-zµ]+|%)?)"
+    r"|(?:[\pL_$@][\pL\pN_$]*)"
+    r"|(?:<=|>=|==|!=|===|!==|&&|\|\||:=|=>|->|\+=|-=|\*=|/=|\+\+|--|<<|>>|\?\?|\*\*|//|[^\s\pL\pN])"
 )
-_WORD = re2.compile(r"[A-Z]+(?:s\b)?|[A-Z]?[a-z]+|\d+")
 _CAMEL = re2.compile(r"([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])")
 _LETTERS = re2.compile(r"[A-Za-z]+|\d+")
 _QUANTITY = re2.compile(r"^([+-]?\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-zµ%]*)$")
 _IN_TEXT = re2.compile(
-    r"([+-]?\d+(?:\.\d+)?)\s?(ms|msec|seconds?|secs?|s|minutes?|mins?|m|hours?|h|us|µs|KiB|MiB|GiB|KB|MB|GB|Ki|Mi|Gi)?\b|([+-]?\d+(?:\.\d+)?)\s?%"
+    r"([+-]?\d+(?:\.\d+)?)\s?%"
+    r"|([+-]?\d+(?:\.\d+)?)\s?(ms|msec|seconds?|secs?|s|minutes?|mins?|m|hours?|h|us|µs|KiB|MiB|GiB|KB|MB|GB|Ki|Mi|Gi)?\b"
 )
 
 _SLASHED = frozenset(
@@ -113,13 +114,18 @@ class Measure:
     unit: Literal["s", "B", "ratio", ""]
 
 
+@lru_cache(maxsize=1 << 15)
 def lex(line: str) -> tuple[Token, ...]:
-    """Tokens of one line without its comment marks; strings keep their quotes."""
-    found: list[Token] = []
-    for match in _TOKEN.finditer(line):
-        kind: Kind = match.lastgroup
-        found.append(Token(kind, match.group()))
-    return tuple(found)
+    """Tokens of one line; strings keep their quotes. Remembered, because a line is read as a line and within its statement."""
+    return tuple(Token(_kind(text[0]), text) for text in _TOKEN.findall(line))
+
+
+def _kind(first: str) -> Kind:
+    if first in "\"'`":
+        return "string"
+    if first.isdigit():
+        return "number"
+    return "word" if first.isalpha() or first in "_$@" else "op"
 
 
 def without_comment(line: str, path: str) -> str:
@@ -261,7 +267,7 @@ def _in_unit(value: float, word: str, *, of_suffix: bool) -> Measure | None:
 def measures_in(text: str) -> list[Measure]:
     """Every number of a sentence or log line, with its unit where one follows."""
     found: list[Measure] = []
-    for number, unit, percent in _IN_TEXT.findall(text):
+    for percent, number, unit in _IN_TEXT.findall(text):
         one = measure(percent + "%" if percent else number + unit)
         if one is not None:
             found.append(one)

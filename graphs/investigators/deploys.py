@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +23,7 @@ from graphs.contract import Budget, Question, Report, View
 AGENT = Agent(name="deploys", version="1.0.0")
 _BACK = timedelta(hours=24)
 _SUSPECTS = 8  # suspicions about changes; the findings name the rest
+_FAULTS = 25  # findings about objects
 _RULED_OUT = 25  # findings about changes that are not to blame
 
 
@@ -61,12 +63,9 @@ class Deploys:
         )
         gaps += [*more, *objects_gaps]
         changes = _once([change for answer in answers for change in answer])
-        suspects = explain(changes, scope, question.onset, question.symptoms, _joined(topologies))
-        findings, suspicions = _about_changes(suspects, scope, asked, question.symptoms, answered=bool(answers))
-        for table in tables:
-            found, suspected = _about_objects(examine(table, scope), table, scope)
-            findings += found
-            suspicions += suspected
+        findings, suspicions = await asyncio.to_thread(
+            _opinion, changes, scope, question, _joined(topologies), tables, asked, answered=bool(answers)
+        )
         kept = findings[: self.budget.findings]
         if len(findings) > len(kept):
             gaps.append(_left_out(len(findings) - len(kept), asked))
@@ -79,6 +78,25 @@ class Deploys:
             gaps=tuple(gaps),
             queries=queries,
         )
+
+
+def _opinion(
+    changes: list[Change],
+    scope: Scope,
+    question: Question,
+    topology: Topology | None,
+    tables: list[ObjectTable],
+    asked: _Asked,
+    *,
+    answered: bool,
+) -> tuple[list[Finding], list[Suspicion]]:
+    suspects = explain(changes, scope, question.onset, question.symptoms, topology)
+    findings, suspicions = _about_changes(suspects, scope, asked, question.symptoms, answered=answered)
+    for table in tables:
+        found, suspected = _about_objects(examine(table, scope), table, scope)
+        findings = [*found[:_FAULTS], *findings]  # never cut for the sake of changes that are ruled out
+        suspicions += suspected
+    return findings, suspicions
 
 
 def _window(scope: Scope, onset: datetime | None) -> Window:

@@ -18,7 +18,7 @@ from app.domain.incident import Scope
 from app.domain.telemetry import LOG_SCHEMA, LogTable, StatusTable, Topology
 from graphs.analysis import logreading, status_docs
 from graphs.analysis.complaints import Standing, Testimony
-from graphs.analysis.exceptions import exception_types
+from graphs.analysis.log_statements import IDENTIFIER, clean, kind_of, query_of, reason_of, spoken, statement_of
 from graphs.analysis.logreading import Reading, Repetition
 from graphs.analysis.logshift import Lengths, Shift
 from graphs.analysis.templates import Stretches
@@ -27,8 +27,6 @@ from graphs.contract import Budget, Investigator, Question, Report, View
 
 MOST_FINDINGS, MOST_SUSPICIONS = 40, 12
 PER_SERVICE, PER_ENTITY = 5, 12
-_IDENTIFIER = re2.compile(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,80}$")
-_UNPRINTABLE = re2.compile(r"[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}\x{feff}]")
 _PUBLIC_HOST = re2.compile(r"(?i)^(?:[a-z0-9-]+\.){1,6}[a-z]{2,12}$")
 _PRIVATE_HOST = re2.compile(r"(?i)\.(?:local|localdomain|internal|svc|lan|cluster|consul|test|invalid|home|corp)$|\.svc\.")
 
@@ -59,12 +57,6 @@ class LogsInvestigator:
 INVESTIGATOR: Investigator = LogsInvestigator()
 
 
-def clean(text: str, *, most: int = 300) -> str:
-    """Outside text made fit to be quoted: no control or direction characters, line breaks as `⏎`, cut to `most` characters."""
-    flat = str(_UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", " ")))
-    return flat if len(flat) <= most else flat[: most - 1] + "…"
-
-
 @dataclass(frozen=True)
 class _Targets:
     """How names in telemetry become candidates: as they are, or behind a kind (`app/x`)."""
@@ -74,7 +66,7 @@ class _Targets:
     def of(self, name: str) -> str | None:
         candidates = self.scope.candidates
         if not candidates:
-            return name if _IDENTIFIER.search(name) else None
+            return name if IDENTIFIER.search(name) else None
         if name in candidates:
             return name
         behind = [c for c in candidates if c.split("/", 1)[-1] == name]
@@ -178,10 +170,10 @@ class _Reporter:
             agent=self.agent,
             signal="status" if counted else "logs",
             source=self._source(counted),
-            query=_query(shift),
+            query=query_of(shift),
             window=self.scope.window,
             as_of=self._as_of(),
-            statement=_sentence(shift, testimony, self._spoken),
+            statement=statement_of(shift, testimony),
             coverage=self._coverage(reading),
             entity=shift.service or None,
             at=datetime.fromtimestamp(shift.first_s, UTC) if shift.first_s is not None else None,
@@ -208,10 +200,6 @@ class _Reporter:
             return 0.5
         start, end = self.scope.window.start.timestamp(), self.scope.window.end.timestamp()
         return min(1.0, max(0.0, (reading.last_s - start) / max(1.0, end - start)))
-
-    def _spoken(self, service: str) -> str:
-        """A service's name as a statement may carry it: from a closed set, or at least a bare identifier."""
-        return service if _IDENTIFIER.search(service) else "a service with an unusual name"
 
     # suspicions
 
@@ -245,9 +233,9 @@ class _Reporter:
                     target=target,
                     weight=round(weight, 3),
                     signal="logs",
-                    statement=_reason(standing, self._spoken),
+                    statement=reason_of(standing),
                     findings=tuple(dict.fromkeys(ids)),
-                    kind=_kind(standing),
+                    kind=kind_of(standing),
                 )
             )
         return found
@@ -273,7 +261,7 @@ class _Reporter:
             query=f"service={json.dumps(clean(standing.service, most=80))} lines by trace, in order of time",
             window=self.scope.window,
             as_of=self._as_of(),
-            statement=f"{self._spoken(standing.service)}: {'; '.join(said)}",
+            statement=f"{spoken(standing.service)}: {'; '.join(said)}",
             coverage=self._coverage(reading),
             entity=standing.service,
             numbers=numbers,
@@ -304,7 +292,7 @@ class _Reporter:
         repeated: dict[tuple[str, str, str, str], Repetition] = {_key(r.shift): r for r in reading.repetitions}
         surged = {t.shift.service for t in reading.testimonies if t.shift.kind == "overload" and t.shift.strength >= 0.3}
         for item in reading.testimonies:
-            shift, name = item.shift, self._spoken(item.shift.service)
+            shift, name = item.shift, spoken(item.shift.service)
             again = repeated.get(_key(shift))
             if shift.kind == "poison_data" and again is not None:
                 said = f"{name} fails on the same record again and again ({again.times} times, {again.distinct} different texts)"
@@ -348,7 +336,7 @@ class _Reporter:
                 window=self.scope.window,
                 as_of=self._as_of(),
                 statement="an outside provider's status page reports trouble that was not over"
-                + (f"; failing lines of {self._spoken(best)} name the same provider" if best else ""),
+                + (f"; failing lines of {spoken(best)} name the same provider" if best else ""),
                 entity=service,
                 at=datetime.fromtimestamp(outage.started_s, UTC) if outage.started_s is not None else None,
                 numbers={"shared_words": float(shares[best][1]) if best else 0.0},
@@ -380,7 +368,7 @@ class _Reporter:
                 query=f"detector alerts name={json.dumps(name)}",
                 window=self.scope.window,
                 as_of=self._as_of(),
-                statement=f"a detector calls {self._spoken(name)} abnormal",
+                statement=f"a detector calls {spoken(name)} abnormal",
                 entity=name,
                 numbers={"size": round(detection.size, 3)},
                 excerpt=clean(detection.text) or None,
@@ -442,82 +430,6 @@ def _bare(name: str) -> str:
 
 def _outside(host: str) -> bool:
     return _PUBLIC_HOST.search(host) is not None and _PRIVATE_HOST.search(host) is None
-
-
-def _query(shift: Shift) -> str:
-    parts = [f"service={json.dumps(clean(shift.service, most=80))}"]
-    if shift.level:
-        parts.append(f"level={shift.level}")
-    if shift.status:
-        parts.append(f"status={shift.status}xx")
-    return " ".join([*parts, f"template={json.dumps(clean(shift.template, most=200), ensure_ascii=False)}"])
-
-
-def _sentence(shift: Shift, testimony: Testimony | None, spoken: object) -> str:
-    """Our words about one template: nothing of its text but exception types and services that are known."""
-    say = spoken if callable(spoken) else str
-    change = {
-        "new": "a new template",
-        "more": "a template more often",
-        "fewer": "a template less often",
-        "vanished": "a template no longer",
-        "steady": "a template",
-        "unreferenced": "a template that nothing can be compared with",
-    }[shift.change]
-    level = f" at {shift.level}" if shift.level else ""
-    counts = f"{shift.n_after} lines, {shift.expected:.0f} expected" if shift.change != "unreferenced" else f"{shift.n_after} lines"
-    words = [f"{say(shift.service)} logs {change}{level} ({counts})"]
-    if shift.kind and shift.failing:
-        words.append(f"kind {shift.kind}")
-    types = exception_types(shift.exemplar)
-    if types and shift.failing:
-        words.append(f"exception {types[0]}")
-    if testimony is not None and testimony.blame.service is not None:
-        words.append(f"complaining about {say(testimony.blame.service)}")
-    elif testimony is not None and testimony.blame.foreign is not None:
-        words.append("complaining about a host that is none of the known services")
-    return ", ".join(words)[:400]
-
-
-def _reason(standing: Standing, spoken: object) -> str:
-    say = spoken if callable(spoken) else str
-    parts = []
-    if standing.own:
-        worst = standing.own[0].shift
-        parts.append(f"it logs failures of its own ({worst.kind or 'by level'}, {len(standing.own)} templates)")
-    if standing.against:
-        who = sorted({t.shift.service for t in standing.against})
-        parts.append(
-            f"{len(who)} other{'s' if len(who) > 1 else ''} complain{'' if len(who) > 1 else 's'} about it, {say(who[0])} for one"
-        )
-    if standing.complains and not standing.own:
-        parts.append("it only complains about others")
-    if standing.explained_by:
-        parts.append(f"discounted, as {say(standing.explained_by)} further down fails too")
-    if standing.silent:
-        parts.append("it stopped logging")
-    if standing.slower >= 0.1:
-        parts.append("requests lose time around its lines")
-    if standing.otherwise >= 0.1:
-        parts.append("its requests take another course than usual")
-    if standing.first_share >= 0.3:
-        parts.append(f"first to fail in {standing.first_share:.0%} of the failing traces")
-    return f"{say(standing.service)}: {'; '.join(parts)}"[:400]
-
-
-def _kind(standing: Standing) -> str | None:
-    """The kind of failure that speaks loudest about it."""
-    own = standing.own[0] if standing.own else None
-    against = standing.against[0] if standing.against else None
-    if own is not None and 3.4 * own.own < 2.2 * standing.slower:
-        return "slow"
-    if own is not None and (against is None or own.own >= 0.5 * against.about):
-        return own.shift.kind or "exception"
-    if against is not None:
-        return against.shift.kind or "upstream"
-    if standing.silent:
-        return "silent"
-    return "slow" if standing.slower > standing.otherwise else "other_course" if standing.otherwise else None
 
 
 def _kept(suspicions: Sequence[Suspicion]) -> list[Suspicion]:

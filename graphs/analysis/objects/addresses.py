@@ -110,7 +110,8 @@ def _unknown_host(look: Look, mention: _Mention, known: list[str]) -> Iterator[O
     bare = next((unit for unit in look.units if unit.name == first and unit.target != mention.unit.target), None)
     if bare is not None:
         why = f"{bare.kind} {bare.name} has no service of its name, which {mention.unit.name} calls as {mention.key}"
-        yield from look.fault(bare.target, "service_missing", 5.0, why, query=mention.unit.query, excerpt=mention.excerpt)
+        weight = 1.5 if look.services_full else 5.0
+        yield from look.fault(bare.target, "service_missing", weight, why, query=mention.unit.query, excerpt=mention.excerpt)
         return
     other, weight = near(first, known), 5.5
     if other is None:

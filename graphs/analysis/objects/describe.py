@@ -35,7 +35,6 @@ _FAILURES = re2.compile(r"#failure=(\d+)")
 _FROM_KEY = re2.compile(r"<set to the key '([^']*)' (?:in secret|of config map) '([^']*)'>\s*(?:Optional:\s*(\w+))?")
 _ENV_FROM = re2.compile(r"^(\S+)\s+(Secret|ConfigMap)(?: with prefix \S+)?\s+Optional:\s*(\w+)")
 _MOUNT = re2.compile(r"^(\S+) from (\S+) \((\w+)")
-_USED_RATIO = re2.compile(r"^\s+(cpu|memory)\s+(\S+) \(")
 _PODS = re2.compile(r"^(\d+) desired.*?(\d+) available")
 _BYTES = re2.compile(r"^(\S+?):\s+(\d+) bytes?$")
 _VOLUME_KINDS = {
@@ -124,7 +123,6 @@ def template(parts: Parts) -> Template:
         volumes=tuple(_volume_source(part) for part in sections(_body(parts, "Volumes")) if part.body),
         node_selector=pairs(items(parts.get("Node-Selectors"))),
         tolerations=tuple(items(parts.get("Tolerations"))),
-        priority_class=_value(parts, "Priority Class Name") or None,
     )
 
 
@@ -303,7 +301,6 @@ def volume(parts: Parts, query: str) -> Volume:
         storage_class=_value(parts, "StorageClass"),
         claim=_value(parts, "Claim").rpartition("/")[2] or None,
         labels=pairs(items(parts.get("Labels"))),
-        node_affinity=_value(parts, "Node Affinity") != "<none>" and "Node Affinity" in parts,
     )
 
 
@@ -324,11 +321,6 @@ def node(parts: Parts, query: str) -> Node:
         if len(words) > 2 and words[1] in {"True", "False", "Unknown"}:
             reason = next((word for word in words[2:] if word[:1].isupper() and not word.endswith(",") and len(word) > 3), "")
             conditions[words[0]] = (words[1], reason, " ".join(words))
-    used = {}
-    for line in _body(parts, "Allocated resources"):
-        match = _USED_RATIO.match(line)
-        if match is not None and (value := quantity(match.group(2))) is not None:
-            used[match.group(1)] = value
     ready = conditions.get("Ready", ("", "", ""))[0]
     return Node(
         name=_value(parts, "Name"),
@@ -340,7 +332,6 @@ def node(parts: Parts, query: str) -> Node:
         taints=tuple(items(parts.get("Taints"))),
         conditions=conditions,
         allocatable=_amounts(parts.get("Allocatable")),
-        used=used,
         events=events(parts.get("Events")),
     )
 

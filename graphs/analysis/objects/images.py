@@ -49,7 +49,7 @@ def _pull(look: Look, unit: Unit, pod: Pod, container: Container | None) -> Iter
     text = " ".join(event.message for event in told).lower()
     image = container.image if container else "its image"
     line = detail.line if detail else pod.line
-    kind, weight, why = _why(unit, pod, container, text)
+    kind, weight, why = _why(look, unit, pod, container, text)
     yield from look.fault(unit.target, kind, weight, f"{unit.kind} {unit.name}: image {image} {why}", query=pod.query, excerpt=line)
 
 
@@ -58,7 +58,7 @@ def _specific(event: Event) -> int:
     return sum(any(word in text for word in words) for words in (_UNKNOWN, _REFUSED, _UNREACHED)) + ("failed to pull" in text)
 
 
-def _why(unit: Unit, pod: Pod, container: Container | None, text: str) -> tuple[str, float, str]:
+def _why(look: Look, unit: Unit, pod: Pod, container: Container | None, text: str) -> tuple[str, float, str]:
     if "InvalidImageName" in {pod.status, container.reason if container else ""}:
         return "incorrect_image_reference", 6.0, "is not a valid reference"
     if "ErrImageNeverPull" in {pod.status, container.reason if container else ""}:
@@ -67,7 +67,8 @@ def _why(unit: Unit, pod: Pod, container: Container | None, text: str) -> tuple[
         return "missing_image_pull_secret", 6.0, "needs a pull secret that does not exist"
     refused, unknown = any(word in text for word in _REFUSED), any(word in text for word in _UNKNOWN)
     if refused:
-        named = unit.template.pull_secrets
+        account = look.cluster.accounts.get(unit.template.service_account or "default")
+        named = unit.template.pull_secrets or (account.pull_secrets if account is not None else ())
         kind = "image_pull_secret_invalid" if named else "missing_image_pull_secret"
         bound = f"pull secret {named[0]} does not help" if named else "no pull secret is bound"
         return kind, 5.5, f"is refused by its registry, and {bound}"

@@ -164,6 +164,12 @@ class Look:
                 found[unit.target] = (*found.get(unit.target, ()), unit)
         return found
 
+    @cached_property
+    def services_full(self) -> bool:
+        """Whether a quota lets no further service in: a missing one is then the quota's doing."""
+        rows = ((name, row) for quota in self.cluster.quotas.values() for name, row in quota.rows.items())
+        return any("services" in name and used >= hard for name, (used, hard) in rows)
+
     def service_target(self, service: Service) -> str | None:
         """The application a service stands for: by its own name first, because its selector may be what is wrong."""
         return self.app(service.name) or self.app(labels=service.labels) or self.app(labels=service.selector)
@@ -243,10 +249,7 @@ def _complete(live: Template, declared: Template) -> Template:
     containers = tuple(
         replace(
             container,
-            read_only_root=asked[container.name].read_only_root,
-            run_as_root_forbidden=asked[container.name].run_as_root_forbidden,
             run_as_user=asked[container.name].run_as_user,
-            pull_policy=asked[container.name].pull_policy,
             ports=tuple(
                 replace(port, name=next((other.name for other in asked[container.name].ports if other.number == port.number), None))
                 for port in container.ports

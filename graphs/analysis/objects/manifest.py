@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 from graphs.analysis.objects.model import (
-    Affinity,
     Bundle,
     Claim,
     Container,
@@ -17,6 +16,7 @@ from graphs.analysis.objects.model import (
     Port,
     Probe,
     Reference,
+    Rule,
     Service,
     ServicePort,
     Template,
@@ -81,7 +81,6 @@ def workload(document: Document, query: str) -> Workload:
 def template(document: Document) -> Template:
     metadata, spec = _map(document, "metadata"), _map(document, "spec")
     dns, security = _map(spec, "dnsConfig"), _map(spec, "securityContext")
-    ndots = [option.get("value") for option in _list(dns, "options") if option.get("name") == "ndots"]
     containers = [_container(entry, security, init=True) for entry in _list(spec, "initContainers")]
     containers += [_container(entry, security, init=False) for entry in _list(spec, "containers")]
     return Template(
@@ -96,7 +95,6 @@ def template(document: Document) -> Template:
         pull_secrets=tuple(str(entry.get("name")) for entry in _list(spec, "imagePullSecrets")),
         dns_policy=str(spec.get("dnsPolicy") or ""),
         nameservers=tuple(str(server) for server in dns.get("nameservers") or ()),
-        ndots=int(str(ndots[0])) if ndots and str(ndots[0]).isdigit() else None,
         host_aliases=tuple(
             (str(entry.get("ip")), tuple(str(name) for name in entry.get("hostnames") or ()))
             for entry in _list(spec, "hostAliases")
@@ -104,13 +102,6 @@ def template(document: Document) -> Template:
         host_network=spec.get("hostNetwork") is True,
         node_name=spec.get("nodeName"),
         fs_group=security.get("fsGroup"),
-        spread=tuple(
-            str(entry.get("topologyKey"))
-            for entry in _list(spec, "topologySpreadConstraints")
-            if entry.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule"
-        ),
-        priority_class=spec.get("priorityClassName"),
-        runtime_class=spec.get("runtimeClassName"),
         scheduler=spec.get("schedulerName"),
     )
 
@@ -155,10 +146,7 @@ def _container(entry: Document, pod_security: Document, *, init: bool) -> Contai
             for mount in _list(entry, "volumeMounts")
         ),
         command=tuple(str(word) for key in ("command", "args") for word in entry.get(key) or ()),
-        read_only_root=security.get("readOnlyRootFilesystem") is True,
-        run_as_root_forbidden=security.get("runAsNonRoot") is True,
         run_as_user=security.get("runAsUser"),
-        pull_policy=str(entry.get("imagePullPolicy") or ""),
     )
 
 
@@ -210,28 +198,15 @@ def _volume_source(entry: Document) -> VolumeSource:
     return VolumeSource(name, "empty" if "emptyDir" in entry else "other")
 
 
-def _affinity(spec: Document) -> Affinity:
+def _affinity(spec: Document) -> tuple[tuple[Rule, ...], ...]:
     required = _map(_map(spec, "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
-    node = tuple(
+    return tuple(
         tuple(
             (str(rule.get("key")), str(rule.get("operator")), tuple(str(value) for value in rule.get("values") or ()))
             for rule in _list(term, "matchExpressions")
         )
         for term in _list(required, "nodeSelectorTerms")
     )
-    return Affinity(node, _pod_terms(_map(spec, "podAntiAffinity")), _pod_terms(_map(spec, "podAffinity")))
-
-
-def _pod_terms(spec: Document) -> tuple[tuple[Mapping[str, str], str], ...]:
-    found: list[tuple[Mapping[str, str], str]] = []
-    for term in _list(spec, "requiredDuringSchedulingIgnoredDuringExecution"):
-        selector = _map(term, "labelSelector")
-        labels = _strings(selector.get("matchLabels"))
-        for rule in _list(selector, "matchExpressions"):
-            if rule.get("operator") == "In" and rule.get("values"):
-                labels[str(rule.get("key"))] = str(rule["values"][0])
-        found.append((labels, str(term.get("topologyKey") or "")))
-    return tuple(found)
 
 
 def service(document: Document, query: str) -> Service:
@@ -255,7 +230,6 @@ def service(document: Document, query: str) -> Service:
             if str(port.get("port", "")).isdigit()
         ),
         external_name=spec.get("externalName"),
-        publish_unready=spec.get("publishNotReadyAddresses") is True,
         headless=spec.get("clusterIP") == "None",
     )
 
@@ -289,7 +263,6 @@ def volume(document: Document, query: str) -> Volume:
         storage_class=str(spec.get("storageClassName") or ""),
         claim=_map(spec, "claimRef").get("name"),
         labels=labels_of(document),
-        node_affinity=bool(spec.get("nodeAffinity")),
     )
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+Rule = tuple[str, str, tuple[str, ...]]
+"""(key, operator, values) of a node affinity."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -83,20 +86,7 @@ class Container:
     message: str = ""
     ready: bool | None = None
     restarts: int = 0
-    read_only_root: bool = False
-    run_as_root_forbidden: bool = False
     run_as_user: int | None = None
-    pull_policy: str = ""
-
-
-@dataclass(frozen=True)
-class Affinity:
-    """`node` holds alternatives (or), each a tuple of (key, operator, values) that must all hold; `apart`/`together` the label
-    selectors of required pod (anti-)affinity with their topology key."""
-
-    node: tuple[tuple[tuple[str, str, tuple[str, ...]], ...], ...] = ()
-    apart: tuple[tuple[Mapping[str, str], str], ...] = ()
-    together: tuple[tuple[Mapping[str, str], str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +101,7 @@ class VolumeSource:
 
 @dataclass(frozen=True)
 class Template:
-    """What a pod is made from. `declared` fields are only known from manifests."""
+    """What a pod is made from. `describe` shows neither affinity nor pull secrets, DNS, host names or the user it runs as."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -120,18 +110,14 @@ class Template:
     volumes: tuple[VolumeSource, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[str, ...] = ()
-    affinity: Affinity = Affinity()
+    affinity: tuple[tuple[Rule, ...], ...] = ()  # required of nodes: alternatives, each of rules that must all hold
     pull_secrets: tuple[str, ...] = ()
     dns_policy: str = ""
     nameservers: tuple[str, ...] = ()
-    ndots: int | None = None
     host_aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
     host_network: bool = False
     node_name: str | None = None
     fs_group: int | None = None
-    spread: tuple[str, ...] = ()  # topology keys of hard spread constraints
-    priority_class: str | None = None
-    runtime_class: str | None = None
     scheduler: str | None = None
 
     def port_numbers(self) -> set[int]:
@@ -200,7 +186,6 @@ class Service:
     endpoints: tuple[str, ...] | None = None
     unready: tuple[str, ...] = ()
     external_name: str | None = None
-    publish_unready: bool = False
     headless: bool = False
     events: tuple[Event, ...] = ()
     age_s: float | None = None
@@ -231,7 +216,6 @@ class Volume:
     storage_class: str | None = None
     claim: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
-    node_affinity: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,7 +240,6 @@ class Node:
     taints: tuple[str, ...] = ()
     conditions: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)  # type -> (status, reason, line)
     allocatable: Mapping[str, float] = field(default_factory=dict)
-    used: Mapping[str, float] = field(default_factory=dict)  # requests already placed
     events: tuple[Event, ...] = ()
 
     @property
@@ -275,7 +258,6 @@ class NodeService:
     query: str
     line: str
     since_s: float | None = None
-    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _policies(look: Look) -> Iterator[ObjectFault]:
         if not policy.denies:
             continue
         # One that is much older than the incident has been lived with until now.
-        weight = 1.2 if policy.age_s is not None and policy.age_s > 4 * max(look.window_s, 900.0) else 4.5
+        weight = 0.6 if policy.age_s is not None and policy.age_s > 4 * max(look.window_s, 900.0) else 4.5
         hit = [unit for unit in look.units if not policy.selector or matches(policy.selector, unit.template.labels)]
         way = " and ".join(policy.denies)
         for unit in hit if policy.selector else []:

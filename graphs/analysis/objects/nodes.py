@@ -14,7 +14,6 @@ _PRESSURE = {
     "PIDPressure": "node_pid_pressure",
     "NetworkUnavailable": "node_network_unavailable",
 }
-_RUNTIMES = ("containerd", "docker", "crio", "cri-o", "cri-dockerd")
 _SOCKETS = {"containerd.sock": "containerd", "crio.sock": "crio", "docker.sock": "docker", "cri-dockerd.sock": "docker"}
 
 

@@ -12,7 +12,6 @@ _UNIT = re2.compile(r"(?m)^(?:Status:\s*)?[●×○*]?\s*([A-Za-z0-9@._-]+)\.ser
 _NODE = re2.compile(r"(?m)^Node:\s*(\S+)")
 _JOURNAL_HOST = re2.compile(r"(?m)^[A-Z][a-z]{2} +\d+ [0-9:]{8} (\S+) \S+?\[\d+\]:")
 _SINCE = re2.compile(r"; ([0-9a-z ]+) ago")
-_SERIOUS = re2.compile(r"(?i)\b(fatal|panic|failed to start|connection refused|no such file|exited|oom|x509|certificate)\b")
 
 
 def node_service(command: str, output: str) -> NodeService | None:
@@ -27,8 +26,7 @@ def node_service(command: str, output: str) -> NodeService | None:
         return None
     since = _SINCE.search(active.group(3))
     seconds = age(_short(since.group(1))) if since else None
-    failures = tuple(line for line in output.splitlines()[-12:] if _SERIOUS.search(line))
-    return NodeService(node, service, active.group(1), active.group(2) or "", command, active.group(0).strip(), seconds, failures)
+    return NodeService(node, service, active.group(1), active.group(2) or "", command, active.group(0).strip(), seconds)
 
 
 def _short(text: str) -> str:

@@ -105,7 +105,7 @@ def _placement(look: Look, template: Template, said: str, taint: str | None) -> 
             yield "node_selector_mismatch", 5.5, f"node selector {tied(template.node_selector)} matches no node"
         else:
             rules = "; ".join(
-                f"{key} {operator} {'/'.join(values)}" for term in template.affinity.node for key, operator, values in term
+                f"{key} {operator} {'/'.join(values)}" for term in template.affinity for key, operator, values in term
             )
             yield (
                 "node_affinity_mismatch",
@@ -119,11 +119,10 @@ def _placement(look: Look, template: Template, said: str, taint: str | None) -> 
     elif taint:
         yield "node_taint_mismatch", 5.5, f"does not tolerate taint {taint} of the nodes it may run on"
     elif "affinity/selector" in said:
-        yield (
-            ("node_selector_mismatch" if template.node_selector else "node_affinity_mismatch"),
-            3.0,
-            "its placement rules leave too few nodes",
-        )
+        # Where the node that fits is ill, its own fault says so and this is only how it shows.
+        ill = _LIFECYCLE in said or any(node.ready != "True" for node in willing)
+        kind = "node_selector_mismatch" if template.node_selector else "node_affinity_mismatch"
+        yield kind, 1.0 if ill else 3.0, "its placement rules leave too few nodes"
 
 
 def _foreign_taint(said: str) -> str | None:
@@ -167,7 +166,7 @@ def fits(template: Template, node: Node) -> bool:
     labels = {"kubernetes.io/hostname": node.name, "metadata.name": node.name, **node.labels}
     if any(labels.get(key) != value for key, value in template.node_selector.items()):
         return False
-    terms = template.affinity.node
+    terms = template.affinity
     return not terms or any(all(_holds(labels, *rule) for rule in term) for term in terms)
 
 

@@ -23,6 +23,7 @@ def check(look: Look) -> Iterator[ObjectFault]:
         if service.selector and service.type != "ExternalName":
             yield from _selector(look, service)
             yield from _target_ports(look, service)
+            yield from _empty(look, service)
     yield from _missing(look)
     yield from _unreachable(look)
     yield from _sidecars(look)
@@ -120,6 +121,15 @@ def _protocol(look: Look, service: Service, port: ServicePort, containers: list)
         yield from look.fault(look.service_target(service), "service_protocol_mismatch", 2.2, why, query=service.query)
 
 
+def _empty(look: Look, service: Service) -> Iterator[ObjectFault]:
+    """Ready pods that match, and no address for them: whoever writes the endpoints has stopped."""
+    if service.endpoints == () and not service.unready and any(unit.healthy for unit in behind(look, service)):
+        why = f"service {service.name} has no endpoints though the pods it selects are ready"
+        yield from look.fault(
+            look.service_target(service), "service_without_endpoints", 2.5, why, query=service.query, excerpt="Endpoints: <none>"
+        )
+
+
 def _missing(look: Look) -> Iterator[ObjectFault]:
     """Declared services that are not there; the quota's check says whether a quota kept them out."""
     if "services" not in look.cluster.listed:
@@ -127,7 +137,8 @@ def _missing(look: Look) -> Iterator[ObjectFault]:
     for service in look.cluster.declared_services.values():
         if service.name not in look.cluster.services:
             why = f"service {service.name} is declared and does not exist"
-            yield from look.fault(look.service_target(service), "service_missing", 3.0, why, query=service.query)
+            weight = 1.0 if look.services_full else 3.0
+            yield from look.fault(look.service_target(service), "service_missing", weight, why, query=service.query)
 
 
 def _unreachable(look: Look) -> Iterator[ObjectFault]:

@@ -54,7 +54,7 @@ def test_a_release_is_written_as_files(tmp_path: Path) -> None:
     compile((folder / "handlers.py").read_text(), "handlers.py", "exec")
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=str)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("seed", range(6))
 def test_every_step_of_every_fault_applies_in_its_order(fault: Fault, shuffle: bool, seed: int) -> None:

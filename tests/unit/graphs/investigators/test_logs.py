@@ -14,8 +14,9 @@ from app.domain.errors import Unreachable
 from app.domain.incident import Alert, Scope
 from app.domain.telemetry import LOG_SCHEMA, LogTable, NoData, StatusTable, Topology
 from app.domain.window import Window
+from graphs.analysis.log_statements import clean
 from graphs.contract import Question, Report, Sources, View
-from graphs.investigators.logs import INVESTIGATOR, clean
+from graphs.investigators.logs import INVESTIGATOR
 
 T0 = 1_767_225_600.0
 EDGES = (("web", "orders"), ("orders", "payments"), ("orders", "stock"), ("web", "catalog"))
