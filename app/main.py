@@ -220,7 +220,7 @@ async def work(settings: Settings, *, demo: bool) -> None:
                 scope=scope,
                 sources=sources,
                 investigators=investigators(),
-                store=LedgerStore(ledger),
+                store=LedgerStore(ledger, now),
                 model=NoModel(),
                 progress=trace(ledger, now, run, watch),
                 clock=now,

@@ -21,7 +21,7 @@ def discover(package: str, attribute: str) -> dict[str, Any]:
         name = f"{package}.{module.name}"
         try:
             loaded = importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001  # whatever a plug-in's import raises, the answer is the same
+        except Exception as error:  # whatever a plug-in's import raises, the answer is the same
             raise Misconfigured(
                 f"{name} could not be loaded ({type(error).__name__}: {error}); mend or remove that file"
             ) from error

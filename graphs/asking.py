@@ -25,7 +25,7 @@ async def ask_all(
 ) -> tuple[list[T], list[Gap]]:
     """What each source answered, in the sources' order, and a gap for each that did not.
 
-    `what` names the thing asked for in the gap's sentence ("metrics"). That no source is connected at all is the supervisor's to say.
+    `what` names the thing asked for in the gap's sentence ("metrics"). That none is connected at all is the supervisor's to say.
     """
     listed = list(sources)
     answers = await asyncio.gather(*(ask(source) for source in listed), return_exceptions=True)

@@ -39,7 +39,7 @@ def weigh(scope: Scope, reports: list[Report], *, gaps: tuple[Gap, ...] = (), ro
     reasons = judged[0][1] if judged else ["nothing that was measured points anywhere"]
     hypotheses = _in_order(hypotheses)
     hypotheses = [
-        h.model_copy(update={"next_check": _next_check(h, hypotheses[i + 1] if i + 1 < len(hypotheses) else None, findings)})
+        h.model_copy(update={"next_check": _next_check(h, _rival(h, hypotheses[i + 1 :]), findings)})
         for i, h in enumerate(hypotheses)
     ]
     verdict = _word(hypotheses, shown, findings, gaps, reasons)
@@ -150,12 +150,18 @@ def _word(
     return "likely"
 
 
+def _rival(this: Hypothesis, others: list[Hypothesis]) -> Hypothesis | None:
+    """The next one that says something else: another target first, else another change on the same."""
+    return next((h for h in others if h.target != this.target), None) or next(iter(others), None)
+
+
 def _next_check(this: Hypothesis, rival: Hypothesis | None, findings: dict[str, Finding]) -> str | None:
     """What would tell a hypothesis from the next one, as a sentence with both outcomes."""
     if rival is None:
         return None
     if this.change and not rival.change:
-        return f"Undo change {this.change[:12]}: if the symptom goes, it was the change; if it stays, look at {rival.target}."
+        elsewhere = rival.target if rival.target != this.target else f"{this.target} itself"
+        return f"Undo change {this.change[:12]}: if the symptom goes, it was the change; if it stays, look at {elsewhere}."
     query = next((findings[i].query for i in this.supporting if findings[i].signal == "metrics"), None)
     if this.target != rival.target and query:
         return (

@@ -130,5 +130,5 @@ def _if_we_wait(symptom: Finding | None) -> str:
     if symptom is None or symptom.plot is None or not symptom.plot.values:
         return ""
     base, level, last = symptom.numbers["base"], symptom.numbers["level"], symptom.plot.values[-1]
-    easing = abs(last - base) < 0.5 * abs(level - base)
-    return f"{symptom.plot.title.replace('|', ' ')} is {last:.3g}, {'easing by itself' if easing else 'not recovering by itself so far'}"
+    trend = "easing by itself" if abs(last - base) < 0.5 * abs(level - base) else "not recovering by itself so far"
+    return f"{symptom.plot.title.replace('|', ' ')} is {last:.3g}, {trend}"

@@ -1,8 +1,8 @@
 """Call a webhook of yours, signed: for whatever has an HTTP door and no action of its own yet.
 
 It is a tier-2 action where the receiver can be asked how things stand (`state_url`) and the arguments name the event that undoes
-this one; else policy must treat it as irreversible. The body is canonical JSON; `X-Firstmate-Signature` is `v1=` + HMAC-SHA256 over `timestamp.body` with the shared secret, so
-that the receiver can tell ours from anybody's and old from new.
+this one; else policy must treat it as irreversible. The body is canonical JSON; `X-Firstmate-Signature` is `v1=` + HMAC-SHA256 over
+`timestamp.body` with the shared secret, so that the receiver can tell ours from anybody's and old from new.
 """
 
 from __future__ import annotations

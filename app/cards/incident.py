@@ -31,17 +31,19 @@ def incident_card(
     asking: str | None = None,
     pending: Sequence[Pending] = (),
     result: str | None = None,
+    ongoing: bool = False,
 ) -> Card:
-    """The card as the ledger stands. `asking`: what is being investigated right now; `result`: what the last action did."""
+    """The card as the ledger stands. `asking`: what is being investigated right now; `result`: what the last action did;
+    `ongoing`: triage is still looking, and the diagnosis may change."""
     parts: list[Part] = [Note(line=_status(incident))]
     parts.append(paragraph(line(Strong(text="What is going on")), _symptom(incident, alerts)))
     if diagnosis is None:
         parts.append(paragraph(line(Strong(text="What caused it")), line(asking or "Investigating: logs, metrics and changes.")))
     else:
-        parts.extend(_cause(diagnosis))
+        parts.extend(_cause(diagnosis, ongoing=ongoing))
     for decision in pending:
         waits = line(
-            ":hourglass: Waiting for a decision: ",
+            Strong(text="Waiting for a decision: "),
             Code(text=decision.name),
             f" {decision.sentence}, until ",
             When(at=decision.expires_at),
@@ -97,9 +99,9 @@ def _symptom_of(alert: Alert) -> Line:
     return line(*service, Quote(text=clipped(alert.summary, 220)))
 
 
-def _cause(diagnosis: Diagnosis) -> list[Part]:
+def _cause(diagnosis: Diagnosis, *, ongoing: bool = False) -> list[Part]:
     numbers = numbering(diagnosis.findings)
-    heading = line(Strong(text="What caused it"), f" ({_said(diagnosis)})")
+    heading = line(Strong(text="What caused it"), f" ({_said(diagnosis)}{'; still looking' if ongoing else ''})")
     if not diagnosis.hypotheses:
         return [paragraph(heading, line("Nothing measured points anywhere yet."))]
     lines = [heading]

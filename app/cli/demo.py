@@ -82,6 +82,7 @@ class Demo:
         self._ended: asyncio.Queue[Card] = asyncio.Queue()
         self._diagnosed = asyncio.Event()
         self._shown: dict[str, str] = {}
+        self._brief: Card | None = None
         self._control = ""
         self._errors = (folder / "stderr.log").open("ab")
 
@@ -134,8 +135,18 @@ class Demo:
 
     async def _start_shop(self, intake: str) -> asyncio.subprocess.Process:
         return await self._child(
-            [sys.executable, "-m", "app.demo", "--dir", str(self._folder / "shop"), "--intake", intake, "--token", self._token]
-            + self._shop_arguments,
+            [
+                sys.executable,
+                "-m",
+                "app.demo",
+                "--dir",
+                str(self._folder / "shop"),
+                "--intake",
+                intake,
+                "--token",
+                self._token,
+                *self._shop_arguments,
+            ],
             env={},
         )
 
@@ -232,11 +243,12 @@ class Demo:
         raise _Gone(f"Firstmate's work process ended; see {self._folder}/stderr.log (use --keep DIR to keep it)")
 
     def _card(self, ts: str, card: Card) -> None:
-        """Show what is worth a look: briefs once they say something, proposals, outcomes."""
-        if card.kind == "incident" and not any(word in card.title for word in ("Conclusive", "Likely", "Inconclusive")):
-            self._say(f"Firstmate: {card.gist}", "cyan")
-            return
-        if card.kind == "incident" and self._diagnosed.is_set():
+        """Show what is worth a look: the brief before the first question, then proposals and outcomes."""
+        if card.kind == "incident":
+            if not self._shown:
+                self._say(f"Firstmate: {card.gist}", "cyan")
+            self._shown["incident"] = ""
+            self._brief = card
             return
         if self._shown.get(ts) == card.gist:
             return
@@ -245,10 +257,11 @@ class Demo:
         if card.kind == "proposal" and not waits:
             self._say(f"Firstmate: {card.gist}", "cyan")
             return
-        show(self._console, card)
-        if card.kind == "incident":
+        if card.kind in ("proposal", "findings") and self._brief is not None and not self._diagnosed.is_set():
             self._diagnosed.set()
-        elif card.kind == "proposal":
+            show(self._console, self._brief)
+        show(self._console, card)
+        if card.kind == "proposal":
             self._proposed.put_nowait(card)
         elif card.kind == "outcome":
             self._ended.put_nowait(card)

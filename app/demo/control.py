@@ -57,7 +57,8 @@ class Control:
 
     def _flag(self, name: str) -> dict[str, Any]:
         flag = self._tool.flag(name)
-        return {"flag": name, "value": flag.value, "service": flag.service, "changed_at": zulu(flag.changed_at_s)}
+        shown = {"flag": name, "value": flag.value, "service": flag.service, "guards": list(flag.guards)}
+        return {**shown, "changed_at": zulu(flag.changed_at_s)}
 
     async def _once(self, request: Request, act: Callable[[dict[str, str]], Awaitable[Reply]]) -> Reply:
         """A key is acted on once; the same request again gets the first answer, another request with that key a refusal."""

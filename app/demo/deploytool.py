@@ -124,6 +124,7 @@ class Flag:
     service: str
     value: str
     changed_at_s: float
+    guards: tuple[str, ...] = ()  # what its feature calls, and with the flag off nobody does
 
 
 class DeployTool:
@@ -152,8 +153,8 @@ class DeployTool:
         self.services[first.service] = Running(role, sock, {first.version: first}, first.version, time.time())
         self.log(first.service).write_text("")
 
-    def add_flag(self, name: str, service: str, value: str) -> None:
-        self.flags[name] = Flag(service, value, time.time())
+    def add_flag(self, name: str, service: str, value: str, *, guards: tuple[str, ...] = ()) -> None:
+        self.flags[name] = Flag(service, value, time.time(), guards)
         self._write_flags()
 
     def _write_flags(self) -> None:

@@ -13,6 +13,8 @@ SERVICES = (STOREFRONT, CATALOGUE, CART, CHECKOUT, PAYMENTS)
 ENTRY_POINT = STOREFRONT
 FLAGS = {PICKS_FLAG: CATALOGUE, BANNER_FLAG: STOREFRONT}
 """Each flag and the service whose feature it switches."""
+GUARDS = {PICKS_FLAG: (PROVIDER,)}
+"""What a flag's feature needs: with the flag off, nobody calls it."""
 ALL = (*SERVICES, PROVIDER, *FLAGS)
 
 _ALLOWED = re.compile(r"[a-z][a-z0-9-]{0,40}")

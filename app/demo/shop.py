@@ -17,7 +17,7 @@ from app.demo import alerts, lean, wire
 from app.demo.control import Control
 from app.demo.deploytool import Child, DeployTool, NotUp
 from app.demo.faults import INNOCENT_FLAG, Fault, Step, plan
-from app.demo.names import ENTRY_POINT, FLAGS, PICKS_FLAG, PROVIDER, SERVICES, Names
+from app.demo.names import ENTRY_POINT, FLAGS, GUARDS, PICKS_FLAG, PROVIDER, SERVICES, Names
 from app.demo.releases import first_release
 
 BASELINE_S = 13.0
@@ -117,7 +117,8 @@ class Shop:
             self._tool.add_service(role, first_release(role, self._names, version=version, author=author, at_s=now - 86400.0))
         self._tool.addresses[self._names(PROVIDER)] = self._addresses["provider"]
         for flag, role in FLAGS.items():
-            self._tool.add_flag(self._names(flag), self._names(role), "on" if flag == PICKS_FLAG else "off")
+            guards = tuple(self._names(needed) for needed in GUARDS.get(flag, ()))
+            self._tool.add_flag(self._names(flag), self._names(role), "on" if flag == PICKS_FLAG else "off", guards=guards)
 
     async def _start(self) -> None:
         await asyncio.gather(

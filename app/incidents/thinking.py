@@ -9,19 +9,20 @@ from app.domain.approval import Acknowledgement
 from app.domain.errors import FirstmateError
 from app.domain.hypothesis import Diagnosis
 from app.domain.ports import Clock, Progress
-from app.incidents.desk import Desk
+from app.incidents.desk import INCIDENT_CARD, Desk
 from app.incidents.propose import propose
-from app.ledger import approvals, findings, runs, timeline
+from app.ledger import approvals, findings, outbox, runs, timeline
 from app.ledger.ledger import Ledger
 from graphs.context import Draft
 from graphs.contract import Report
 
 
 class LedgerStore:
-    """The graph's run store, in the ledger."""
+    """The graph's run store, in the ledger. The incident's card follows each diagnosis."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
+        self._clock = clock
 
     async def save_report(self, run: str, round: int, report: Report) -> None:
         body = report.model_dump(mode="json")
@@ -34,7 +35,8 @@ class LedgerStore:
 
     async def save_diagnosis(self, run: str, diagnosis: Diagnosis) -> None:
         async with self._ledger.write() as tx:
-            await runs.keep(tx, run, diagnosis)
+            if await runs.keep(tx, run, diagnosis):
+                await outbox.put_refresh(tx, (await runs.get(tx, run)).incident, INCIDENT_CARD, at=self._clock())
 
     async def diagnosis(self, run: str) -> Diagnosis | None:
         async with self._ledger.read() as tx:

@@ -171,23 +171,30 @@ class OutboxWorker:
     async def _refresh(self, row: Outgoing, incident: Incident, channel: str) -> dict[str, str]:
         """Bring one card up to date: post it the first time, edit it when it changed."""
         assert row.card is not None
-        card = await self._card(incident, row.card)
+        async with self._desk.ledger.read() as tx:
+            new = await outbox.placed(tx, incident.id, row.card) is None
+        if new and row.card != INCIDENT_CARD:  # nobody is asked to decide before they could read why
+            await self._bring_up_to_date(INCIDENT_CARD, incident, channel, key=f"before:{row.key}")
+        return await self._bring_up_to_date(row.card, incident, channel, key=row.key)
+
+    async def _bring_up_to_date(self, which: str, incident: Incident, channel: str, *, key: str) -> dict[str, str]:
+        card = await self._card(incident, which)
         shown = digest(card.model_dump(mode="json"))
         async with self._desk.ledger.read() as tx:
-            placed = await outbox.placed(tx, incident.id, row.card)
+            placed = await outbox.placed(tx, incident.id, which)
         if placed is not None and placed.content_hash == shown:
             return {"ts": placed.ts, "channel": placed.channel}
         if placed is None:
-            ts = await self._paced_post(channel, card, key=row.key)
+            ts = await self._paced_post(channel, card, key=key)
         else:
             ts = placed.ts
             await self._surface.update(placed.channel, ts, card)
         now = self._desk.clock()
         async with self._desk.ledger.write() as tx:
             await outbox.place(
-                tx, Message(incident=incident.id, card=row.card, channel=channel, ts=ts, content_hash=shown, updated_at=now)
+                tx, Message(incident=incident.id, card=which, channel=channel, ts=ts, content_hash=shown, updated_at=now)
             )
-        if placed is None and row.card == INCIDENT_CARD:
+        if placed is None and which == INCIDENT_CARD:
             await self._surface.pin(channel, ts)
             await self._surface.set_topic(channel, f"{incident.severity} | {incident.title}"[:250])
         return {"ts": ts, "channel": channel}
@@ -215,12 +222,14 @@ class OutboxWorker:
             acted = await proposals.for_incident(tx, incident.id, states={"executing", "done", "failed", "unknown"})
             last = acted[-1].proposal if acted else None
             execution = await executions.of_proposal(tx, last.hash) if last else None
-        done = next((run.diagnosis for run in reversed(ran) if run.state == "finished" and run.diagnosis), None)
+        done = next((run.diagnosis for run in reversed(ran) if run.state in ("finished", "running") and run.diagnosis), None)
+        ongoing = bool(ran) and ran[-1].state == "running"
         failed = next((run.stop_reason for run in reversed(ran) if run.state == "failed"), None) if done is None else None
         return incident_card(
             incident,
             alerts=held,
             diagnosis=done,
+            ongoing=ongoing,
             asking=f"Triage failed: {failed}" if failed else None,
             pending=[
                 Pending(name=each.proposal.name, sentence=each.proposal.effects.sentence, expires_at=each.proposal.expires_at)
