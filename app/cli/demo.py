@@ -162,6 +162,7 @@ class Demo:
                 "FIRSTMATE_SHOP_URL": str(ready["control"]),
                 "FIRSTMATE_LOOKBACK_S": "15",
                 "FIRSTMATE_REFERENCE_S": "14",
+                "FIRSTMATE_SETTLE_S": "4",
             },
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -74,6 +75,9 @@ async def investigate(desk: Desk, run_id: str) -> None:
             subject=run_id,
             payload={"attempt": attempt},
         )
+    settles = (run.scope.window.end - desk.clock()).total_seconds()
+    if settles > 0:  # telemetry is always a little behind the alert it caused
+        await asyncio.sleep(settles)
     try:
         diagnosis = await desk.triage(run.incident, run_id, run.scope)
     except FirstmateError as error:

@@ -16,6 +16,8 @@ FURTHER = 0.3
 """A second suspicion of the same signal on the same target repeats more than it adds: it counts this much."""
 SIGNAL_CAP = 5.5
 """One kind of signal alone never says more than this, nats."""
+CHANGE_PRIOR = 1.2
+"""Most changes are innocent: one must bring this many nats to be as good an explanation as no change at all."""
 ELSEWHERE = 0.8
 """A guilty change explains symptoms at the service that shows them this well, compared with symptoms at its own service."""
 NOBODY = 1.5
@@ -44,33 +46,45 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
 
     `alerting`: the service whose alert fired; a guilty change elsewhere also explains what is seen there.
     """
+    innocence = [s for s in suspicions if s.signal == "changes" and s.no_change]
+    cleared = max((s.weight for s in innocence), default=0.0)
     by_target: dict[str, list[Suspicion]] = defaultdict(list)
     for suspicion in suspicions:
-        by_target[suspicion.target].append(suspicion)
+        if suspicion not in innocence:
+            by_target[suspicion.target].append(suspicion)
 
-    drafts: list[tuple[str, Suspicion | None, list[tuple[str, float]], list[Suspicion]]] = []
+    drafts: list[_Draft] = []
     for target, held in sorted(by_target.items()):
         plain = [s for s in held if s.change is None]
-        parts = _evidence(plain)
+        own = _evidence(plain)
         if plain:
-            drafts.append((target, None, parts, plain))
-        for guilty in (s for s in held if s.change is not None):
-            own = sum(nats for _, nats in parts)
-            elsewhere = _evidence([s for s in by_target.get(alerting or "", []) if s.change is None and not s.no_change])
-            there = ELSEWHERE * sum(nats for _, nats in elsewhere)
-            shown = parts if own >= there or alerting == target else [(f"seen at {alerting}", there)]
-            where = plain if own >= there or alerting == target else [s for s in by_target[alerting or ""] if s.change is None]
-            drafts.append((target, guilty, [*shown, (f"change {(guilty.change or '')[:12]}", guilty.weight)], [guilty, *where]))
+            parts = [*own, ("no change explains it", cleared)] if cleared else own
+            drafts.append(_Draft(target, None, parts, [*plain, *(s for s in innocence if s.target == target)]))
+        for guilty in (s for s in held if s.change is not None and s.weight > 0):
+            at_alert = [s for s in by_target.get(alerting or "", []) if s.change is None and not s.no_change]
+            there = ELSEWHERE * sum(nats for _, nats in _evidence(at_alert))
+            here = target == alerting or sum(nats for _, nats in own) >= there
+            seen = own if here else [(f"seen at {alerting}", there)]
+            parts = [*seen, (f"change {(guilty.change or '')[:12]}", guilty.weight), ("most changes are innocent", -CHANGE_PRIOR)]
+            drafts.append(_Draft(target, guilty, parts, [guilty, *(plain if here else at_alert)]))
+    if innocence and not any(draft.guilty is None for draft in drafts):
+        best = max(innocence, key=lambda s: s.weight)
+        drafts.append(_Draft(best.target, None, [("no change explains it", cleared)], [best]))
 
-    scored = [(sum(nats for _, nats in parts), *draft) for draft in drafts for parts in [draft[2]]]
-    top = max((score for score, *_ in scored), default=0.0)
-    weights = [math.exp(SHARPNESS * (score - top)) for score, *_ in scored]
+    scored = [(sum(nats for _, nats in draft.parts), draft) for draft in drafts]
+    top = max((score for score, _ in scored), default=0.0)
+    weights = [math.exp(SHARPNESS * (score - top)) for score, _ in scored]
     total = sum(weights) + math.exp(SHARPNESS * (NOBODY - top))
-    found = [
-        _possibility(target, guilty, parts, held, score=score, confidence=weight / total)
-        for (score, target, guilty, parts, held), weight in zip(scored, weights, strict=True)
-    ]
+    found = [_possibility(draft, score=score, confidence=w / total) for (score, draft), w in zip(scored, weights, strict=True)]
     return sorted(found, key=lambda p: (-p.score, p.target, p.change or ""))
+
+
+@dataclass(frozen=True)
+class _Draft:
+    target: str
+    guilty: Suspicion | None
+    parts: list[tuple[str, float]]
+    held: list[Suspicion]
 
 
 def _evidence(suspicions: Iterable[Suspicion]) -> list[tuple[str, float]]:
@@ -89,22 +103,20 @@ def _evidence(suspicions: Iterable[Suspicion]) -> list[tuple[str, float]]:
     return parts
 
 
-def _possibility(
-    target: str, guilty: Suspicion | None, parts: list[tuple[str, float]], held: list[Suspicion], *, score: float, confidence: float
-) -> Possibility:
-    speaking = sorted((s for s in held if s.weight > 0), key=lambda s: (-s.weight, s.statement))
-    if guilty is not None and guilty in speaking:
-        speaking = [guilty, *(s for s in speaking if s is not guilty)]
-    against = sorted((s for s in held if s.weight < 0), key=lambda s: (s.weight, s.statement))
-    named = [guilty, *speaking] if guilty is not None else speaking
+def _possibility(draft: _Draft, *, score: float, confidence: float) -> Possibility:
+    speaking = sorted((s for s in draft.held if s.weight > 0), key=lambda s: (-s.weight, s.statement))
+    own = [s for s in speaking if not (s.signal == "changes" and s.no_change)]
+    if draft.guilty is not None:
+        own = [draft.guilty, *(s for s in own if s is not draft.guilty)]
+    speaking = [*own, *(s for s in speaking if s not in own)]
     return Possibility(
-        target=target,
-        change=guilty.change if guilty else None,
-        kind=next((s.kind for s in named if s.kind), None),
-        remediation=next((s.remediation for s in named if s.remediation), None),
+        target=draft.target,
+        change=draft.guilty.change if draft.guilty else None,
+        kind=next((s.kind for s in speaking if s.kind), None),
+        remediation=next((s.remediation for s in speaking if s.remediation), None),
         score=score,
         confidence=confidence,
         speaking=tuple(speaking),
-        against=tuple(against),
-        parts=tuple(parts),
+        against=tuple(sorted((s for s in draft.held if s.weight < 0), key=lambda s: (s.weight, s.statement))),
+        parts=tuple(draft.parts),
     )
