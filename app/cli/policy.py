@@ -1,0 +1,44 @@
+"""`firstmate policy init | check`: the file that says who may approve what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.composition import Composition
+from app.domain.errors import BadInput
+from app.policy.policy import load, starter
+
+VERB = typer.Typer(help="Who may approve what: write a first policy file, or check one.", no_args_is_help=True)
+
+
+@VERB.command()
+def init(ctx: typer.Context, force: Annotated[bool, typer.Option(help="Write over the file that is there.")] = False) -> None:
+    """Write the commented starter file. Nobody may approve anything until people are named in it."""
+    compose: Composition = ctx.obj
+    path = compose.settings().policy_path
+    if path.exists() and not force:
+        raise BadInput(f"{path} is there already; edit it, or write over it with --force")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(starter(), encoding="utf-8")
+    print(f"{path} is written. Name approvers in it, then: firstmate policy check")
+
+
+@VERB.command()
+def check(
+    ctx: typer.Context, file: Annotated[Path | None, typer.Argument(help="The policy file; default: the configured one.")] = None
+) -> None:
+    """Say whether the file can be read, and who may approve what by it."""
+    compose: Composition = ctx.obj
+    path = file or compose.settings().policy_path
+    if not path.is_file():
+        raise BadInput(f"{path} does not exist; write a first one with: firstmate policy init")
+    policy = load(path.read_text(encoding="utf-8"))
+    print(f"{path} is sound; version {policy.version[:12]}.")
+    for entry in policy.approvers:
+        print(f"  {entry.target}: {', '.join(entry.people)}")
+    if policy.empty:
+        print("It names no approvers, so nobody may approve anything above tier 0.")
+        raise typer.Exit(1)

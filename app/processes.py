@@ -1,0 +1,282 @@
+"""The two processes of `firstmate serve`, put together: the surface that hears and acknowledges, the work that thinks and acts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from app.domain.errors import Misconfigured
+from app.domain.plugin import Checkable
+from app.plugged import catalogue, investigators, load_policy, load_runbooks, now, open_plugins, own_folder, sources_of
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    from app.domain.hypothesis import Diagnosis
+    from app.domain.incident import Scope
+    from app.incidents.desk import Desk, People
+    from app.jobs.intake import Apologise, Handle
+    from app.jobs.surface import Surface
+    from app.ledger.deliveries import Pending
+
+
+async def work(settings: Settings, *, demo: bool) -> None:
+    """The work process with everything plugged in, until a signal, or until its parent is gone."""
+    from app.cli import presses
+    from app.cli.lines import LineSurface, emit
+    from app.incidents.desk import Desk, Windows
+    from app.incidents.thinking import LedgerStore, store_draft, trace
+    from app.jobs.inbox import Inbox
+    from app.jobs.runner import InProcessRunner
+    from app.jobs.work import WorkProcess
+    from app.ledger.changes import RecordedChanges
+    from app.ledger.ledger import Ledger
+    from app.web import deliveries as web
+    from graphs import judge, proposer
+    from graphs import triage as graph
+    from graphs.context import Draft, TriageContext
+    from graphs.models.none import NoModel
+
+    stopping = asyncio.Event()
+    watch_parent(stopping)
+    configure_logging(settings)
+    own_folder(settings.data_dir)
+    ledger = await Ledger.open(settings.ledger_url)
+    inbox = await Inbox.open(settings.data_dir / "inbox.sqlite", clock=now)
+    connectors = [*open_plugins("app.connectors", "CONNECTOR").values(), RecordedChanges(ledger)]
+    sources, actions, runbooks = sources_of(connectors), open_plugins("app.actions", "ACTION"), load_runbooks(settings)
+    policy, runner = load_policy(settings), InProcessRunner()
+
+    def watch(event: dict[str, Any]) -> None:
+        if demo:
+            emit("step", **{key: value for key, value in event.items() if isinstance(value, str)})
+
+    async with checkpoints(settings.data_dir / "checkpoints.sqlite") as saver:
+        compiled = graph.build(saver)
+
+        async def run_graph(incident: str, run: str, scope: Scope) -> Diagnosis:
+            async def propose(_run: str, draft: Draft) -> None:
+                await store_draft(desk, incident, draft, proposer=str(proposer.AGENT))
+
+            context = TriageContext(
+                scope=scope,
+                sources=sources,
+                investigators=investigators(),
+                store=LedgerStore(ledger, now),
+                model=NoModel(),
+                progress=trace(ledger, now, run, watch),
+                clock=now,
+                actions=actions,
+                runbooks=runbooks,
+                propose=propose,
+                hold_s=float(policy.verification.hold_s) if policy else 60.0,
+                within_s=float(policy.verification.within_s) if policy else 600.0,
+            )
+            return await graph.run(compiled, context, run=run)
+
+        slack = None if demo else await slack_work(settings)
+        desk = Desk(
+            ledger=ledger,
+            clock=now,
+            jobs=runner,
+            policy=policy,
+            actions=actions,
+            metrics={source.name: source for source in sources.metrics},
+            windows=Windows(lookback_s=settings.lookback_s, reference_s=settings.reference_s, settle_s=settings.settle_s),
+            triage=run_graph,
+            judge=judge.AGENT,
+            people=slack.people if slack else presses.operator,
+            home_team=slack.team if slack else "",
+            invite=tuple(filter(None, (each.strip() for each in settings.invite.split(",")))),
+        )
+
+        async def told_in_terminal(delivery: Pending, sentence: str) -> None:
+            emit("refused", text=sentence)
+
+        process = WorkProcess(
+            desk,
+            runner,
+            inbox,
+            slack.surface if slack else LineSurface(),
+            handlers={**web.handlers(desk), **(slack.handlers(desk) if slack else presses.handlers(desk))},
+            apologise=slack.apologise(desk) if slack else told_in_terminal,
+        )
+        try:
+            await process.run(stopping)
+        finally:
+            for each in (*connectors, *actions.values()):
+                if isinstance(each, Checkable):
+                    await each.close()
+            await inbox.close()
+            await ledger.close()
+
+
+async def serve(settings: Settings) -> None:
+    """The surface process: verify, keep, acknowledge. Starts the work process and starts it again when it dies."""
+    from app.jobs.inbox import Inbox
+    from app.jobs.keeper import Keeper
+    from app.slack import bolt
+    from app.slack.health import can_connect, whoami
+    from app.web import server
+
+    demand_settings(settings)
+    configure_logging(settings)
+    policy = load_policy(settings)
+    await whoami(slack_client(settings), now=now())
+    if not settings.http_mode:
+        await can_connect(slack_client(settings, app_level=True))
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    own_folder(settings.data_dir)
+    inbox = await Inbox.open(settings.data_dir / "inbox.sqlite", clock=now)
+    keeper = Keeper([sys.executable, "-m", "app.main", "work"])
+    slack = bolt.build(
+        inbox,
+        client=slack_client(settings),
+        signing_secret=settings.slack_signing_secret.get_secret_value() or None,
+    )
+
+    async def ready() -> list[str]:
+        problems = [] if keeper.running else ["the work process is not running; it is being started again"]
+        if policy is None:
+            return problems  # triage works; approvals say themselves what is missing
+        return problems
+
+    web = server.create(inbox, token=settings.webhook_token.get_secret_value(), ready=ready)
+    if settings.http_mode:
+        web.include_router(bolt.routes(slack))
+    log = structlog.get_logger()
+    log.info("serve.catalogue", action="serve.catalogue", **catalogue())
+    if policy is None or policy.empty:
+        log.warning("serve.policy", action="serve.policy", why="no policy names approvers: nothing above tier 0 can be approved")
+    try:
+        async with server.serve(web, host=settings.host, port=settings.port) as url:
+            log.info("serve.started", action="serve.started", url=url, slack="http" if settings.http_mode else "socket mode")
+            async with asyncio.TaskGroup() as group:
+                group.create_task(keeper.run(stopping))
+                if not settings.http_mode:
+                    group.create_task(bolt.listen(slack, slack_client(settings, app_level=True), stopping))
+    finally:
+        await inbox.close()
+
+
+def demand_settings(settings: Settings) -> None:
+    """Everything `serve` can't do without. Raises `Misconfigured` naming the variable and what to do."""
+    if not settings.slack_bot_token.get_secret_value().startswith("xoxb-"):
+        raise Misconfigured(
+            "SLACK_BOT_TOKEN must hold the app's bot token (xoxb-…): install the app, then copy it from OAuth & Permissions"
+        )
+    if not settings.http_mode and not settings.slack_app_token.get_secret_value().startswith("xapp-"):
+        raise Misconfigured(
+            "SLACK_APP_TOKEN must hold an app-level token (xapp-…, scope connections:write): make one under Basic Information; "
+            "or set SLACK_SIGNING_SECRET to receive over HTTP"
+        )
+    if len(settings.webhook_token.get_secret_value()) < 16:
+        raise Misconfigured("FIRSTMATE_WEBHOOK_TOKEN must hold at least 16 characters; make one with: openssl rand -hex 24")
+
+
+@dataclass(frozen=True)
+class SlackWork:
+    """What the work process needs of Slack."""
+
+    surface: Surface
+    people: People
+    team: str
+    handlers: Callable[[Desk], dict[str, Handle]]
+    apologise: Callable[[Desk], Apologise]
+
+
+async def slack_work(settings: Settings) -> SlackWork:
+    """Raises `Misconfigured` or `Unreachable` when Slack does not know the token."""
+    from app.jobs.sender import SlackSender
+    from app.slack import blocks, deliveries
+    from app.slack.health import whoami
+    from app.slack.people import SlackChannels, SlackPeople
+
+    client = slack_client(settings)
+    here = await whoami(client, now=now())
+    own = settings.slack_api_url.startswith("https://slack.com/")
+    sender = SlackSender(
+        client,
+        message=blocks.message,
+        modal=blocks.modal,
+        prefix=settings.channel_prefix,
+        answers_at="https://hooks.slack.com/" if own else settings.slack_api_url.split("/api")[0] + "/",
+    )
+    shared = SlackChannels(slack_client(settings)).shared
+    return SlackWork(
+        surface=sender,
+        people=SlackPeople(slack_client(settings), here.team),
+        team=here.team,
+        handlers=lambda desk: deliveries.handlers(desk, app=app_id(settings), shared=shared),
+        apologise=deliveries.apologise,
+    )
+
+
+def slack_client(settings: Settings, *, app_level: bool = False) -> AsyncWebClient:
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    token = settings.slack_app_token if app_level else settings.slack_bot_token
+    return AsyncWebClient(token=token.get_secret_value(), base_url=settings.slack_api_url)
+
+
+def app_id(settings: Settings) -> str:
+    """Our app's id, which an app-level token names (`xapp-1-A0123456789-…`); "" where it is not known."""
+    parts = settings.slack_app_token.get_secret_value().split("-")
+    return parts[2] if len(parts) > 3 and parts[2].startswith("A") else ""
+
+
+@asynccontextmanager
+async def checkpoints(path: Path) -> AsyncIterator[Any]:
+    """LangGraph's checkpoints in a file of their own, which may be thrown away at any time; only plain values are read from it."""
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    serde = JsonPlusSerializer(allowed_msgpack_modules=[])
+    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+        saver.serde = serde
+        await saver.setup()
+        yield saver
+
+
+def configure_logging(settings: Settings) -> None:
+    """JSON lines on stderr: stdout belongs to whoever reads it."""
+    import logging
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+def watch_parent(stopping: asyncio.Event) -> None:
+    """Stop on a signal, and when the process that started this one is gone."""
+    loop, parent = asyncio.get_running_loop(), os.getppid()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+
+    def look() -> None:
+        if os.getppid() != parent:
+            stopping.set()
+        else:
+            loop.call_later(0.5, look)
+
+    look()
