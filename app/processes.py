@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,16 +125,17 @@ async def serve(settings: Settings) -> None:
     """The surface process: verify, keep, acknowledge. Starts the work process and starts it again when it dies."""
     from app.jobs.inbox import Inbox
     from app.jobs.keeper import Keeper
-    from app.slack import bolt
-    from app.slack.health import can_connect, whoami
+    from app.slack import bolt, connection
+    from app.slack.modals import offered
     from app.web import server
 
     demand_settings(settings)
     configure_logging(settings)
     policy = load_policy(settings)
-    await whoami(slack_client(settings), now=now())
+    client, app_client = slack_client(settings), slack_client(settings, app_level=True)
+    home = await connection.sign_in(client)
     if not settings.http_mode:
-        await can_connect(slack_client(settings, app_level=True))
+        await connection.try_app_token(app_client)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -143,19 +144,18 @@ async def serve(settings: Settings) -> None:
     keeper = Keeper([sys.executable, "-m", "app.main", "work"])
     slack = bolt.build(
         inbox,
-        client=slack_client(settings),
-        signing_secret=settings.slack_signing_secret.get_secret_value() or None,
+        client=client,
+        home=home,
+        signing_secret=settings.slack_signing_secret.get_secret_value(),
+        actions=offered(open_plugins("app.actions", "ACTION")),
     )
 
     async def ready() -> list[str]:
-        problems = [] if keeper.running else ["the work process is not running; it is being started again"]
-        if policy is None:
-            return problems  # triage works; approvals say themselves what is missing
-        return problems
+        return [] if keeper.running else ["the work process is not running; it is being started again"]
 
     web = server.create(inbox, token=settings.webhook_token.get_secret_value(), ready=ready)
     if settings.http_mode:
-        web.include_router(bolt.routes(slack))
+        web.include_router(connection.router(slack))
     log = structlog.get_logger()
     log.info("serve.catalogue", action="serve.catalogue", **catalogue())
     if policy is None or policy.empty:
@@ -163,10 +163,8 @@ async def serve(settings: Settings) -> None:
     try:
         async with server.serve(web, host=settings.host, port=settings.port) as url:
             log.info("serve.started", action="serve.started", url=url, slack="http" if settings.http_mode else "socket mode")
-            async with asyncio.TaskGroup() as group:
-                group.create_task(keeper.run(stopping))
-                if not settings.http_mode:
-                    group.create_task(bolt.listen(slack, slack_client(settings, app_level=True), stopping))
+            async with nullcontext() if settings.http_mode else connection.over_sockets(slack, app_client):
+                await keeper.run(stopping)
     finally:
         await inbox.close()
 
@@ -201,11 +199,11 @@ async def slack_work(settings: Settings) -> SlackWork:
     """Raises `Misconfigured` or `Unreachable` when Slack does not know the token."""
     from app.jobs.sender import SlackSender
     from app.slack import blocks, deliveries
-    from app.slack.health import whoami
+    from app.slack.connection import sign_in
     from app.slack.people import SlackChannels, SlackPeople
 
     client = slack_client(settings)
-    here = await whoami(client, now=now())
+    home = await sign_in(client)
     own = settings.slack_api_url.startswith("https://slack.com/")
     sender = SlackSender(
         client,
@@ -217,9 +215,9 @@ async def slack_work(settings: Settings) -> SlackWork:
     shared = SlackChannels(slack_client(settings)).shared
     return SlackWork(
         surface=sender,
-        people=SlackPeople(slack_client(settings), here.team),
-        team=here.team,
-        handlers=lambda desk: deliveries.handlers(desk, app=app_id(settings), shared=shared),
+        people=SlackPeople(slack_client(settings), home.team),
+        team=home.team,
+        handlers=lambda desk: deliveries.handlers(desk, app=home.app, shared=shared),
         apologise=deliveries.apologise,
     )
 
@@ -229,12 +227,6 @@ def slack_client(settings: Settings, *, app_level: bool = False) -> AsyncWebClie
 
     token = settings.slack_app_token if app_level else settings.slack_bot_token
     return AsyncWebClient(token=token.get_secret_value(), base_url=settings.slack_api_url)
-
-
-def app_id(settings: Settings) -> str:
-    """Our app's id, which an app-level token names (`xapp-1-A0123456789-…`); "" where it is not known."""
-    parts = settings.slack_app_token.get_secret_value().split("-")
-    return parts[2] if len(parts) > 3 and parts[2].startswith("A") else ""
 
 
 @asynccontextmanager

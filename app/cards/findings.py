@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from app.cards.card import Card, Code, Line, Note, Part, Picture, Quote, Strong, line, paragraph
+from app.cards.card import Card, Code, Line, Note, Part, Picture, Quote, Rule, Strong, line, paragraph
 from app.cards.incident import numbering
-from app.cards.wording import clipped
+from app.cards.wording import clipped, percent
 from app.domain.finding import Finding
-from app.domain.hypothesis import Diagnosis
+from app.domain.hypothesis import Diagnosis, Hypothesis
 
 MOST_SHOWN = 8
 MOST_PICTURES = 3
@@ -20,6 +20,42 @@ def findings_card(diagnosis: Diagnosis) -> Card:
         title="Findings",
         parts=_parts(diagnosis),
     )
+
+
+def why_card(diagnosis: Diagnosis) -> Card:
+    """How the judge came to its order: what speaks for and against each hypothesis, then the findings themselves."""
+    numbers = numbering(diagnosis.findings)
+    told: list[Part] = [
+        paragraph(*_hypothesis(rank, hypothesis, numbers)) for rank, hypothesis in enumerate(diagnosis.hypotheses, 1)
+    ]
+    if diagnosis.reasons:
+        why = "; ".join(clipped(reason, 200) for reason in diagnosis.reasons[:5])
+        told.append(Note(line=line(Strong(text=f"Why only {diagnosis.verdict}: "), why)))
+    return Card(
+        kind="findings",
+        gist=f"{len(diagnosis.hypotheses)} hypotheses and what speaks for and against them",
+        title="Why",
+        parts=(*told, Rule(), *_parts(diagnosis)),
+    )
+
+
+def _hypothesis(rank: int, hypothesis: Hypothesis, numbers: dict[str, str]) -> list[Line]:
+    def cited(ids: tuple[str, ...]) -> str:
+        return " ".join(numbers[each] for each in ids if each in numbers)
+
+    lines = [
+        line(
+            Strong(text=f"{rank}. {percent(hypothesis.confidence)} "),
+            Code(text=hypothesis.target),
+            f" {clipped(hypothesis.statement, 300)} ({hypothesis.verdict})",
+        ),
+        line("For: ", Code(text=cited(hypothesis.supporting))),
+    ]
+    if against := cited(hypothesis.contradicting):
+        lines.append(line("Against: ", Code(text=against), f" {clipped(hypothesis.answer or 'unanswered', 200)}"))
+    if hypothesis.next_check:
+        lines.append(line(f"Would tell: {clipped(hypothesis.next_check, 200)}"))
+    return lines
 
 
 def _parts(diagnosis: Diagnosis) -> tuple[Part, ...]:

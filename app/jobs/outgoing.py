@@ -201,7 +201,7 @@ class OutboxWorker:
 
     async def _card(self, incident: Incident, key: str) -> Card:
         if key == INCIDENT_CARD:
-            return await self._incident_card(incident)
+            return await incident_card_of(self._desk, incident)
         hash = key.removeprefix("proposal:")
         known = await decide.people_of(self._desk, hash)
         async with self._desk.ledger.read() as tx:
@@ -212,31 +212,6 @@ class OutboxWorker:
         needs = "nothing more" if isinstance(word, Allowed) else word.reason
         return proposal_card(
             held.proposal, state=held.state, needs=needs, decided=said, result=execution.detail if execution else None
-        )
-
-    async def _incident_card(self, incident: Incident) -> Card:
-        async with self._desk.ledger.read() as tx:
-            held = [stored.alert for stored in await alerts.for_incident(tx, incident.id)]
-            ran = await runs.for_incident(tx, incident.id)
-            waiting = await proposals.for_incident(tx, incident.id, states={"proposed"})
-            acted = await proposals.for_incident(tx, incident.id, states={"executing", "done", "failed", "unknown"})
-            last = acted[-1].proposal if acted else None
-            execution = await executions.of_proposal(tx, last.hash) if last else None
-        done = next((run.diagnosis for run in reversed(ran) if run.state in ("finished", "running") and run.diagnosis), None)
-        ongoing = bool(ran) and ran[-1].state == "running"
-        failed = next((run.stop_reason for run in reversed(ran) if run.state == "failed"), None) if done is None else None
-        return incident_card(
-            incident,
-            alerts=held,
-            diagnosis=done,
-            ongoing=ongoing,
-            asking=f"Triage failed: {failed}" if failed else None,
-            pending=[
-                Pending(name=each.proposal.name, sentence=each.proposal.effects.sentence, expires_at=each.proposal.expires_at)
-                for each in waiting
-                if each.proposal.undoes is None
-            ],
-            result=f"{last.effects.sentence}: {execution.detail}" if last and execution else None,
         )
 
     async def _message(self, row: Outgoing) -> tuple[Card, str | None]:
@@ -271,3 +246,30 @@ class OutboxWorker:
         ts = await self._surface.post(channel, card, key=key, thread=thread)
         self._last_post[channel] = loop.time()
         return ts
+
+
+async def incident_card_of(desk: Desk, incident: Incident) -> Card:
+    """The incident's card as the ledger stands."""
+    async with desk.ledger.read() as tx:
+        held = [stored.alert for stored in await alerts.for_incident(tx, incident.id)]
+        ran = await runs.for_incident(tx, incident.id)
+        waiting = await proposals.for_incident(tx, incident.id, states={"proposed"})
+        acted = await proposals.for_incident(tx, incident.id, states={"executing", "done", "failed", "unknown"})
+        last = acted[-1].proposal if acted else None
+        execution = await executions.of_proposal(tx, last.hash) if last else None
+    done = next((run.diagnosis for run in reversed(ran) if run.state in ("finished", "running") and run.diagnosis), None)
+    ongoing = bool(ran) and ran[-1].state == "running"
+    failed = next((run.stop_reason for run in reversed(ran) if run.state == "failed"), None) if done is None else None
+    return incident_card(
+        incident,
+        alerts=held,
+        diagnosis=done,
+        ongoing=ongoing,
+        asking=f"Triage failed: {failed}" if failed else None,
+        pending=[
+            Pending(name=each.proposal.name, sentence=each.proposal.effects.sentence, expires_at=each.proposal.expires_at)
+            for each in waiting
+            if each.proposal.undoes is None
+        ],
+        result=f"{last.effects.sentence}: {execution.detail}" if last and execution else None,
+    )

@@ -84,7 +84,7 @@ class SlackSender:
         return None
 
     async def update(self, channel: str, ts: str, card: Card) -> None:
-        body = self._message(card)
+        body = _without_unfurling(self._message(card))
         await self._call("chat.update", self._slack.chat_update, channel=channel, ts=ts, **body)
 
     async def pin(self, channel: str, ts: str) -> None:
@@ -98,7 +98,10 @@ class SlackSender:
         await self._call("conversations.setTopic", self._slack.conversations_setTopic, channel=channel, topic=topic)
 
     async def answer(self, to: str, card: Card) -> None:
-        """`to`: a response_url, or `channel/user` for a message only that person sees there."""
+        """`to`: a response_url, or `channel/user[/thread]` for a message only that person sees there.
+
+        Whoever can't be shown something there (they or we are not in that channel) gets a direct message.
+        """
         body = self._message(card)
         if "://" in to:
             if not to.startswith(self._answers_at):
@@ -111,8 +114,12 @@ class SlackSender:
             if sent.status_code != 200:
                 raise SentNowhere(f"Slack did not take the answer ({sent.status_code})")
             return
-        channel, user = to.split("/", 1)
-        await self._call("chat.postEphemeral", self._slack.chat_postEphemeral, channel=channel, user=user, **_ephemeral(body))
+        channel, user, *thread = to.split("/")
+        place = {"channel": channel, "user": user, "thread_ts": thread[0] if thread else None}
+        try:
+            await self._call("chat.postEphemeral", self._slack.chat_postEphemeral, **place, **_without_unfurling(body))
+        except SentNowhere:
+            await self._call("chat.postMessage", self._slack.chat_postMessage, channel=user, **body)
 
     async def show(self, view: str, card: Card) -> None:
         await self._call("views.update", self._slack.views_update, view_id=view, view=self._modal(card))
@@ -141,5 +148,6 @@ def channel_name(prefix: str, incident: Incident) -> str:
     return "-".join([prefix, f"{incident.number:04d}", *words])[:70].rstrip("-")
 
 
-def _ephemeral(body: dict[str, Any]) -> dict[str, Any]:
+def _without_unfurling(body: dict[str, Any]) -> dict[str, Any]:
+    """Only chat.postMessage knows those two arguments."""
     return {key: value for key, value in body.items() if key not in ("unfurl_links", "unfurl_media")}

@@ -45,7 +45,7 @@ _CONTROL = dict.fromkeys([*range(9), 11, 12, *range(13, 32), *range(127, 160)], 
 def message(card: Card) -> dict[str, Any]:
     """`text` and `blocks` for chat.postMessage and chat.update; links never unfurl."""
     return {
-        "text": escaped(card.gist)[:TEXT],
+        "text": _gist(card.gist),
         "blocks": blocks(card),
         "unfurl_links": False,
         "unfurl_media": False,
@@ -83,14 +83,19 @@ def escaped(text: str) -> str:
     return cleaned(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _gist(text: str) -> str:
+    """Top-level text has no verbatim: an address that outsiders wrote is made unclickable."""
+    return escaped(text).replace("://", "[:]//")[:TEXT]
+
+
 def _part(part: Part) -> list[Block]:
     if isinstance(part, Paragraph):
         return [_section("\n".join(mrkdwn(each) for each in part.lines))]
     if isinstance(part, Facts):
-        fields = [{"type": "mrkdwn", "text": f"*{escaped(i.label)}*\n{mrkdwn(i.line)}"[:FIELD]} for i in part.items]
+        fields = [_mrkdwn(f"*{escaped(i.label)}*\n{mrkdwn(i.line)}"[:FIELD]) for i in part.items]
         return [{"type": "section", "fields": fields}]
     if isinstance(part, Note):
-        return [{"type": "context", "elements": [{"type": "mrkdwn", "text": mrkdwn(part.line)[:SECTION]}]}]
+        return [{"type": "context", "elements": [_mrkdwn(mrkdwn(part.line)[:SECTION])]}]
     if isinstance(part, Exact):
         return [_exact(part)]
     if isinstance(part, Picture):
@@ -101,7 +106,12 @@ def _part(part: Part) -> list[Block]:
 
 
 def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:SECTION], "verbatim": True}}
+    return {"type": "section", "text": _mrkdwn(text[:SECTION])}
+
+
+def _mrkdwn(text: str) -> Block:
+    """Verbatim: Slack makes no links of what merely looks like one."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _exact(part: Exact) -> Block:

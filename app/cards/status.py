@@ -1,0 +1,37 @@
+"""What is open right now, for whoever asks outside an incident's channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.cards.card import Card, Code, Line, Quote, Strong, When, Who, line, note, paragraph
+from app.cards.wording import clipped
+from app.domain.incident import Incident
+
+MOST_SHOWN = 15
+
+
+def open_card(incidents: Sequence[Incident]) -> Card:
+    """The open incidents, worst first."""
+    if not incidents:
+        return note("No incident is open.")
+    ordered = sorted(incidents, key=lambda each: (each.severity, each.number))
+    lines = [_line(each) for each in ordered[:MOST_SHOWN]]
+    if len(ordered) > MOST_SHOWN:
+        lines.append(line(f"and {len(ordered) - MOST_SHOWN} more"))
+    many = f"{len(ordered)} open incident{'s' if len(ordered) > 1 else ''}"
+    gist = f"{many}: " + "; ".join(f"{each.severity} {each.id} {clipped(each.title, 60)}" for each in ordered[:5])
+    return Card(kind="note", gist=gist[:600], title=many, parts=(paragraph(*lines),))
+
+
+def _line(incident: Incident) -> Line:
+    commander = Who(id=incident.commander) if incident.commander else Strong(text="nobody")
+    return line(
+        Strong(text=f"{incident.severity} {incident.id} "),
+        Quote(text=clipped(incident.title, 80)),
+        f" · {incident.status} · command: ",
+        commander,
+        " · since ",
+        When(at=incident.declared_at),
+        *((" · ", Code(text=f"#{incident.channel_name}")) if incident.channel_name else ()),
+    )

@@ -1,0 +1,28 @@
+"""`/incident help`, and `/incident` alone: what fits where you are."""
+
+from __future__ import annotations
+
+from app.incidents.desk import Desk
+from app.ledger import incidents
+from app.slack.answers import answer
+from app.slack.command import Asked, Verb, nothing, usage_card, verbs
+
+
+async def handle(desk: Desk, asked: Asked) -> str:
+    given = asked.given
+    async with desk.ledger.read() as tx:
+        incident = await incidents.by_channel(tx, given.channel)
+    known = verbs()
+    if incident is None:
+        # What needs an incident is of no use here.
+        card = usage_card(
+            "Firstmate", "Something is wrong? Declare it, or have me look.", of={n: v for n, v in known.items() if n != "propose"}
+        )
+    else:
+        first = f"This is the channel of {incident.id}. Decisions wait on their own messages; the card is pinned."
+        card = usage_card(f"Firstmate in {incident.id}", first, of={n: v for n, v in known.items() if n != "declare"})
+    await answer(desk, given.answer_to, card, delivery=asked.delivery)
+    return "help shown"
+
+
+COMMAND = Verb(name="help", usage="help", summary="this", handle=handle, parse=nothing)

@@ -1,0 +1,37 @@
+"""`/incident status`"""
+
+from __future__ import annotations
+
+from app.cards.card import Buttons
+from app.cards.status import open_card
+from app.incidents.desk import Desk
+from app.jobs.outgoing import incident_card_of
+from app.ledger import incidents
+from app.slack.answers import answer, member
+from app.slack.command import Asked, Verb, nothing
+
+
+async def handle(desk: Desk, asked: Asked) -> str:
+    """In an incident's channel its state; anywhere else the open ones."""
+    given = asked.given
+    await member(desk, given.user)
+    async with desk.ledger.read() as tx:
+        incident = await incidents.by_channel(tx, given.channel)
+        found = await incidents.list_open(tx)
+    if incident is None:
+        await answer(desk, given.answer_to, open_card(found), delivery=asked.delivery)
+        return f"{len(found)} open incidents shown"
+    card = await incident_card_of(desk, incident)
+    # A press is held against the pinned message, so its copy has no buttons.
+    shown = card.model_copy(update={"parts": tuple(part for part in card.parts if not isinstance(part, Buttons))})
+    await answer(desk, given.answer_to, shown, delivery=asked.delivery)
+    return f"{incident.id} shown"
+
+
+COMMAND = Verb(
+    name="status",
+    usage="status",
+    summary="where this incident stands; elsewhere: the open ones",
+    handle=handle,
+    parse=nothing,
+)

@@ -1,0 +1,101 @@
+"""How deliveries reach us: Socket Mode, or signed HTTP. Tokens are tried at the start: a wrong one fails there, with its name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from fastapi import APIRouter, Request, Response
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from app.domain.errors import Misconfigured, Unreachable
+
+PATH = "/slack/events"
+LARGEST = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Home:
+    """The workspace and the app that the bot token belongs to."""
+
+    team: str
+    bot_user: str
+    bot: str
+    app: str
+
+
+async def sign_in(client: AsyncWebClient) -> Home:
+    """Who we are. Raises `Misconfigured` for a token that Slack refuses, `Unreachable`."""
+    me = await _ask("SLACK_BOT_TOKEN", client.auth_test())
+    if not me.get("bot_id"):
+        raise Misconfigured("SLACK_BOT_TOKEN is no bot token; copy the one that begins with xoxb- from OAuth & Permissions")
+    bot = await _ask("SLACK_BOT_TOKEN", client.bots_info(bot=str(me["bot_id"])))
+    return Home(
+        team=str(me["team_id"]),
+        bot_user=str(me["user_id"]),
+        bot=str(me["bot_id"]),
+        app=str(bot["bot"].get("app_id") or ""),
+    )
+
+
+async def try_app_token(app_client: AsyncWebClient) -> None:
+    """Whether Socket Mode would open with this token. Bolt itself would try a wrong one for ever, in silence.
+
+    Raises `Misconfigured`, `Unreachable`.
+    """
+    await _ask("SLACK_APP_TOKEN", app_client.apps_connections_open(app_token=str(app_client.token)))
+
+
+@asynccontextmanager
+async def over_sockets(app: AsyncApp, app_client: AsyncWebClient) -> AsyncIterator[AsyncSocketModeHandler]:
+    """Deliveries over Socket Mode while the context is open. `app_client` carries the app-level token (xapp-…)."""
+    await try_app_token(app_client)
+    handler = AsyncSocketModeHandler(app, str(app_client.token), web_client=app_client)
+    await handler.client.connect()  # type: ignore[no-untyped-call]
+    try:
+        yield handler
+    finally:
+        await handler.client.close()  # type: ignore[no-untyped-call]
+
+
+def router(app: AsyncApp) -> APIRouter:
+    """`POST /slack/events` for commands, presses and events alike, to be mounted into the web application."""
+    routes = APIRouter()
+
+    @routes.post(PATH)
+    async def events(request: Request) -> Response:
+        held = bytearray()
+        async for chunk in request.stream():
+            held += chunk
+            if len(held) > LARGEST:
+                return Response(status_code=413)
+        try:
+            asked = to_async_bolt_request(request, bytes(held))
+        except ValueError:  # not UTF-8, or no JSON where JSON was announced
+            return Response(status_code=400)
+        return to_starlette_response(await app.async_dispatch(asked))
+
+    return routes
+
+
+async def _ask(variable: str, asking: Awaitable[Any]) -> Any:
+    try:
+        return await asking
+    except SlackApiError as error:
+        told = str(error.response.get("error", "unknown"))
+        needed = f" (needs {error.response['needed']})" if error.response.get("needed") else ""
+        raise Misconfigured(
+            f"{variable}: Slack refuses it: {told}{needed}; copy it again from the app's page, and install the app again from "
+            "manifest.yml if scopes are missing"
+        ) from error
+    except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+        raise Unreachable(
+            f"Slack did not answer ({type(error).__name__}); check the network, the proxy and SLACK_API_URL"
+        ) from error

@@ -1,0 +1,78 @@
+"""What the surface hears from Slack and hands to the work process through the inbox: only what is needed, never a token.
+
+`answer_to` is a response_url or `channel/user[/thread]`. A response_url lets its holder post: it lives in the inbox and the
+outbox and nowhere else, least of all in a log.
+"""
+
+from __future__ import annotations
+
+import re2
+from pydantic import Field
+
+from app.domain.value import Value
+
+COMMAND, PRESS, SUBMISSION = "slack.command", "slack.press", "slack.submission"
+"""The kinds of delivery."""
+
+
+class Heard(Value):
+    """`user_team` is the team the payload gives the person, empty where it gives none; `app` the app it was sent to."""
+
+    user: str
+    team: str
+    user_team: str = ""
+    app: str = ""
+    answer_to: str
+
+
+class Command(Heard):
+    """A verb, typed behind the slash command or behind a mention."""
+
+    channel: str
+    text: str
+    slash: bool
+
+
+class Press(Heard):
+    """A button of a message. `view` is the dialog that was opened for it and waits to be filled."""
+
+    action: str
+    value: str
+    channel: str
+    message_ts: str
+    view: str = ""
+
+
+class Submission(Heard):
+    """A dialog, filled in. `about` is what was put into it when it was opened."""
+
+    dialog: str
+    values: dict[str, str] = Field(default_factory=dict)
+    about: dict[str, str] = Field(default_factory=dict)
+
+
+_MARKED = re2.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
+_NAMED = ("@", "#", "!")
+
+
+def plain(text: str) -> str:
+    """What somebody typed, with Slack's own markup undone: a link is its address, a person their name or id.
+
+    The result is data. It is never shown unescaped and never obeyed.
+    """
+    opened = _MARKED.sub(lambda match: _opened(match.group(1), match.group(2) or ""), text)
+    return " ".join(opened.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").split())
+
+
+def _opened(inner: str, label: str) -> str:
+    if not inner.startswith(_NAMED):
+        return inner.removeprefix("mailto:") if inner.startswith("mailto:") else inner
+    return inner[0].replace("!", "@") + (label or inner[1:]).lstrip("@#!")
+
+
+_SERVICE = re2.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,100}")
+
+
+def service_in(text: str) -> str | None:
+    """The text, if it could be the name of one service: a single word that is no link."""
+    return text if _SERVICE.fullmatch(text) and "://" not in text else None

@@ -1,0 +1,88 @@
+"""Who somebody is and whether a channel is ours alone, asked of Slack; never believed of a payload."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from app.domain.approval import Person
+from app.domain.errors import Unreachable
+
+CACHED_S = 60.0
+"""How long an answer about a person is believed."""
+PATIENCE_S = 5.0
+_NOBODY = {"user_not_found", "user_not_visible"}
+_GUEST = ("is_restricted", "is_ultra_restricted", "is_invited_user")
+_SHARED = ("is_ext_shared", "is_pending_ext_shared")
+
+Shared = Callable[[str], Awaitable[bool]]
+"""Whether people of other organisations are, or are invited to be, in a channel, now. Raises `Unreachable`; that means yes."""
+
+
+class SlackPeople:
+    """Fills `Desk.people`. An answer is kept for a minute; a failure is not, and means no."""
+
+    def __init__(self, client: AsyncWebClient, home_team: str) -> None:
+        self._slack, self._home_team = client, home_team
+        self._known: dict[str, tuple[float, Person]] = {}
+
+    async def __call__(self, id: str) -> Person | None:
+        """None for whoever Slack does not know. Raises `Unreachable`."""
+        kept = self._known.get(id)
+        if kept is not None and time.monotonic() - kept[0] < CACHED_S:
+            return kept[1]
+        if id[:1] not in ("U", "W") or not id.isalnum():
+            return None
+        body = await _ask(f"who {id} is", self._slack.users_info(user=id), nobody=_NOBODY)
+        if body is None:
+            return None
+        person = person_of(body["user"], home_team=self._home_team)
+        self._known[id] = (time.monotonic(), person)
+        return person
+
+
+class SlackChannels:
+    """Asked at every press: a channel may become shared at any time."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._slack = client
+
+    async def shared(self, channel: str) -> bool:
+        """Fills `Shared`."""
+        body = await _ask(f"whether {channel} is shared", self._slack.conversations_info(channel=channel))
+        return body is None or any(bool(body["channel"].get(flag)) for flag in _SHARED)
+
+
+def person_of(user: Any, *, home_team: str) -> Person:
+    """A person from `user` as users.info shows it. Whoever has no team is a stranger."""
+    team = str(user.get("team_id") or "")
+    profile = user.get("profile") or {}
+    return Person(
+        id=str(user["id"]),
+        team=team,
+        name=str(profile.get("display_name") or user.get("real_name") or user.get("name") or ""),
+        deleted=bool(user.get("deleted")),
+        # Slackbot is no bot by its flags, yet nobody presses with it.
+        bot=bool(user.get("is_bot") or user.get("is_workflow_bot")) or user["id"] == "USLACKBOT",
+        guest=any(bool(user.get(flag)) for flag in _GUEST),
+        stranger=bool(user.get("is_stranger")) or team != home_team,
+    )
+
+
+async def _ask(what: str, asking: Awaitable[Any], *, nobody: set[str] | None = None) -> Any:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await asking
+    except SlackApiError as error:
+        told = str(error.response.get("error", "unknown"))
+        if nobody and told in nobody:
+            return None
+        raise Unreachable(f"Slack did not say {what} ({told})") from error
+    except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+        raise Unreachable(f"Slack did not say {what} ({type(error).__name__})") from error

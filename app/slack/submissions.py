@@ -1,0 +1,94 @@
+"""Dialogs that were filled in and sent: what the work process does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import cast, get_args
+
+from app.domain.action import Call
+from app.domain.errors import BadInput, Denied, NotFound
+from app.domain.incident import Severity
+from app.incidents.declare import declare
+from app.incidents.propose import propose
+from app.ledger import incidents
+from app.ledger.deliveries import Pending
+from app.slack import modals
+from app.slack.answers import answer, member, told
+from app.slack.buttons import Gate, decided, not_ours
+from app.slack.heard import Press, Submission
+
+Take = Callable[[Gate, Submission, int], Awaitable[str]]
+
+
+async def declared(gate: Gate, sent: Submission, delivery: int) -> str:
+    await member(gate.desk, sent.user)
+    severity = sent.values.get("severity", "SEV3")
+    if severity not in get_args(Severity):
+        raise BadInput(f"{severity!r} is no severity")
+    made = await declare(
+        gate.desk,
+        title=sent.values.get("title", ""),
+        by=sent.user,
+        surface="slack",
+        severity=cast(Severity, severity),
+        service=sent.values.get("service") or None,
+        answer_to=sent.answer_to,
+        delivery=delivery,
+    )
+    return f"declared {made.id}"
+
+
+async def rejected(gate: Gate, sent: Submission, delivery: int) -> str:
+    """The press of Reject, with its reason; held against the message it was made on like any other press."""
+    press = Press(
+        user=sent.user,
+        team=sent.team,
+        user_team=sent.user_team,
+        app=sent.app,
+        answer_to=sent.answer_to,
+        action="reject",
+        value=sent.about.get("proposal", ""),
+        channel=sent.about.get("channel", ""),
+        message_ts=sent.about.get("message_ts", ""),
+    )
+    return await decided(gate, press, press.value, decision="reject", delivery=delivery, reason=sent.values.get("reason", ""))
+
+
+async def proposed(gate: Gate, sent: Submission, delivery: int) -> str:
+    desk = gate.desk
+    await member(desk, sent.user)
+    channel = sent.about.get("channel", "")
+    async with desk.ledger.read() as tx:
+        incident = await incidents.by_channel(tx, channel)
+    if incident is None:
+        raise NotFound("an action is proposed in its incident's channel, and this is none; `/incident status` lists the open ones")
+    try:
+        arguments = modals.arguments_of(sent.values.get("arguments", ""))
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    made = await propose(
+        desk,
+        incident=incident.id,
+        call=Call(action=sent.values.get("action", ""), arguments=arguments),
+        asked_by=sent.user,
+        by_agent=False,
+        surface="slack",
+        why=sent.values.get("why", ""),
+    )
+    await answer(desk, sent.answer_to, told(f"{made.name} is proposed; its message follows.", to=sent.user), delivery=delivery)
+    return f"proposed {made.name}"
+
+
+DIALOGS: Mapping[str, Take] = {modals.DECLARE: declared, modals.REJECT: rejected, modals.PROPOSE: proposed}
+
+
+async def submitted(gate: Gate, delivery: Pending) -> str:
+    """The handler of `SUBMISSION`."""
+    sent = Submission.model_validate(delivery.body)
+    take = DIALOGS.get(sent.dialog)
+    if take is None:
+        raise NotFound("this dialog belongs to an older version of me; open it again")
+    elsewhere = not_ours(gate, sent)
+    if elsewhere is not None and sent.dialog != modals.REJECT:  # a refused no is recorded where it is decided
+        raise Denied(elsewhere)
+    return await take(gate, sent, delivery.id)
