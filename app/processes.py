@@ -82,7 +82,9 @@ async def work(settings: Settings, *, demo: bool) -> None:
                 hold_s=float(policy.verification.hold_s) if policy else 60.0,
                 within_s=float(policy.verification.within_s) if policy else 600.0,
             )
-            return await graph.run(compiled, context, run=run)
+            diagnosis = await graph.run(compiled, context, run=run)
+            await saver.adelete_thread(run)  # the ledger has it; a checkpoint only saves time to a run that was cut off
+            return diagnosis
 
         slack = None if demo else await slack_work(settings)
         desk = Desk(

@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.actions.shop_client import ShopClient, ShopSettings
+from app.actions.shop_client import ShopAction, ShopClient, ShopSettings
 from app.domain.action import Call, Effects, Outcome, Preview
 from app.domain.change import Change
 from app.domain.hypothesis import Hypothesis
-from app.domain.plugin import Health, Plugin
+from app.domain.plugin import Plugin
 from app.domain.value import JsonObject
 
 
@@ -22,13 +22,10 @@ class Arguments(BaseModel):
     to: Literal["on", "off"]
 
 
-class FlagSwitch:
+class FlagSwitch(ShopAction):
     name = "flag_switch"
     summary = "Switch a shop feature flag off or on"
     arguments: type[BaseModel] = Arguments
-
-    def __init__(self, client: ShopClient) -> None:
-        self._shop = client
 
     async def suggest(self, hypothesis: Hypothesis, change: Change | None) -> Sequence[JsonObject]:
         """The flag whose flip is guilty, back to what it was; else flags that guard calls to the guilty target, off."""
@@ -80,12 +77,6 @@ class FlagSwitch:
         if now["value"] == _read(arguments).to:
             return True
         return False if now == precondition else None
-
-    async def check(self) -> Health:
-        return await self._shop.check()
-
-    async def close(self) -> None:
-        await self._shop.close()
 
 
 def _read(arguments: BaseModel) -> Arguments:

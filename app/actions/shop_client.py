@@ -70,3 +70,16 @@ class ShopClient:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+
+class ShopAction:
+    """What the shop's actions share: one client, and how it is asked how it is."""
+
+    def __init__(self, client: ShopClient) -> None:
+        self._shop = client
+
+    async def check(self) -> Health:
+        return await self._shop.check()
+
+    async def close(self) -> None:
+        await self._shop.close()

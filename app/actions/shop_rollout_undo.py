@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.actions.shop_client import ShopClient, ShopSettings
+from app.actions.shop_client import ShopAction, ShopClient, ShopSettings
 from app.domain.action import Call, Effects, Outcome, Preview
 from app.domain.change import Change
 from app.domain.hypothesis import Hypothesis
-from app.domain.plugin import Health, Plugin
+from app.domain.plugin import Plugin
 from app.domain.value import JsonObject
 
 
@@ -24,13 +24,10 @@ class Arguments(BaseModel):
     to_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 
 
-class ShopRolloutUndo:
+class ShopRolloutUndo(ShopAction):
     name = "shop_rollout_undo"
     summary = "Put a shop service back on the version it ran before"
     arguments: type[BaseModel] = Arguments
-
-    def __init__(self, client: ShopClient) -> None:
-        self._shop = client
 
     async def suggest(self, hypothesis: Hypothesis, change: Change | None) -> Sequence[JsonObject]:
         """The guilty deploy's own two versions; nothing where no deploy is guilty or it is no longer what runs."""
@@ -77,12 +74,6 @@ class ShopRolloutUndo:
         if now["version"] == _read(arguments).to_version:
             return True
         return False if now == precondition else None
-
-    async def check(self) -> Health:
-        return await self._shop.check()
-
-    async def close(self) -> None:
-        await self._shop.close()
 
 
 def _read(arguments: BaseModel) -> Arguments:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 import structlog
 
@@ -18,10 +19,14 @@ from app.jobs.outgoing import OutboxWorker
 from app.jobs.runner import InProcessRunner
 from app.jobs.schedule import Timetable
 from app.jobs.surface import Surface
+from app.ledger import deliveries
 
 log = structlog.get_logger()
 
 EXPIRE, EXPIRE_EVERY_S = "expire", 5.0
+TIDY, TIDY_EVERY_S = "tidy", 3600.0
+REPEATS = timedelta(days=3)
+"""How long a delivery that was worked on is remembered: its sender may send it again."""
 GRACE_S = 2.0
 
 
@@ -38,10 +43,10 @@ class WorkProcess:
         handlers: Mapping[str, Handle],
         apologise: Apologise,
     ) -> None:
-        self._desk, self._runner = desk, runner
+        self._desk, self._runner, self._inbox = desk, runner, inbox
         self._intake = Intake(inbox, desk.ledger, runner, desk.clock, handlers=handlers, apologise=apologise)
         self._outbox = OutboxWorker(desk, surface)
-        self._timetable = Timetable(runner, {EXPIRE: EXPIRE_EVERY_S})
+        self._timetable = Timetable(runner, {EXPIRE: EXPIRE_EVERY_S, TIDY: TIDY_EVERY_S})
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set. Begins by taking up whatever an earlier process left unfinished."""
@@ -70,7 +75,14 @@ class WorkProcess:
         async def do_expire(payload: JsonObject) -> None:
             await expire.expire(desk)
 
+        async def do_tidy(payload: JsonObject) -> None:
+            before = desk.clock() - REPEATS
+            await self._inbox.prune(before)
+            async with desk.ledger.write() as tx:
+                await deliveries.forget(tx, before=before)
+
         return {
+            TIDY: do_tidy,
             investigate.JOB: do_investigate,
             decide.EXECUTE: do_execute,
             execute.VERIFY: do_verify,
