@@ -15,8 +15,8 @@ from app.settings import Settings
 async def doctor() -> list[tuple[str, Health]]:
     """Everything checked, in the order in which it should be mended; a check that can't be made is one that failed."""
     from app.ledger.ledger import Ledger
+    from app.manifest import needed_scopes
     from app.slack import health
-    from app.slack.manifest import needed_scopes
 
     told: list[tuple[str, Health]] = []
     try:

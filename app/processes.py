@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,26 @@ if TYPE_CHECKING:
     from app.ledger.deliveries import Pending
 
 
+log = structlog.get_logger()
+
+PATIENCE_S = 15.0
+"""How long a work process waits for the one before it to end: longer than that one needs to notice that it is an orphan."""
+
+
 async def work(settings: Settings, *, demo: bool) -> None:
-    """The work process with everything plugged in, until a signal, or until its parent is gone."""
+    """The work process with everything plugged in, until a signal, or until its parent is gone; one at a time per data folder."""
+    from app.jobs.alone import alone
+
+    stopping = asyncio.Event()
+    watch_parent(stopping)
+    configure_logging(settings)
+    own_folder(settings.data_dir)
+    async with alone(settings.data_dir / "work.lock", what="firstmate work", patience_s=PATIENCE_S):
+        if not stopping.is_set():
+            await work_alone(settings, stopping, demo=demo)
+
+
+async def work_alone(settings: Settings, stopping: asyncio.Event, *, demo: bool) -> None:
     from app.cli import presses
     from app.cli.lines import LineSurface, emit
     from app.incidents.desk import Desk, Windows
@@ -47,10 +66,6 @@ async def work(settings: Settings, *, demo: bool) -> None:
     from graphs.context import Draft, TriageContext
     from graphs.models.none import NoModel
 
-    stopping = asyncio.Event()
-    watch_parent(stopping)
-    configure_logging(settings)
-    own_folder(settings.data_dir)
     ledger = await Ledger.open(settings.ledger_url)
     inbox = await Inbox.open(settings.data_dir / "inbox.sqlite", clock=now)
     connectors = [*open_plugins("app.connectors", "CONNECTOR").values(), RecordedChanges(ledger)]
@@ -62,7 +77,7 @@ async def work(settings: Settings, *, demo: bool) -> None:
             emit("step", **{key: value for key, value in event.items() if isinstance(value, str)})
 
     async with checkpoints(settings.data_dir / "checkpoints.sqlite") as saver:
-        compiled = graph.build(saver)
+        compiled, without = graph.build(saver), graph.build()
 
         async def run_graph(incident: str, run: str, scope: Scope) -> Diagnosis:
             async def propose(_run: str, draft: Draft) -> None:
@@ -82,8 +97,15 @@ async def work(settings: Settings, *, demo: bool) -> None:
                 hold_s=float(policy.verification.hold_s) if policy else 60.0,
                 within_s=float(policy.verification.within_s) if policy else 600.0,
             )
-            diagnosis = await graph.run(compiled, context, run=run)
-            await saver.adelete_thread(run)  # the ledger has it; a checkpoint only saves time to a run that was cut off
+            try:
+                diagnosis = await graph.run(compiled, context, run=run)
+                await saver.adelete_thread(run)  # the ledger has it; a checkpoint only saves time to a run that was cut off
+            except sqlite3.DatabaseError as error:  # the checkpoints' own file, of which nothing depends
+                log.error("checkpoints.broke", action="checkpoints.broke", run=run, why=str(error))
+                diagnosis = await graph.run(without, context, run=run)
+            except Exception:
+                await saver.adelete_thread(run)  # what was kept of it may be why it broke: the next try begins anew
+                raise
             return diagnosis
 
         slack = None if demo else await slack_work(settings)
@@ -125,14 +147,22 @@ async def work(settings: Settings, *, demo: bool) -> None:
 
 async def serve(settings: Settings) -> None:
     """The surface process: verify, keep, acknowledge. Starts the work process and starts it again when it dies."""
+    from app.jobs.alone import alone
+
+    demand_settings(settings)
+    configure_logging(settings)
+    own_folder(settings.data_dir)
+    async with alone(settings.data_dir / "serve.lock", what="firstmate serve"):
+        await serve_alone(settings)
+
+
+async def serve_alone(settings: Settings) -> None:
     from app.jobs.inbox import Inbox
     from app.jobs.keeper import Keeper
     from app.slack import bolt, connection
     from app.slack.modals import offered
     from app.web import server
 
-    demand_settings(settings)
-    configure_logging(settings)
     policy = load_policy(settings)
     client, app_client = slack_client(settings), slack_client(settings, app_level=True)
     home = await connection.sign_in(client)
@@ -141,7 +171,6 @@ async def serve(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    own_folder(settings.data_dir)
     inbox = await Inbox.open(settings.data_dir / "inbox.sqlite", clock=now)
     keeper = Keeper([sys.executable, "-m", "app.main", "work"])
     slack = bolt.build(
@@ -158,7 +187,6 @@ async def serve(settings: Settings) -> None:
     web = server.create(inbox, token=settings.webhook_token.get_secret_value(), ready=ready)
     if settings.http_mode:
         web.include_router(connection.router(slack))
-    log = structlog.get_logger()
     log.info("serve.catalogue", action="serve.catalogue", **catalogue())
     if policy is None or policy.empty:
         log.warning("serve.policy", action="serve.policy", why="no policy names approvers: nothing above tier 0 can be approved")
@@ -213,6 +241,7 @@ async def slack_work(settings: Settings) -> SlackWork:
         modal=blocks.modal,
         prefix=settings.channel_prefix,
         answers_at="https://hooks.slack.com/" if own else settings.slack_api_url.split("/api")[0] + "/",
+        us=home.bot_user,
     )
     shared = SlackChannels(slack_client(settings)).shared
     return SlackWork(
@@ -233,15 +262,36 @@ def slack_client(settings: Settings, *, app_level: bool = False) -> AsyncWebClie
 
 @asynccontextmanager
 async def checkpoints(path: Path) -> AsyncIterator[Any]:
-    """LangGraph's checkpoints in a file of their own, which may be thrown away at any time; only plain values are read from it."""
+    """LangGraph's checkpoints in a file of their own, which may be thrown away at any time; only plain values are read from it.
+
+    A damaged one is put aside: it would only have saved time.
+    """
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     serde = JsonPlusSerializer(allowed_msgpack_modules=[])
+    if (damage := await asyncio.to_thread(damaged, path)) is not None:
+        aside = path.with_name(f"{path.name}.damaged")
+        for end in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + end).replace(aside.with_name(aside.name + end))
+        log.error("checkpoints.damaged", action="checkpoints.damaged", why=damage, kept_as=str(aside))
     async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
         saver.serde = serde
         await saver.setup()
         yield saver
+
+
+def damaged(path: Path) -> str | None:
+    """What is wrong with a database file; None for a sound one, or where there is none."""
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if found == "ok" else found
 
 
 def configure_logging(settings: Settings) -> None:
@@ -262,8 +312,10 @@ def configure_logging(settings: Settings) -> None:
 
 
 def watch_parent(stopping: asyncio.Event) -> None:
-    """Stop on a signal, and when the process that started this one is gone."""
-    loop, parent = asyncio.get_running_loop(), os.getppid()
+    """Stop on a signal, and when the process that started this one is gone, be it before we came to look."""
+    from app.jobs.keeper import PARENT
+
+    loop, parent = asyncio.get_running_loop(), int(os.environ.get(PARENT) or os.getppid())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
 

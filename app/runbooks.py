@@ -14,13 +14,9 @@ from app.domain.runbook import Runbook
 LARGEST = 256 * 1024
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain YAML: no aliases (a small file must not become a large one) and no tags."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed")
-        return super().compose_node(parent, index)
+DEEPEST = 12
+FRONT = {"title", "matches", "checks", "actions"}
+"""What front matter may say; everything else of a runbook is its name and its text."""
 
 
 def read_runbook(name: str, text: str) -> Runbook:
@@ -31,18 +27,42 @@ def read_runbook(name: str, text: str) -> Runbook:
     if not text.startswith("---\n") or len(parts) != 2:
         raise Misconfigured(f"runbook {name} must open with front matter between two lines of ---")
     try:
-        front: Any = yaml.load(parts[0][4:], Loader=_Loader)  # a SafeLoader, made stricter
+        _only_plain(parts[0][4:])
+        front: Any = yaml.safe_load(parts[0][4:]) or {}
+        if not isinstance(front, dict) or not set(front) <= FRONT:
+            raise yaml.YAMLError(f"front matter holds {', '.join(sorted(FRONT))} and nothing else")
         title = next((line[2:].strip() for line in parts[1].splitlines() if line.startswith("# ")), name)
-        return Runbook.model_validate({"name": name, "title": title, "body": parts[1].strip(), **(front or {})})
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
-        raise Misconfigured(f"runbook {name}: {error}") from error
+        return Runbook.model_validate({"title": title, **front, "name": name, "body": parts[1].strip()})
+    except (yaml.YAMLError, ValidationError, ValueError, TypeError) as error:
+        raise Misconfigured(f"runbook {name}: {' '.join(str(error).split())}") from error
+
+
+def _only_plain(text: str) -> None:
+    """No aliases (a small file must not become a large one), no tags, no depth that a reader could drown in."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise yaml.YAMLError("aliases and anchors (* and &) are not read here; write it out")
+        if getattr(event, "tag", None) is not None:
+            raise yaml.YAMLError("tags (!) are not read here")
+        if depth > DEEPEST:
+            raise yaml.YAMLError("it is nested too deeply")
 
 
 def read_runbooks(folder: Path) -> tuple[Runbook, ...]:
     """Every `*.md` of `folder`, by name."""
     if not folder.is_dir():
         raise Misconfigured(f"the runbooks folder {folder} does not exist; set FIRSTMATE_RUNBOOKS_DIR or leave it empty")
-    return tuple(read_runbook(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.md")))
+    return tuple(read_runbook(path.stem, _text(path)) for path in sorted(folder.glob("*.md")))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"runbook {path.stem} can't be read: {error}") from error
 
 
 def builtin_runbooks() -> Path:

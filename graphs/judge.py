@@ -3,6 +3,7 @@ outsiders, answers contradictions, and says `conclusive` only when two kinds of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -28,6 +29,7 @@ THIN = 0.5
 
 def weigh(scope: Scope, reports: list[Report], *, gaps: tuple[Gap, ...] = (), round: int) -> Diagnosis:
     """Everything the investigators claim, as ranked hypotheses with an honest confidence each. `gaps`: what nobody was asked."""
+    reports = sorted(reports, key=lambda report: report.investigator)  # the same opinion whoever answered first
     findings = {finding.id: finding for report in reports for finding in report.findings}
     gaps = (*gaps, *_unique(gap for report in reports for gap in report.gaps))
     suspicions = [kept for report in reports for s in report.suspicions if (kept := _with_findings(s, findings, scope))]
@@ -55,8 +57,17 @@ def weigh(scope: Scope, reports: list[Report], *, gaps: tuple[Gap, ...] = (), ro
 
 
 def _unique(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Each gap once, the broken ones first: a source that failed says more than one that has nothing."""
-    once = {(gap.source, gap.statement): gap for gap in gaps}
+    """Each gap once, and one for all that one source failed to answer for one reason; the broken ones first: a source that
+    failed says more than one that has nothing."""
+    once: dict[tuple[str, str, str], Gap] = {}
+    for gap in gaps:
+        what, _, why = gap.statement.partition(": ")
+        merges = gap.reason == "failed" and bool(why)
+        key = (gap.source, gap.reason, why if merges else gap.statement)
+        held = once.setdefault(key, gap)
+        known, _, same = held.statement.partition(": ")
+        if merges and what not in known.split(", "):
+            once[key] = held.model_copy(update={"statement": f"{known}, {what}: {same}"[:400]})
     return tuple(sorted(once.values(), key=lambda gap: gap.reason == "no_data"))
 
 
@@ -97,7 +108,7 @@ def _hypothesis(found: Possibility, scope: Scope, findings: dict[str, Finding]) 
         label=choose_label(found.kind, scope.labels) if scope.labels else None,
         change=found.change,
         remediation=found.remediation if not scope.remediations or found.remediation in scope.remediations else None,
-        confidence=round(confidence, 4),
+        confidence=math.floor(confidence * 10_000) / 10_000,  # down, so that all of them never come to more than 1
         verdict=verdict,
         statement=found.speaking[0].statement,
         supporting=supporting,
@@ -162,14 +173,17 @@ def _next_check(this: Hypothesis, rival: Hypothesis | None, findings: dict[str, 
     if this.change and not rival.change:
         elsewhere = rival.target if rival.target != this.target else f"{this.target} itself"
         return f"Undo change {this.change[:12]}: if the symptom goes, it was the change; if it stays, look at {elsewhere}."
-    query = next((findings[i].query for i in this.supporting if findings[i].signal == "metrics"), None)
-    if this.target != rival.target and query:
-        return (
-            f"Watch {query[:160]}: back to normal while {rival.target} is unchanged clears {rival.target}; otherwise {this.target}."
-        )
-    if this.target != rival.target:
-        return f"Compare {this.target} with {rival.target}: the one that recovers last on its own is the cause."
-    return f"Compare {this.kind or 'this'} with {rival.kind or 'that'} on {this.target} in a closer window."
+    if rival.change and rival.target == this.target:
+        return f"Does {this.target} behave so on the version before change {rival.change[:12]} too? If not, it was that change."
+    if this.target == rival.target:
+        return f"Ask which of the two came first on {this.target}: {_plain(this.kind)} or {_plain(rival.kind)}."
+    what = next((findings[i].plot for i in this.supporting if findings[i].plot is not None), None)
+    watched = " of ".join(reversed(what.title.split("|", 1))) if what is not None else this.target
+    return f"If {watched[:100]} returns to normal and the symptom stays, it is not {this.target}: look at {rival.target}."
+
+
+def _plain(kind: str | None) -> str:
+    return (kind or "this").replace("_", " ")
 
 
 def _cited_first(hypotheses: list[Hypothesis], findings: dict[str, Finding]) -> tuple[Finding, ...]:

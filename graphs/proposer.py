@@ -11,26 +11,29 @@ from app.domain.finding import Finding
 from app.domain.hypothesis import Diagnosis, Hypothesis
 from app.domain.incident import Scope
 from app.domain.proposal import Criterion
+from app.domain.quantity import said
+from app.domain.value import canonical
 from app.domain.window import Window
 from graphs.analysis.metric_words import read, route
 from graphs.context import Draft, TriageContext
 
 AGENT = Agent(name="proposer", version="1.0.0")
 
-ENOUGH = 0.35
-"""A hypothesis less probable than this gets no action: look further first."""
 MOST_DRAFTS = 3
+SURE = 3.0
+"""Spreads that a series must have moved by, before its return says anything."""
 RECOVERED_SHARE = 0.25
 """Recovered means: back to the reference, give or take this share of the way up."""
 
 
 async def drafts(diagnosis: Diagnosis, context: TriageContext) -> list[Draft]:
-    """At most three drafts, for the leading hypothesis alone: acting on the second cause is a second decision."""
-    if not diagnosis.hypotheses:
+    """At most three drafts, for the leading hypothesis alone: acting on the second cause is a second decision.
+
+    None while the verdict is inconclusive: look further first.
+    """
+    if not diagnosis.hypotheses or diagnosis.verdict == "inconclusive":
         return []
     best = diagnosis.hypotheses[0]
-    if best.confidence < ENOUGH or best.verdict == "contradicted":
-        return []
     change = await _change(best, context)
     symptom = _symptom(diagnosis, context.scope)
     found: list[Draft] = []
@@ -63,8 +66,10 @@ async def drafts(diagnosis: Diagnosis, context: TriageContext) -> list[Draft]:
                 )
                 for arguments in options[:1]
             )
-    unique = {draft.call.model_dump_json(): draft for draft in reversed(found)}
-    return list(reversed(unique.values()))[:MOST_DRAFTS]
+    unique: dict[bytes, Draft] = {}
+    for draft in found:
+        unique.setdefault(canonical(draft.call.model_dump(mode="json")), draft)
+    return list(unique.values())[:MOST_DRAFTS]
 
 
 async def _change(best: Hypothesis, context: TriageContext) -> Change | None:
@@ -87,22 +92,28 @@ async def _change(best: Hypothesis, context: TriageContext) -> Change | None:
 def _symptom(diagnosis: Diagnosis, scope: Scope) -> Finding | None:
     """What users feel, measured by metrics and worse than before: errors or latency of the alerting service or of the entry,
     on the alert's own route and of its own kind where there are several; else the worst of what is cited."""
-    worse = [f for f in diagnosis.findings if f.signal == "metrics" and f.numbers.get("level", 0) > f.numbers.get("base", 0)]
-    said = " ".join([scope.alert.summary, scope.alert.metric or "", *scope.alert.labels.values()]).lower()
+    worse = [f for f in diagnosis.findings if f.signal == "metrics" and _rise(f) > 0]
+    alert = " ".join([scope.alert.summary, scope.alert.metric or "", *scope.alert.labels.values()]).lower()
 
     def fits(finding: Finding) -> tuple[int, int, int, float]:
         metric = finding.plot.title.partition("|")[2] if finding.plot else ""
         words, way = read(metric), route(metric)
-        felt = words.family in ("latency", "errors")
-        named = words.family == ("errors" if "fail" in said or "error" in said else "latency")
+        felt = words.family in ("latency", "error")
+        named = words.family == ("error" if "fail" in alert or "error" in alert else "latency")
         return (
             2 * felt + (finding.entity in (scope.alert.service, "entrypoint")),
-            (1 if way and way.lower() in said else 0 if not way else -1),
-            int(named) + int("p95" in metric and "p95" in said),
+            (1 if way and way.lower() in alert else 0 if not way else -1),
+            int(named) + int("p95" in metric and "p95" in alert),
             abs(finding.numbers.get("z", 0.0)),
         )
 
     return max(worse, key=fits, default=None)
+
+
+def _rise(finding: Finding) -> float:
+    """How much more it is than its reference; 0 where either was not measured."""
+    level, base = finding.numbers.get("level"), finding.numbers.get("base")
+    return 0.0 if level is None or base is None else level - base
 
 
 def _criterion(symptom: Finding | None, *, hold_s: float, within_s: float) -> Criterion | None:
@@ -110,18 +121,20 @@ def _criterion(symptom: Finding | None, *, hold_s: float, within_s: float) -> Cr
     if symptom is None:
         return None
     base, level = symptom.numbers["base"], symptom.numbers["level"]
-    threshold = float(f"{base + RECOVERED_SHARE * (level - base):.3g}")
+    wanted = base + RECOVERED_SHARE * (level - base)
+    told = float(f"{wanted:.3g}")
+    threshold = told if base < told < level else wanted  # a figure easy to read, unless rounding makes it one never reached
     what = symptom.plot.title.replace("|", " ") if symptom.plot else (symptom.entity or "the symptom")
-    unit = f" {symptom.plot.unit}" if symptom.plot and symptom.plot.unit not in ("", "ratio") else ""
+    unit = symptom.plot.unit if symptom.plot else ""
     return Criterion(
         source=symptom.source,
         query=symptom.query,
         comparison="<=",
         threshold=threshold,
-        unit=unit.strip(),
+        unit=unit if unit != "ratio" else "",
         hold_s=hold_s,
         within_s=within_s,
-        sentence=f"{what} at {threshold:g}{unit} or less (before {base:.3g}, now {level:.3g})",
+        sentence=f"{what} at {said(threshold, unit)} or less (before {said(base, unit)}, now {said(level, unit)})",
     )
 
 
@@ -131,4 +144,4 @@ def _if_we_wait(symptom: Finding | None) -> str:
         return ""
     base, level, last = symptom.numbers["base"], symptom.numbers["level"], symptom.plot.values[-1]
     trend = "easing by itself" if abs(last - base) < 0.5 * abs(level - base) else "not recovering by itself so far"
-    return f"{symptom.plot.title.replace('|', ' ')} is {last:.3g}, {trend}"
+    return f"{symptom.plot.title.replace('|', ' ')} is {said(last, symptom.plot.unit)}, {trend}"

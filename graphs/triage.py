@@ -20,7 +20,7 @@ from langgraph.errors import NodeError
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Send, TimeoutPolicy
+from langgraph.types import Command, Send, TimeoutPolicy
 
 from app.domain.finding import Gap
 from app.domain.hypothesis import Diagnosis
@@ -99,8 +99,11 @@ async def investigate(state: InvestigatorInput, runtime: Runtime[TriageContext])
     return {"answered": [f"{asked['investigator']}/{asked['round']}"]}
 
 
-async def investigator_failed(state: InvestigatorInput, error: NodeError, runtime: Runtime[TriageContext]) -> dict[str, Any]:
-    """One of the three edges where anything is caught: the others finish, and the brief names the gap."""
+async def investigator_failed(state: InvestigatorInput, error: NodeError, runtime: Runtime[TriageContext]) -> Command[str]:
+    """One of the three edges where anything is caught: the others finish, and the brief names the gap.
+
+    It goes on to the judge by itself: a node that failed takes none of its edges, and where all of them fail nobody else would.
+    """
     context, asked = runtime.context, state["question"]
     who = context.investigators[asked["investigator"]]
     late = isinstance(error.error, TimeoutError) or "Timeout" in type(error.error).__name__
@@ -118,7 +121,7 @@ async def investigator_failed(state: InvestigatorInput, error: NodeError, runtim
     )
     await context.store.save_report(state["run"], asked["round"], report)
     await context.progress({"agent": str(who.agent), "step": "gap", "text": gap.statement})
-    return {"answered": [f"{asked['investigator']}/{asked['round']}"]}
+    return Command(update={"answered": [f"{asked['investigator']}/{asked['round']}"]}, goto="judge")
 
 
 async def weigh(state: TriageState, runtime: Runtime[TriageContext]) -> dict[str, Any]:
@@ -171,9 +174,16 @@ async def run(graph: Graph, context: TriageContext, *, run: str) -> Diagnosis:
     """Run it, or take it up where an earlier process left it; the diagnosis is in the store either way."""
     started = context.clock()
     config: Any = {"configurable": {"thread_id": run}, "recursion_limit": RECURSION_LIMIT}
-    begun = bool((await graph.aget_state(config)).next) if graph.checkpointer else False
+    begun = ended = False
+    if isinstance(graph.checkpointer, BaseCheckpointSaver):
+        kept = await graph.aget_state(config)
+        begun, ended = bool(kept.next), bool(kept.values) and not kept.next
+        if ended and await context.store.diagnosis(run) is None:  # its end without its bodies: over again, from a clean slate
+            await graph.checkpointer.adelete_thread(run)
+            ended = False
     durability: Any = {"durability": "sync"} if graph.checkpointer else {}
-    await graph.ainvoke(None if begun else TriageState(run=run, round=0), config, context=context, **durability)
+    if not ended:
+        await graph.ainvoke(None if begun else TriageState(run=run, round=0), config, context=context, **durability)
     diagnosis = await context.store.diagnosis(run)
     assert diagnosis is not None
     elapsed = (context.clock() - started).total_seconds()

@@ -42,7 +42,9 @@ class ShopClient:
             raise NotFound(f"the shop's deploy tool knows no {kind[:-1]} {name!r}")
         if answer.status_code != 200:
             raise Rejected(f"the shop's deploy tool answered {answer.status_code} to GET {path}: {answer.text[:200]}")
-        body = answer.json()
+        body = _object(answer)
+        if body is None:
+            raise Rejected(f"the shop's deploy tool answered GET {path} with no JSON object: {answer.text[:80]!r}")
         return body if name else body.get(kind, [])
 
     async def post(self, path: str, body: JsonObject) -> Outcome:
@@ -56,8 +58,11 @@ class ShopClient:
                 ok=None, detail=f"no answer to POST {path} ({str(error) or type(error).__name__}): it may have taken effect"
             )
         if answer.status_code == 200:
-            return Outcome(ok=True, detail="the deploy tool reports success", facts=answer.json())
-        if answer.status_code >= 500:
+            facts = _object(answer)
+            if facts is None:
+                return Outcome(ok=None, detail=f"no readable answer to POST {path}: it may have taken effect")
+            return Outcome(ok=True, detail="the deploy tool reports success", facts=facts)
+        if not 400 <= answer.status_code < 500:
             return Outcome(ok=None, detail=f"the deploy tool answered {answer.status_code}: it may have taken effect")
         return Outcome(ok=False, detail=f"the deploy tool refused ({answer.status_code}): {answer.text[:200]}")
 
@@ -70,6 +75,14 @@ class ShopClient:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+
+def _object(answer: httpx2.Response) -> JsonObject | None:
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
 
 
 class ShopAction:

@@ -114,7 +114,8 @@ class SignedWebhook:
             return Outcome(ok=None, detail=f"no answer from {_origin(self._url)} ({str(error) or type(error).__name__})")
         if answer.is_success:
             return Outcome(ok=True, detail=f"{_origin(self._url)} answered {answer.status_code}")
-        ok = None if answer.status_code >= 500 else False
+        # Only 4xx says that it was not taken: behind a redirect, as behind a 5xx, it may have been.
+        ok = False if 400 <= answer.status_code < 500 else None
         return Outcome(ok=ok, detail=f"{_origin(self._url)} answered {answer.status_code}")
 
     async def took_effect(self, arguments: BaseModel, *, precondition: JsonObject) -> bool | None:

@@ -44,6 +44,14 @@ class Who(Value):
     id: str
 
 
+class Place(Value):
+    """A channel, by its id where the surface has channels, and by name everywhere."""
+
+    type: Literal["place"] = "place"
+    id: str
+    name: str
+
+
 class When(Value):
     """A moment, shown in the reader's own zone where the surface can, else as UTC."""
 
@@ -57,7 +65,7 @@ class Link(Value):
     url: str
 
 
-Inline = Annotated[Text | Strong | Code | Quote | Who | When | Link, Field(discriminator="type")]
+Inline = Annotated[Text | Strong | Code | Quote | Who | Place | When | Link, Field(discriminator="type")]
 Line = tuple[Inline, ...]
 
 
@@ -141,7 +149,7 @@ class Card(Value):
     parts: tuple[Part, ...] = ()
 
 
-Piece = str | Text | Strong | Code | Quote | Who | When | Link
+Piece = str | Text | Strong | Code | Quote | Who | Place | When | Link
 
 
 def line(*pieces: Piece) -> Line:
@@ -202,6 +210,8 @@ def plain(pieces: Line) -> str:
             shown.append(f"{piece.at:%H:%M} UTC")
         elif isinstance(piece, Who):
             shown.append(piece.id)
+        elif isinstance(piece, Place):
+            shown.append(f"#{piece.name}")
         else:
             shown.append(piece.text)
     return "".join(shown)

@@ -41,7 +41,7 @@ def incident_card(
         parts.append(paragraph(line(Strong(text="What caused it")), line(asking or "Investigating: logs, metrics and changes.")))
     else:
         parts.extend(_cause(diagnosis, ongoing=ongoing))
-    for decision in pending:
+    for decision in pending[:MOST_SHOWN]:
         waits = line(
             Strong(text="Waiting for a decision: "),
             Code(text=decision.name),
@@ -78,7 +78,7 @@ def _title(incident: Incident, diagnosis: Diagnosis | None) -> str:
         said = f" · {VERDICTS[diagnosis.verdict]}"
         if diagnosis.hypotheses and diagnosis.verdict != "inconclusive":
             said += f", {percent(diagnosis.hypotheses[0].confidence)}"
-    return f"[{incident.severity}] {incident.id} · {clipped(incident.title, 80)}{said}"
+    return f"[{incident.severity}] {incident.id} · {clipped(incident.title, 60)}{said}"
 
 
 def _status(incident: Incident) -> Line:

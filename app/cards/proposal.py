@@ -21,6 +21,7 @@ from app.cards.card import (
     When,
     Who,
     line,
+    note,
     paragraph,
 )
 from app.cards.wording import TIERS, clipped, duration
@@ -33,32 +34,18 @@ MOST_EXACT = 2000
 
 
 def exact_text(proposal: Proposal) -> str:
-    """What will run, rendered from the stored bytes: the sentence, and the very arguments."""
-    arguments = canonical(proposal.call.arguments).decode()
-    return f"{proposal.effects.sentence}\n{proposal.call.action} {arguments}"
+    """What will run, rendered from the stored bytes: the sentence, the action, and its very arguments, one to a line."""
+    arguments = [f"  {name} = {canonical(proposal.call.arguments[name]).decode()}" for name in sorted(proposal.call.arguments)]
+    return "\n".join([proposal.effects.sentence, proposal.call.action, *arguments])
 
 
 def proposal_card(
     proposal: Proposal, *, state: State, needs: str, decided: Sequence[Approval] = (), result: str | None = None
 ) -> Card:
     """`needs`: whose press it waits for, as policy says it. Once decided the buttons give way to who decided what, when."""
-    effects = proposal.effects
-    criterion = proposal.criterion.sentence if proposal.criterion else "none could be stated: watch the symptom yourself"
-    hold = f", for {duration(proposal.criterion.hold_s)}" if proposal.criterion else ""
-    parts: list[Part] = [
-        Exact(label=f"What will run · {proposal.name}", text=exact_text(proposal)),
-        Facts(
-            items=(
-                _fact("Tier", TIERS[proposal.tier]),
-                _fact("Touches", effects.blast_radius),
-                _fact("Undo", effects.undo_sentence or "none: it can't be undone"),
-                _fact("Success", clipped(f"{criterion}{hold}", 300)),
-                _fact("If we wait", proposal.if_we_wait or "not known"),
-                _fact("Dry run", ("ok: " if proposal.preview.ok else "failed: ") + clipped("; ".join(proposal.preview.lines), 200)),
-            )
-        ),
-    ]
+    parts: list[Part] = [Exact(label=f"{_label(state)} · {proposal.name}", text=exact_text(proposal))]
     if state == "proposed":
+        parts.append(_facts(proposal))
         parts.append(_decision_buttons(proposal))
         parts.append(
             Note(line=line("Asked by ", Code(text=proposal.asked_by), f" · {needs} · expires ", When(at=proposal.expires_at)))
@@ -66,6 +53,31 @@ def proposal_card(
     else:
         parts.append(paragraph(_decided(state, decided, result)))
     return Card(kind="proposal", gist=_gist(proposal, state, decided, result), title=_title(proposal, state), parts=tuple(parts))
+
+
+def _facts(proposal: Proposal) -> Facts:
+    effects = proposal.effects
+    criterion = proposal.criterion.sentence if proposal.criterion else "none could be stated: watch the symptom yourself"
+    hold = f", for {duration(proposal.criterion.hold_s)}" if proposal.criterion else ""
+    waiting = "the repair stays as it is" if proposal.undoes else "not known"
+    return Facts(
+        items=(
+            _fact("Tier", TIERS[proposal.tier]),
+            _fact("Touches", effects.blast_radius),
+            _fact("Undo", effects.undo_sentence or "none: it can't be undone"),
+            _fact("Success", clipped(f"{criterion}{hold}", 300)),
+            _fact("If we wait", proposal.if_we_wait or waiting),
+            _fact("Dry run", ("ok: " if proposal.preview.ok else "failed: ") + clipped("; ".join(proposal.preview.lines), 200)),
+        )
+    )
+
+
+def _label(state: State) -> str:
+    if state in ("proposed", "approved"):
+        return "What will run"
+    return {"executing": "What is running", "done": "What ran", "failed": "What was tried", "unknown": "What was tried"}.get(
+        state, "What would have run"
+    )
 
 
 def details_card(proposal: Proposal) -> Card:
@@ -90,7 +102,8 @@ def details_card(proposal: Proposal) -> Card:
 def outcome_card(proposal: Proposal, execution: Execution, *, decided: Sequence[Approval], undo: str | None) -> Card:
     """What the run and its verification came to. `undo`: the name of the proposal that would undo it."""
     word = _OUTCOMES[execution.state]
-    by = ", ".join(a.by for a in decided if a.decision == "approve") or "nobody"
+    approvers = [Who(id=a.by) for a in decided if a.decision == "approve"]
+    by = [piece for who in approvers for piece in (", ", who)][1:] or ["nobody"]
     text = f"{proposal.effects.sentence}: {word}. {execution.detail}".strip()
     parts: list[Part] = [paragraph(line(Strong(text=f"{word.capitalize()}: "), proposal.effects.sentence), line(execution.detail))]
     if undo:
@@ -104,8 +117,14 @@ def outcome_card(proposal: Proposal, execution: Execution, *, decided: Sequence[
                 )
             )
         )
-    parts.append(Note(line=line("Approved by ", Who(id=by), " · run ", Code(text=execution.id))))
+    parts.append(Note(line=line("Approved by ", *by, " · run ", Code(text=execution.id))))
     return Card(kind="outcome", gist=clipped(text, 580), title="", parts=tuple(parts))
+
+
+def stopped_card(proposal: Proposal, *, reason: str) -> Card:
+    """Approved, and yet it did not run: whoever pressed is told why."""
+    said = f"{proposal.name} was approved and did not run: {clipped(reason, 300)}. If it is still wanted, propose it again."
+    return note(said)
 
 
 _OUTCOMES = {
@@ -123,7 +142,7 @@ _STATES: dict[State, str] = {
     "approved": "approved",
     "rejected": "rejected",
     "expired": "expired: nobody decided in time",
-    "superseded": "superseded: the world moved, see the newer proposal",
+    "superseded": "superseded: things are no longer as they were when it was proposed",
     "executing": "running",
     "done": "done",
     "failed": "failed",
@@ -142,13 +161,26 @@ def _decision_buttons(proposal: Proposal) -> Buttons:
         text=clipped(f"{proposal.effects.sentence}. Undo: {proposal.effects.undo_sentence or 'none'}.", 300),
         yes="Approve and run",
     )
+    label: str = "Undo" if proposal.undoes else "Approve"
     return Buttons(
         name="decide",
         buttons=(
             Button(
-                label="Approve", action="approve", value=proposal.hash, spoken=f"Approve: {what}", style="primary", confirm=confirm
+                label=label,
+                action="approve",
+                value=proposal.hash,
+                spoken=f"{label}: {what}",
+                # The way back from a repair stands ready; nothing about it invites a press.
+                style="plain" if proposal.undoes else "primary",
+                confirm=confirm,
             ),
-            Button(label="Reject", action="reject", value=proposal.hash, spoken=f"Reject: {what}", style="danger"),
+            Button(
+                label="Reject",
+                action="reject",
+                value=proposal.hash,
+                spoken=f"Reject: {what}",
+                style="plain" if proposal.undoes else "danger",
+            ),
             Button(label="Details", action="details", value=proposal.hash, spoken=f"Details: {what}"),
         ),
     )
@@ -167,14 +199,18 @@ def _decided(state: State, decided: Sequence[Approval], result: str | None) -> t
 
 
 def _title(proposal: Proposal, state: State) -> str:
-    asked = "Approve?" if state == "proposed" else _STATES[state].split(":")[0].capitalize()
+    if state == "proposed":
+        asked = "Only if the repair was wrong:" if proposal.undoes else "Approve?"
+    else:
+        asked = _STATES[state].split(":")[0].capitalize() + ":"
     return clipped(f"{asked} {proposal.effects.sentence}", 145)
 
 
 def _gist(proposal: Proposal, state: State, decided: Sequence[Approval], result: str | None) -> str:
     if state == "proposed":
+        asked = "The way back, should it be needed, for" if proposal.undoes else "Approval needed for"
         return clipped(
-            f"Approval needed for {proposal.incident}: {proposal.effects.sentence} (tier {proposal.tier}), "
+            f"{asked} {proposal.incident}: {proposal.effects.sentence} (tier {proposal.tier}), "
             f"expires {_utc(proposal.expires_at)}. Undo: {proposal.effects.undo_sentence or 'none'}",
             580,
         )

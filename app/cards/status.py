@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.cards.card import Card, Code, Line, Quote, Strong, When, Who, line, note, paragraph
+from app.cards.card import Card, Line, Place, Quote, Strong, When, Who, line, note, paragraph
 from app.cards.wording import clipped
 from app.domain.incident import Incident
 
 MOST_SHOWN = 15
+
+
+def declared_card(incident: Incident) -> Card:
+    """To whoever declared it: where it lives."""
+    place = Place(id=incident.channel or "", name=incident.channel_name or "")
+    gist = f"{incident.id} is declared. Its channel: #{place.name}"
+    return Card(kind="note", gist=gist, parts=(paragraph(line(Strong(text=incident.id), " is declared. Its channel: ", place)),))
 
 
 def open_card(incidents: Sequence[Incident]) -> Card:
@@ -33,5 +40,5 @@ def _line(incident: Incident) -> Line:
         commander,
         " · since ",
         When(at=incident.declared_at),
-        *((" · ", Code(text=f"#{incident.channel_name}")) if incident.channel_name else ()),
+        *((" · ", Place(id=incident.channel, name=incident.channel_name or "")) if incident.channel else ()),
     )

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import secrets
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Annotated, Any
+from time import monotonic
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
 from app.cards.card import Card
-from app.cli.composition import Composition, DemoEnd
-from app.cli.lines import CHANNEL
-from app.cli.presses import OPERATOR, PRESS
-from app.cli.terminal import show
+from app.cli.children import Children, Gone
+from app.cli.composition import Composition, DemoEnd, InboxPort
+from app.cli.lines import CHANNEL, PRESS
+from app.cli.scene import Scene
+from app.cli.terminal import ask, show
 from app.domain.errors import BadInput
 from app.domain.value import JsonObject
 
@@ -34,35 +34,51 @@ verification:
   hold_s: 4
   within_s: 30
 """
-LONGEST_S = 180.0
-AFTERGLOW_S = 1.0
+UP_WITHIN_S, ALERT_WITHIN_S, TRIAGE_WITHIN_S, RUN_WITHIN_S = 20.0, 75.0, 60.0, 75.0
+PROPOSAL_WITHIN_S = 2.0
+"""After the findings: a proposal is stored before them, and is shown at the latest a moment later."""
+CALM_WITHIN_S = 15.0
+"""How long visitors may take to feel that the repair worked."""
+UNDO = "shop_rollout_undo"
+ROOT = Path(__file__).resolve().parents[2]
+"""Where `app` is imported from."""
+
+T = TypeVar("T")
 
 
 def demo(
     ctx: typer.Context,
     faults: Annotated[bool, typer.Option("--list", help="List the faults and stop.")] = False,
-    fault: Annotated[str, typer.Option(help="Which fault the shop gets.")] = "pool",
+    fault: Annotated[str, typer.Option(help="Which fault the shop gets (see --list).")] = "pool",
     yes: Annotated[bool, typer.Option("--yes", help="Press Approve as the local operator.")] = False,
     seed: Annotated[int, typer.Option(help="Varies who deploys what when.")] = 1,
-    rename: Annotated[list[str] | None, typer.Option(help="old=new: another name for a service.")] = None,
+    rename: Annotated[list[str] | None, typer.Option(help="old=new: another name for a service or a flag.")] = None,
     shuffle: Annotated[bool, typer.Option("--shuffle-deploys", help="Innocent deploys in another order.")] = False,
     kill_scraper: Annotated[bool, typer.Option("--kill-scraper", help="Kill the scraper at the alert: see the gap.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Keep the data folder here.")] = None,
 ) -> None:
     """See a real incident found, explained, approved in front of you, repaired and verified. No Slack, no key, no cluster."""
     if faults:
-        raise typer.Exit(_list_faults())
+        raise typer.Exit(subprocess.run([sys.executable, "-m", "app.demo", "--list"], check=False).returncode)
+    known = _faults()
+    if fault not in known:
+        raise BadInput(f"there is no fault {fault!r}; there are {', '.join(known)}")
+    if not yes and not sys.stdin.isatty():
+        raise BadInput("the demo asks before it repairs, and there is no terminal to ask on: run it in one, or add --yes")
     extra = ["--fault", fault, "--seed", str(seed)]
     extra += [word for pair in rename or [] for word in ("--rename", pair)] + (["--shuffle-deploys"] if shuffle else [])
-    with tempfile.TemporaryDirectory(prefix="firstmate-demo-") as temporary:
-        folder = keep or Path(temporary)
+    with tempfile.TemporaryDirectory(prefix="firstmate-demo-", ignore_cleanup_errors=True) as temporary:
+        folder = (keep or Path(temporary)).resolve()
+        if keep and (folder / "ledger.sqlite").exists():
+            raise BadInput(f"{folder} holds an earlier run; name another folder with --keep, or remove it")
         folder.mkdir(parents=True, exist_ok=True)
         run = Demo(ctx.obj, folder, extra, yes=yes, kill_scraper=kill_scraper)
-        try:
-            code = asyncio.run(run.run())
-        except KeyboardInterrupt:
-            code = 130
-    raise typer.Exit(code)
+        raise typer.Exit(asyncio.run(run.run()))
+
+
+def _faults() -> list[str]:
+    told = subprocess.run([sys.executable, "-m", "app.demo", "--list"], check=True, capture_output=True, text=True).stdout
+    return [line.split()[0] for line in told.splitlines() if line.strip()]
 
 
 class Demo:
@@ -74,254 +90,239 @@ class Demo:
         self._shop_arguments = shop_arguments
         self._yes = yes
         self._kill_scraper = kill_scraper
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, soft_wrap=False)
+        self._scene = Scene(self._console)
         self._token = secrets.token_urlsafe(18)
-        self._children: list[asyncio.subprocess.Process] = []
-        self._ready: asyncio.Future[dict[str, Any]] | None = None
-        self._proposed: asyncio.Queue[Card] = asyncio.Queue()
-        self._ended: asyncio.Queue[Card] = asyncio.Queue()
-        self._diagnosed = asyncio.Event()
-        self._shown: dict[str, str] = {}
-        self._brief: Card | None = None
+        self._children = Children(folder)
+        self._reading: dict[str, asyncio.Task[None]] = {}
         self._control = ""
-        self._errors = (folder / "stderr.log").open("ab")
+        self._stopped_by = 0
+        self._began = monotonic()
 
     async def run(self) -> int:
-        self._say(
-            "A small shop of five services is starting on this machine, with load on it. Nothing leaves this machine.", "bold"
-        )
-        self._ready = asyncio.get_running_loop().create_future()
+        """The exit code: 0 only if it was right, 1 if not, 128 + the signal's number when stopped by one."""
+        self._say("demo", "A small shop of five real services starts on this machine, with load on it. Nothing leaves it.", "bold")
+        me = asyncio.current_task()
+        assert me is not None  # this is a coroutine that runs
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop_by, number, me)
         (self._folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
         try:
-            async with asyncio.timeout(LONGEST_S), self._compose.intake(self._folder, token=self._token) as (url, inbox):
-                self._inbox = inbox
-                shop = await self._start_shop(url)
-                reading = [asyncio.create_task(self._read_shop(shop))]
-                ready = await self._ready
-                self._control = str(ready["control"])
-                work = await self._start_work(ready)
-                reading.append(asyncio.create_task(self._read_work(work)))
-                code = await self._story(reading)
-                for task in reading:
-                    task.cancel()
-                return code
-        except TimeoutError:
-            self._say(f"Nothing came of it within {LONGEST_S:g} s.", "red")
+            async with self._compose.intake(self._folder, token=self._token) as (url, inbox):
+                try:
+                    return await self._live(url, inbox)
+                finally:
+                    await self._end()
+        except asyncio.CancelledError:
+            if not self._stopped_by:
+                raise
+            self._say("demo", "Stopped. Nothing is left running.", "yellow")
+            return 128 + self._stopped_by
+        except Gone as gone:
+            self._say("demo", str(gone), "red")
             return 1
-        except _Gone as gone:
-            self._say(str(gone), "red")
-            return 1
-        finally:
-            await self._stop()
 
-    async def _story(self, reading: list[asyncio.Task[None]]) -> int:
-        proposal = await self._wait(self._proposed.get(), reading)
-        if not await self._ask(proposal):
-            self._say("Rejected: nothing ran. The shop stays broken until you say otherwise.", "yellow")
-            return 1
-        outcome = await self._wait(self._ended.get(), reading)
-        while not any(word in outcome.gist for word in ("recovered", "not met", "failed", "unknown", "not be verified")):
-            outcome = await self._wait(self._ended.get(), reading)
-        with suppress(TimeoutError):
-            undo = await asyncio.wait_for(self._proposed.get(), AFTERGLOW_S)
-            if not self._yes and await self._choose("[u]ndo it / [f]inish? ", {"u": True, "f": False}):
-                await self._press(undo, "approve")
-                await self._wait(self._ended.get(), reading)
+    def _stop_by(self, number: int, me: asyncio.Task[Any]) -> None:
+        if not self._stopped_by:
+            self._stopped_by = number
+            me.cancel()
+
+    async def _end(self) -> None:
+        await self._no_longer_read(*self._reading)
+        await self._children.stop()
+
+    async def _no_longer_read(self, *names: str) -> None:
+        """From now on the end of these processes is no accident."""
+        tasks = [self._reading.pop(name) for name in names]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _live(self, intake: str, inbox: InboxPort) -> int:
+        await self._start_shop(intake)
+        ready = await self._wait(self._scene.ready.get(), within_s=UP_WITHIN_S, otherwise="the shop did not come up")
+        self._control = str(ready["control"])
+        await self._start_work(ready)
+        await self._wait(self._scene.alerted.wait(), within_s=ALERT_WITHIN_S, otherwise="the shop raised no alert")
+        if self._kill_scraper:
+            await self._compose.post(self._control + "/scraper/kill")
+            self._say("demo", "The scraper was killed, as asked: nobody can ask it for metrics now.", "yellow")
+        proposal = await self._proposal()
+        if proposal is None or not await self._decide(proposal, inbox):
+            return await self._sum_up(repaired=False)
+        return await self._sum_up(repaired=True, inbox=inbox)
+
+    # --- the story
+
+    async def _proposal(self) -> Card | None:
+        """The first one, after the brief and what it rests on were shown. None when nothing is proposed."""
+        await self._wait(self._scene.triaged.wait(), within_s=TRIAGE_WITHIN_S, otherwise="the triage came to no end")
+        try:
+            proposal = await asyncio.wait_for(self._scene.proposed.get(), PROPOSAL_WITHIN_S)
+        except TimeoutError:
+            proposal = None
+        self._scene.brief()
+        if proposal is None:
+            self._say("Firstmate", "Nothing is proposed: no action that it knows answers what was found.", "yellow")
+        return proposal
+
+    async def _decide(self, proposal: Card, inbox: InboxPort) -> bool:
+        """Ask, until one proposal was approved and has run to its end, or all were rejected."""
+        while True:
+            show(self._console, proposal)
+            if await self._pressed(proposal, inbox):
+                outcome = await self._outcome()
+                if outcome is not None:
+                    return True
+            if self._scene.proposed.empty():
+                return False
+            proposal = self._scene.proposed.get_nowait()
+
+    async def _pressed(self, proposal: Card, inbox: InboxPort) -> bool:
+        if self._yes:
+            self._say("you", f"--yes: the local operator presses Approve on {_name(proposal)}", "bold")
+            await self._press(proposal, "approve", inbox)
+            return True
+        answers = {"a": "approve", "r": "reject", "d": "details"}
+        while (answer := await self._choose("[a]pprove / [r]eject / [d]etails? ", answers)) == "details":
+            show(self._console, await self._compose.details(self._folder, _value(proposal)))
+        if answer == "reject":
+            reason = await self._typed("Why not? (one line; it is kept with the decision) ")
+            await self._press(proposal, "reject", inbox, reason=reason or "no reason given")
+            self._say("you", f"{_name(proposal)} rejected: nothing runs", "yellow")
+            return False
+        await self._press(proposal, "approve", inbox)
+        return True
+
+    async def _outcome(self) -> Card | None:
+        """What the run came to, once it was verified; None when the press was refused, which is said."""
+        while True:
+            card = await self._wait(self._scene.ended.get(), within_s=RUN_WITHIN_S, otherwise="the action came to no end")
+            if card is None:
+                return None
+            show(self._console, card)
+            if "being verified" not in card.gist:
+                return card
+
+    async def _sum_up(self, *, repaired: bool, inbox: InboxPort | None = None) -> int:
+        if self._yes or not repaired:
+            self._mention_undo()
+            await self._no_longer_read("work")  # it has done its part; the ledger is read without it, in its memory's stead
+            await self._children.stop("work")
         end = await self._compose.demo_end(self._folder, self._control)
-        self._timeline(end)
+        calm = monotonic() + CALM_WITHIN_S
+        while repaired and not end.truth["recovered"] and monotonic() < calm:
+            await asyncio.sleep(1.0)
+            end = await self._compose.demo_end(self._folder, self._control)
+        if repaired and not self._yes and inbox is not None:
+            await self._offer_undo(inbox)
+            end = end.model_copy(update={"timeline": (await self._compose.demo_end(self._folder, self._control)).timeline})
+        self._console.print("\nTimeline (UTC)", style="bold")
+        for entry in end.timeline:
+            self._scene.tell(entry.actor.partition("@")[0], entry.text, at=entry.at)
         return self._verdict(end)
+
+    def _mention_undo(self) -> None:
+        if not self._scene.proposed.empty():
+            undo = self._scene.proposed.get_nowait()
+            self._say("Firstmate", f"The way back stays open: {_exactly(undo)} ({_name(undo)}).", "cyan")
+
+    async def _offer_undo(self, inbox: InboxPort) -> None:
+        try:
+            undo = await asyncio.wait_for(self._scene.proposed.get(), 1.0)
+        except TimeoutError:
+            return
+        show(self._console, undo)
+        if await self._choose("[u]ndo it / [f]inish? ", {"u": "undo", "f": "finish"}) == "undo":
+            await self._press(undo, "approve", inbox)
+            await self._outcome()
 
     # --- processes
 
-    async def _start_shop(self, intake: str) -> asyncio.subprocess.Process:
-        return await self._child(
-            [
-                sys.executable,
-                "-m",
-                "app.demo",
-                "--dir",
-                str(self._folder / "shop"),
-                "--intake",
-                intake,
-                "--token",
-                self._token,
-                *self._shop_arguments,
-            ],
-            env={},
-        )
+    async def _start_shop(self, intake: str) -> None:
+        # Without site-packages, as everything it starts: the shop is standard library only.
+        command = [sys.executable, "-S", "-m", "app.demo", "--dir", str(self._folder / "shop"), "--intake", intake]
+        # The token goes by the environment: a command line can be read by everybody on the machine.
+        env = {"SHOP_TOKEN": self._token, "PYTHONPATH": str(ROOT)}
+        await self._children.start("shop", [*command, *self._shop_arguments], env)
+        self._reading["shop"] = asyncio.create_task(self._follow("shop", self._scene.of_shop))
 
-    async def _start_work(self, ready: dict[str, Any]) -> asyncio.subprocess.Process:
-        return await self._child(
-            [sys.executable, "-m", "app.main", "work", "--demo"],
-            env={
-                "FIRSTMATE_DATA_DIR": str(self._folder),
-                "FIRSTMATE_PROMETHEUS_URL": str(ready["prometheus"]),
-                "FIRSTMATE_PROMETHEUS_STEP_S": "1",
-                "FIRSTMATE_PROMETHEUS_RATE_WINDOW_S": "4",
-                "FIRSTMATE_LOGFILE_PATHS": str(Path(str(ready["logs"])) / "*.jsonl"),
-                "FIRSTMATE_SHOP_URL": str(ready["control"]),
-                "FIRSTMATE_LOOKBACK_S": "15",
-                "FIRSTMATE_REFERENCE_S": "14",
-                "FIRSTMATE_SETTLE_S": "4",
-            },
-        )
+    async def _start_work(self, ready: dict[str, Any]) -> None:
+        env = {
+            "FIRSTMATE_DATA_DIR": str(self._folder),
+            "FIRSTMATE_PROMETHEUS_URL": str(ready["prometheus"]),
+            "FIRSTMATE_PROMETHEUS_STEP_S": "1",
+            "FIRSTMATE_PROMETHEUS_RATE_WINDOW_S": "4",
+            "FIRSTMATE_LOGFILE_PATHS": str(Path(str(ready["logs"])) / "*.jsonl"),
+            "FIRSTMATE_SHOP_URL": str(ready["control"]),
+            "FIRSTMATE_LOOKBACK_S": "15",
+            "FIRSTMATE_REFERENCE_S": "14",
+            "FIRSTMATE_SETTLE_S": "4",
+            # A small machine's memory: few arenas, and no more threads than the few thousand lines need.
+            "MALLOC_ARENA_MAX": "1",
+            "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1",
+            "POLARS_MAX_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        await self._children.start("work", [sys.executable, "-m", "app.main", "work", "--demo"], env)
+        self._reading["work"] = asyncio.create_task(self._follow("work", self._scene.of_work))
 
-    async def _child(self, arguments: list[str], *, env: dict[str, str]) -> asyncio.subprocess.Process:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "LANG", "TERM") if name in os.environ}
-        child = await asyncio.create_subprocess_exec(
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=self._errors,
-            env={**kept, **env},
-            limit=4 * 1024 * 1024,
-            start_new_session=True,
-        )
-        self._children.append(child)
-        return child
+    async def _follow(self, name: str, told: Any) -> None:
+        async for event in self._children.lines(name):
+            told(event)
 
-    async def _stop(self) -> None:
-        for child in reversed(self._children):
-            if child.returncode is None:
-                with suppress(ProcessLookupError):
-                    child.send_signal(signal.SIGTERM)
-        for child in self._children:
-            try:
-                await asyncio.wait_for(child.wait(), 5.0)
-            except TimeoutError:
-                with suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                await child.wait()
-
-    async def _wait(self, what: Any, reading: list[asyncio.Task[None]]) -> Card:
-        """The next card, unless a process went away first."""
-        waited = asyncio.ensure_future(what)
-        done, _ = await asyncio.wait([waited, *reading], return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {waited}:
-            task.result()
+    async def _wait(self, awaited: Awaitable[T], *, within_s: float, otherwise: str) -> T:
+        """What is waited for, unless it takes too long or a process goes away first. Raises `Gone`."""
+        waited = asyncio.ensure_future(awaited)
+        done, _ = await asyncio.wait([waited, *self._reading.values()], timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
         if waited in done:
-            return waited.result()  # type: ignore[no-any-return]
-        raise _Gone("a process of the demo ended early")
-
-    # --- what happens
-
-    async def _read_shop(self, shop: asyncio.subprocess.Process) -> None:
-        async for event in _lines(shop):
-            kind = event["event"]
-            if kind == "ready":
-                assert self._ready is not None
-                self._ready.set_result(event)
-                self._say(f"shop: {', '.join(event['services'])} are up; taking a baseline", "dim")
-            elif kind == "failed":
-                raise _Gone(f"the shop could not start: {event.get('error')}")
-            elif kind == "change":
-                version = f" {event['previous_version']} → {event['version']}" if event.get("version") else ""
-                self._say(f"shop: {event['kind']} {event.get('service') or ''}{version} “{event.get('title', '')}”", "magenta")
-            elif kind == "load" and event.get("rps") is not None:
-                self._say(
-                    f"shop: {event['rps']:.0f} requests/s, {100 * event['error_ratio']:.1f}% fail, p95 {event['p95_ms']:.0f} ms",
-                    "dim",
-                )
-            elif kind == "alert":
-                self._say(
-                    f"shop: alert {event.get('summary') or event.get('alertname') or ''} ({event.get('status', 'firing')})",
-                    "bold red",
-                )
-                if self._kill_scraper:
-                    self._kill_scraper = False
-                    await self._compose.post(self._control + "/scraper/kill")
-                    self._say("demo: the scraper was killed, as asked", "yellow")
-        if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(_Gone("the shop ended before it was ready"))
-        raise _Gone("the shop ended")
-
-    async def _read_work(self, work: asyncio.subprocess.Process) -> None:
-        async for event in _lines(work):
-            if event["event"] == "step":
-                self._say(f"  {event['agent']}: {event['text']}", "dim")
-            elif event["event"] in ("post", "update"):
-                self._card(str(event["ts"]), Card.model_validate(event["card"]))
-        raise _Gone(f"Firstmate's work process ended; see {self._folder}/stderr.log (use --keep DIR to keep it)")
-
-    def _card(self, ts: str, card: Card) -> None:
-        """Show what is worth a look: the brief before the first question, then proposals and outcomes."""
-        if card.kind == "incident":
-            if not self._shown:
-                self._say(f"Firstmate: {card.gist}", "cyan")
-            self._shown["incident"] = ""
-            self._brief = card
-            return
-        if self._shown.get(ts) == card.gist:
-            return
-        self._shown[ts] = card.gist
-        waits = any(part.type == "buttons" for part in card.parts)
-        if card.kind == "proposal" and not waits:
-            self._say(f"Firstmate: {card.gist}", "cyan")
-            return
-        if card.kind in ("proposal", "findings") and self._brief is not None and not self._diagnosed.is_set():
-            self._diagnosed.set()
-            show(self._console, self._brief)
-        show(self._console, card)
-        if card.kind == "proposal":
-            self._proposed.put_nowait(card)
-        elif card.kind == "outcome":
-            self._ended.put_nowait(card)
+            return waited.result()
+        waited.cancel()
+        for task in done:
+            task.result()
+        raise Gone(f"{otherwise} within {within_s:g} s; --keep DIR keeps what every process wrote")
 
     # --- the person
 
-    async def _ask(self, card: Card) -> bool:
-        if self._yes:
-            self._say(f"--yes: {OPERATOR} presses Approve", "bold")
-            await self._press(card, "approve")
-            return True
-        while True:
-            answer = await self._choose("[a]pprove / [r]eject / [d]etails? ", {"a": "approve", "r": "reject", "d": "details"})
-            if answer != "details":
-                await self._press(card, str(answer))
-                return bool(answer == "approve")
-            show(self._console, await self._compose.details(self._folder, _value(card)))
-
-    async def _press(self, card: Card, decision: str) -> None:
-        reason = "rejected in the demo" if decision == "reject" else ""
+    async def _press(self, card: Card, decision: str, inbox: InboxPort, *, reason: str = "") -> None:
         body: JsonObject = {"proposal": _value(card), "decision": decision, "reason": reason, "channel": CHANNEL}
-        await self._inbox.put(f"{PRESS}:{_value(card)}:{decision}", PRESS, body)
+        await inbox.put(f"{PRESS}:{_value(card)}:{decision}", PRESS, body)
 
-    async def _choose(self, question: str, answers: dict[str, Any]) -> Any:
-        if not sys.stdin.isatty():
-            raise BadInput("there is no terminal to ask you on; run it in one, or with --yes")
+    async def _choose(self, question: str, answers: dict[str, str]) -> str:
         while True:
-            typed = (await asyncio.to_thread(self._console.input, question)).strip().lower()[:1]
+            typed = (await self._typed(question)).lower()[:1]
             if typed in answers:
                 return answers[typed]
 
+    async def _typed(self, question: str) -> str:
+        with self._scene.hushed():
+            return await ask(self._console, question)
+
     # --- the end
 
-    def _timeline(self, end: DemoEnd) -> None:
-        self._say("\nTimeline", "bold")
-        for entry in end.timeline:
-            self._say(f"  {entry.at:%H:%M:%S} {entry.actor}: {entry.text}", "")
-
     def _verdict(self, end: DemoEnd) -> int:
-        """0 only if the top hypothesis was right, no bait was blamed, and the shop recovered."""
+        """0 only if the top hypothesis was right, no bait was blamed, nothing innocent was to be rolled back, and the shop
+        recovered."""
         truth, top = end.truth, end.diagnosis.hypotheses[0] if end.diagnosis and end.diagnosis.hypotheses else None
+        guilty = truth["change_id"]
+        rollbacks = [text for text in self._scene.asked if UNDO in text]
         checks = {
-            f"the top hypothesis is right ({truth['service']}, {truth['change_id'] or 'no guilty change'})": top is not None
+            f"the top hypothesis is right: {truth['service']}, "
+            + (f"change {guilty}" if guilty else "and no change is guilty"): top is not None
             and top.target == truth["service"]
-            and top.change == truth["change_id"],
-            "no bait was blamed": top is not None and top.change not in truth["bait_change_ids"],
-            "nothing innocent was rolled back": truth["change_id"] is not None or "shop_rollout_undo" not in end.actions,
-            "the shop recovered": bool(truth["recovered"]),
+            and top.change == guilty,
+            "no innocent change was blamed": top is not None and top.change not in truth["bait_change_ids"],
+            "no rollback of anything innocent was proposed": all(guilty and f'"{truth["service"]}"' in text for text in rollbacks),
+            "the shop recovered": bool(truth["recovered"]) and bool(end.actions),
         }
+        self._console.print()
         for what, good in checks.items():
-            self._say(f"{'✓' if good else '✗'} {what}", "green" if good else "red")
+            self._console.print(f"{'✓' if good else '✗'} {what}", style="green" if good else "red", markup=False)
+        self._console.print(f"{monotonic() - self._began:.0f} s from the first line to this one", style="dim")
         return 0 if all(checks.values()) else 1
 
-    def _say(self, text: str, style: str) -> None:
-        self._console.print(text, style=style, markup=False)
-
-
-class _Gone(Exception):
-    """A process the demo needs is gone."""
+    def _say(self, who: str, text: str, style: str) -> None:
+        self._scene.tell(who, text, style=style)
 
 
 def _value(card: Card) -> str:
@@ -331,15 +332,14 @@ def _value(card: Card) -> str:
     )
 
 
-async def _lines(child: asyncio.subprocess.Process) -> Any:
-    assert child.stdout is not None
-    async for raw in child.stdout:
-        with suppress(ValueError):
-            yield json.loads(raw)
+def _exactly(card: Card) -> str:
+    """What a proposal would do, as its card says it to the letter: the first line."""
+    return next((part.text.partition("\n")[0] for part in card.parts if part.type == "exact"), card.title)
 
 
-def _list_faults() -> int:
-    return subprocess.run([sys.executable, "-m", "app.demo", "--list"], check=False).returncode
+def _name(card: Card) -> str:
+    """The proposal's short name, as the card has it."""
+    return next((part.label.rpartition(" ")[2] for part in card.parts if part.type == "exact"), "")
 
 
 VERB = demo

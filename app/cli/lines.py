@@ -11,6 +11,10 @@ from app.cards.card import Card
 from app.domain.incident import Incident
 
 CHANNEL = "terminal"
+PRESS = "terminal.press"
+"""The kind of delivery a press on this surface is."""
+OPERATOR = "operator"
+"""The only person on it."""
 
 
 def emit(event: str, **fields: Any) -> None:
@@ -37,7 +41,7 @@ class LineSurface:
         emit("post", ts=ts, card=card.model_dump(mode="json"), thread=thread)
         return ts
 
-    async def find(self, channel: str, key: str) -> str | None:
+    async def find(self, channel: str, key: str, *, thread: str | None = None) -> str | None:
         return self._keys.get(key)
 
     async def update(self, channel: str, ts: str, card: Card) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from app.cli.lines import OPERATOR, PRESS
 from app.domain.approval import Person
 from app.domain.errors import BadInput
-from app.incidents.decide import decide
-from app.incidents.desk import Desk
-from app.jobs.intake import Handle
-from app.ledger.deliveries import Pending
 
-PRESS = "terminal.press"
-OPERATOR = "operator"
+if TYPE_CHECKING:
+    from app.incidents.desk import Desk
+    from app.jobs.intake import Handle
+    from app.ledger.deliveries import Pending
 
 
 async def operator(person: str) -> Person | None:
@@ -19,6 +20,9 @@ async def operator(person: str) -> Person | None:
 
 
 def handlers(desk: Desk) -> dict[str, Handle]:
+    # Here, not above: every module of this folder is imported to find the verbs, and the ledger's engine is too heavy for `--help`.
+    from app.incidents.decide import decide
+
     async def pressed(delivery: Pending) -> str:
         body = delivery.body
         decision = body["decision"]

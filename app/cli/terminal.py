@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 import textwrap
+from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -23,6 +27,7 @@ from app.cards.card import (
     Paragraph,
     Part,
     Picture,
+    Place,
     Quote,
     Rule,
     Strong,
@@ -31,7 +36,12 @@ from app.cards.card import (
     Who,
     sparkline,
 )
+from app.domain.errors import BadInput
 
+WIDEST = 110
+"""Cards are not drawn wider than this: a line is read more easily than it is found again."""
+WHO = 12
+"""Columns for who says it."""
 _EDGE = {"proposal": "yellow", "outcome": "green", "incident": "cyan", "error": "red"}
 
 
@@ -39,7 +49,44 @@ def show(console: Console, card: Card) -> None:
     """Write the card out."""
     body = Group(*(each for part in card.parts for each in _part(part)))
     title = Styled(_safe(card.title), style="bold") if card.title else None
-    console.print(Panel(body, title=title, title_align="left", border_style=_EDGE.get(card.kind, "dim"), padding=(0, 1)))
+    width = min(console.width, WIDEST)
+    console.print(
+        Panel(body, title=title, title_align="left", border_style=_EDGE.get(card.kind, "dim"), padding=(0, 1), width=width)
+    )
+
+
+def told(at: datetime, who: str, text: str, *, width: int, style: str = "") -> Styled:
+    """One line of what happens: the time (as given), who, what; wrapped under itself in a narrow terminal."""
+    lead = f"{at:%H:%M:%S}  {_safe(who)[:WHO]:<{WHO}} "
+    lines = textwrap.wrap(_safe(text), max(20, width - len(lead) - 1), break_on_hyphens=False) or [""]
+    return Styled.assemble((lead, "dim"), (("\n" + " " * len(lead)).join(lines), style))
+
+
+async def ask(console: Console, question: str) -> str:
+    """One typed line, without line end. The event loop goes on meanwhile, so that Ctrl-C and the other processes are heard.
+
+    Raises `BadInput` when the terminal is closed.
+    """
+    console.print(Styled(question, style="bold"), end="")
+    console.file.flush()
+    loop, typed = asyncio.get_running_loop(), bytearray()
+    line: asyncio.Future[bytes] = loop.create_future()
+    keyboard = sys.stdin.fileno()
+
+    def read() -> None:
+        piece = os.read(keyboard, 4096)
+        typed.extend(piece)
+        if (b"\n" in typed or not piece) and not line.done():
+            line.set_result(bytes(typed))
+
+    loop.add_reader(keyboard, read)
+    try:
+        said = await line
+    finally:
+        loop.remove_reader(keyboard)
+    if b"\n" not in said:
+        raise BadInput("the terminal was closed while a question was open; nothing was decided")
+    return said.partition(b"\n")[0].decode(errors="replace").strip()
 
 
 def _part(part: Part) -> list[RenderableType]:
@@ -80,6 +127,8 @@ def _inline(piece: Inline) -> tuple[str, str]:
         return f"“{_safe(piece.text)}”" if piece.text else "", "italic"
     if isinstance(piece, Who):
         return _safe(piece.id), "bold"
+    if isinstance(piece, Place):
+        return f"#{piece.name}", "cyan"
     if isinstance(piece, When):
         return f"{piece.at:%H:%M:%S} UTC", ""
     if isinstance(piece, Link):

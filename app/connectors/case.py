@@ -28,7 +28,8 @@ from app.domain.change import Change, ChangeKind
 from app.domain.errors import BadInput, Misconfigured, NotFound
 from app.domain.incident import Alert, Scope
 from app.domain.plugin import Health, Plugin
-from app.domain.redaction import redact, redact_column
+from app.domain.redaction import redact
+from app.domain.redaction_columns import redact_column
 from app.domain.telemetry import (
     LOG_SCHEMA,
     SPAN_SCHEMA,

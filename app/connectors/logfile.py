@@ -27,7 +27,7 @@ from app.connectors.logline import MAX_LINE, MAX_MESSAGE, Line, parse_line, time
 from app.domain.errors import Misconfigured, Unreachable
 from app.domain.incident import Scope
 from app.domain.plugin import Health, Plugin
-from app.domain.redaction import redact_column
+from app.domain.redaction_columns import redact_column
 from app.domain.telemetry import LOG_SCHEMA, LogTable, NoData
 from app.domain.window import Window
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -16,9 +16,11 @@ from app.domain.action import Effects, Outcome, Preview
 from app.domain.change import Change
 from app.domain.hypothesis import Hypothesis
 from app.domain.incident import Scope
-from app.domain.telemetry import LogTable, MetricTable, NoData, ObjectTable, SpanTable, StatusTable, Topology
 from app.domain.value import JsonObject
 from app.domain.window import Window
+
+if TYPE_CHECKING:  # the tables bring polars, 40 MB that a process which only hears and keeps has no use for
+    from app.domain.telemetry import LogTable, MetricTable, NoData, ObjectTable, SpanTable, StatusTable, Topology
 
 
 class Clock(Protocol):

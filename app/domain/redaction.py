@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
 import re2
 
 TRIGGER = (
@@ -45,17 +44,6 @@ def redact(text: str) -> str:
         if any(hint in low for hint in rule.hints):
             text = rule.pattern.sub(_replacing(rule), text)
     return text
-
-
-def redact_column(column: pl.Series) -> pl.Series:
-    """`redact` over a column of strings; only values that may hold a secret are looked at one by one."""
-    hits = column.str.contains(TRIGGER).fill_null(False)
-    if not hits.any():
-        return column
-    frame = pl.DataFrame({"text": column, "hit": hits})
-    clean = pl.col("text").map_elements(redact, return_dtype=pl.String)
-    replaced = frame.filter("hit").select(clean).to_series()
-    return column.scatter(hits.arg_true(), replaced)
 
 
 def placeholder(kind: str, secret: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field
@@ -88,8 +89,8 @@ def to_result(diagnosis: Diagnosis, *, case: str) -> TriageResult:
                 statement=f.statement,
                 source=f.source,
                 query=f.query,
-                window=(f"{f.window.start:%Y-%m-%dT%H:%M:%SZ}", f"{f.window.end:%Y-%m-%dT%H:%M:%SZ}"),
-                as_of=f"{f.as_of:%Y-%m-%dT%H:%M:%SZ}",
+                window=(_utc(f.window.start), _utc(f.window.end)),
+                as_of=_utc(f.as_of),
             )
             for f in kept
         ),
@@ -103,6 +104,10 @@ def to_result(diagnosis: Diagnosis, *, case: str) -> TriageResult:
         ),
         agents=diagnosis.agents,
     )
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def to_json(result: TriageResult) -> str:

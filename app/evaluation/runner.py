@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from app.evaluation.score import Row, mark, read_truth, table
+
+log = structlog.get_logger()
 
 RunCase = Callable[[str], str]
 """A case's folder in, its `triage-result/1` line out; a broken case gives a line with an `error`. Importable by name."""
@@ -21,10 +25,19 @@ def run_all(paths: Sequence[Path], run_case: RunCase, *, workers: int, out: Path
     with ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(run_case, str(path)): i for i, path in enumerate(paths)}
         for done, future in enumerate(as_completed(futures), 1):
-            line = future.result()
+            line = _line(future, paths[futures[future]])
             lines[futures[future]] = line
             yield done, json.loads(line)
     out.write_text("".join(lines[i] + "\n" for i in sorted(lines)), encoding="utf-8")
+
+
+def _line(future: Future[str], path: Path) -> str:
+    """What a case came to; one that breaks its process is an error of that case and costs the others nothing."""
+    try:
+        return future.result()
+    except Exception as error:  # an edge: whatever a case brings about
+        log.exception("case.broke", action="case.broke", case=path.name)
+        return json.dumps({"case": path.name, "error": f"it broke: {type(error).__name__}: {error}"})
 
 
 def score(out: Path, truth_folder: Path) -> tuple[list[Row], int]:

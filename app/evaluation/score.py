@@ -145,4 +145,6 @@ def _rank(wanted: set[Any], given: Sequence[Any]) -> float:
 def _same(given: str | None, wanted: str | None) -> bool:
     if given is None or wanted is None:
         return given is wanted
-    return len(given) >= SHORTEST_CHANGE and (wanted.startswith(given) or given.startswith(wanted))
+    if given == wanted:
+        return True
+    return min(len(given), len(wanted)) >= SHORTEST_CHANGE and (wanted.startswith(given) or given.startswith(wanted))

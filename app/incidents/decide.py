@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from app.domain.approval import Approval, Person
-from app.domain.errors import FirstmateError, Unreachable
+from app.domain.errors import FirstmateError
 from app.domain.proposal import Proposal
 from app.domain.value import Value
 from app.incidents import record
@@ -54,14 +54,18 @@ async def decide(
         incident = await incidents.get(tx, held.proposal.incident)
         if came_from and incident.channel != came_from:
             return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason="the press came from another channel")
-        if moved is not None and held.state == "proposed":
+        press = Press(decision=decision, by=known[by], reason=reason)
+        word = rules.decide(await context(desk, tx, held, known=known, press=press, pressed_by=by))
+        said = await approvals.for_proposal(tx, proposal)
+        if isinstance(word, Denied) and any((each.by, each.decision) == (by, decision) for each in said):
+            # The same press worked on again after a crash, or a second one: what counted is not refused.
+            return Decided(counted=True, complete=held.state != "proposed", sentence=_already(held, decision))
+        if isinstance(word, Denied):  # before anything else: who may not approve may not end a proposal by pressing either
+            return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason=word.reason)
+        if moved is not None:
             if await proposals.move(tx, proposal, {"proposed"}, "superseded", at=now):
                 await record.step(desk, tx, held.proposal, audit.Action.SUPERSEDED, actor=FIRSTMATE, surface=surface, text=moved)
             return Decided(counted=False, complete=False, sentence=f"Not approved: {moved}. Ask for a new proposal.")
-        press = Press(decision=decision, by=known[by], reason=reason)
-        word = rules.decide(await context(desk, tx, held, known=known, press=press, pressed_by=by))
-        if isinstance(word, Denied):
-            return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason=word.reason)
         await approvals.record(tx, Approval(proposal=proposal, decision=decision, by=by, at=now, surface=surface, reason=reason))
         if decision == "reject":
             return await _rejected(desk, tx, held.proposal, by=by, surface=surface, reason=reason)
@@ -72,8 +76,15 @@ async def decide(
             return Decided(
                 counted=False, complete=False, sentence=f"{held.proposal.name} was decided by somebody else a moment ago."
             )
-    await desk.jobs.submit(EXECUTE, {"proposal": proposal}, key=f"{EXECUTE}:{proposal}", lock=held.proposal.incident)
+    await submit(desk, held.proposal)
     return Decided(counted=True, complete=True, sentence=f"Approved {held.proposal.name}; it runs now.")
+
+
+async def submit(desk: Desk, proposal: Proposal) -> None:
+    """Have the approved proposal run. Runs of one incident wait for each other, never for its triage: that may take minutes."""
+    await desk.jobs.submit(
+        EXECUTE, {"proposal": proposal.hash}, key=f"{EXECUTE}:{proposal.hash}", lock=f"{EXECUTE}:{proposal.incident}"
+    )
 
 
 async def people_of(desk: Desk, proposal: str, *, also: str = "") -> dict[str, Person | None]:
@@ -87,7 +98,7 @@ async def people_of(desk: Desk, proposal: str, *, also: str = "") -> dict[str, P
     for person in {*said, *([also] if also else [])}:
         try:
             known[person] = await desk.people(person)
-        except Unreachable:
+        except FirstmateError:
             known[person] = None
     return known
 
@@ -144,6 +155,10 @@ async def _rejected(desk: Desk, tx: Tx, proposal: Proposal, *, by: str, surface:
         return Decided(counted=False, complete=False, sentence=f"{proposal.name} was decided by somebody else a moment ago.")
     await record.step(desk, tx, proposal, audit.Action.REJECTED, actor=by, surface=surface, text=f"rejected by {by}: {reason}")
     return Decided(counted=True, complete=True, sentence=f"Rejected {proposal.name}. Nothing runs.")
+
+
+def _already(held: StoredProposal, decision: Literal["approve", "reject"]) -> str:
+    return f"Your {'yes' if decision == 'approve' else 'no'} to {held.proposal.name} counts; it is {held.state}."
 
 
 async def _refused(desk: Desk, tx: Tx, proposal: Proposal, *, by: str, surface: str, reason: str) -> Decided:

@@ -6,10 +6,13 @@ how it ended. A process that dies after `started` leaves `unknown`: it is read b
 
 from __future__ import annotations
 
+import structlog
+
 from app.domain.action import Outcome
 from app.domain.approval import Execution
 from app.domain.errors import FirstmateError
 from app.domain.proposal import Proposal
+from app.domain.value import JsonObject
 from app.incidents import decide, record
 from app.incidents.desk import FIRSTMATE, Desk
 from app.incidents.propose import action_named
@@ -18,10 +21,14 @@ from app.ledger.ledger import Tx
 from app.policy import rules
 from app.policy.decision import Allowed
 
+log = structlog.get_logger()
+
 PRIORITY = 3
 """Security and compliance 4 > incident response 3 > reliability 2 > cost 1."""
 CLAIM_S = 120.0
 VERIFY = "verify"
+STOPPED = "stopped"
+"""The kind of message that says why something approved did not run."""
 
 
 async def execute(desk: Desk, hash: str) -> None:
@@ -36,6 +43,9 @@ async def execute(desk: Desk, hash: str) -> None:
         outcome = await action.run(arguments, idempotency_key=execution.id)
     except FirstmateError as error:
         outcome = Outcome(ok=None, detail=f"{error}")
+    except Exception as error:  # an edge: whatever an action raises, it may have sent its request already
+        log.exception("action.broke", action="action.broke", execution=execution.id, named=proposal.call.action)
+        outcome = Outcome(ok=None, detail=f"{proposal.call.action} broke during the run ({type(error).__name__}: {error})"[:400])
     await _ended(desk, execution, proposal, outcome, token=token)
 
 
@@ -50,7 +60,10 @@ async def take_up(desk: Desk, execution: Execution) -> None:
         took = await action.took_effect(
             action.arguments.model_validate(proposal.call.arguments), precondition=proposal.precondition
         )
-    except FirstmateError:
+    except (FirstmateError, ValueError):  # asked of an action that may not know these arguments any more
+        took = None
+    except Exception:  # an edge: what can't be read back must not keep the rest from being taken up
+        log.exception("action.broke", action="action.broke", execution=execution.id, named=proposal.call.action)
         took = None
     if took is True:
         outcome = Outcome(ok=True, detail="the process died during the run; read back: it took effect")
@@ -129,8 +142,11 @@ async def _ended(desk: Desk, execution: Execution, proposal: Proposal, outcome: 
 
 async def _stopped(desk: Desk, tx: Tx, proposal: Proposal, *, reason: str) -> None:
     """Approved, but it must not run any more: said and recorded, never silent."""
-    await proposals.move(tx, proposal.hash, {"approved"}, "superseded", at=desk.clock())
+    now = desk.clock()
+    await proposals.move(tx, proposal.hash, {"approved"}, "superseded", at=now)
     await _step(desk, tx, proposal, audit.Action.SUPERSEDED, subject="", text=f"did not run: {reason}")
+    body: JsonObject = {"proposal": proposal.hash, "reason": reason}
+    await outbox.put(tx, f"stopped:{proposal.hash}", incident=proposal.incident, lane="decision", kind=STOPPED, body=body, at=now)
 
 
 async def _step(desk: Desk, tx: Tx, proposal: Proposal, action: audit.Action, *, subject: str, text: str) -> None:

@@ -18,12 +18,13 @@ async def group(desk: Desk, alert: Alert, *, surface: str) -> str | None:
     now = desk.clock()
     run: str | None = None
     async with desk.ledger.write() as tx:
+        before = await alerts.find(tx, alert)
         stored = await alerts.upsert(tx, alert, at=now)
         if stored.incident is not None:
-            if alert.status == "resolved" and stored.status == "resolved":
+            if stored.status == "resolved" and (before is None or before.status != "resolved"):
                 await _resolved(desk, stored.incident, alert, surface=surface, tx=tx)
             return stored.incident
-        if alert.status == "resolved":
+        if stored.status == "resolved":  # also where its firing arrives late, after its end
             return None
         incident = await incidents.by_group_key(tx, alert.group_key) if alert.group_key else None
         if incident is None and alert.service:

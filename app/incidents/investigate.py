@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import structlog
+
 from app.cards.wording import percent
 from app.domain.errors import Conflict, FirstmateError, NotFound
 from app.domain.hypothesis import Diagnosis
@@ -16,7 +18,11 @@ from app.ledger import alerts as alerts_store
 from app.ledger import audit, deliveries, incidents, outbox, runs, timeline
 from app.ledger.ledger import Tx
 
+log = structlog.get_logger()
+
 JOB = "investigate"
+MOST_ATTEMPTS = 4
+"""A run that breaks at this attempt or later ends as failed: nobody is left to wait for it."""
 
 
 async def queue(desk: Desk, tx: Tx, incident: Incident, *, alerts: Sequence[Alert], asked_by: str, surface: str) -> str:
@@ -83,6 +89,12 @@ async def investigate(desk: Desk, run_id: str) -> None:
     except FirstmateError as error:
         await _failed(desk, run.incident, run_id, str(error))
         return
+    except Exception as error:
+        if attempt < MOST_ATTEMPTS:
+            raise  # the runner records it and tries again
+        log.exception("run.broke", action="run.broke", run=run_id)
+        await _failed(desk, run.incident, run_id, f"it broke {attempt} times ({type(error).__name__}); tell the platform team")
+        return
     await _finished(desk, run.incident, run_id, diagnosis)
 
 
@@ -138,10 +150,10 @@ def scope_of(alerts: Sequence[Alert], *, windows: Windows, now: datetime) -> Sco
     """The stretch that holds the incident (a look back from its first alert until now) and the one before it as reference."""
     if not alerts:
         raise NotFound("nothing to look at: no alert and no title")
-    first = min(alert.fired_at for alert in alerts)
+    first = min(now, *(alert.fired_at for alert in alerts))  # a monitor whose clock is ahead must not make triage wait for it
     start = first - timedelta(seconds=windows.lookback_s)
     return Scope(
         alert=alerts[-1] if alerts[-1].service or len(alerts) == 1 else alerts[0],
-        window=Window(start=start, end=max(now, first)),
+        window=Window(start=start, end=now),
         reference=Window(start=start - timedelta(seconds=windows.reference_s), end=start),
     )

@@ -15,6 +15,8 @@ from app.domain.redaction import redact
 SERVICE_LABELS = ("service", "app", "service_name", "job", "deployment", "container")
 MOST_ALERTS = 1000
 MOST_DIFF = 64 * 1024
+EARLIEST, LATEST = 1970, 2200
+"""Years. Windows are reckoned from these moments: before the epoch and near the end of the calendar that overflows."""
 
 
 def alerts_of(body: Any) -> list[Alert]:
@@ -33,8 +35,7 @@ def alerts_of(body: Any) -> list[Alert]:
 def _alert(raw: Any, *, group_key: str | None) -> Alert:
     if not isinstance(raw, dict):
         raise BadInput("an entry of `alerts` is not an object")
-    labels = {str(k): redact(str(v))[:300] for k, v in (raw.get("labels") or {}).items()}
-    notes = {str(k): redact(str(v))[:1000] for k, v in (raw.get("annotations") or {}).items()}
+    labels, notes = _texts(raw, "labels", most=300), _texts(raw, "annotations", most=1000)
     summary = notes.get("summary") or notes.get("description") or labels.get("alertname") or "an alert without a text"
     return Alert(
         fired_at=moment(raw.get("startsAt"), what="startsAt"),
@@ -51,6 +52,13 @@ def _alert(raw: Any, *, group_key: str | None) -> Alert:
         monitor="alertmanager",
         link=str(raw["generatorURL"])[:1000] if raw.get("generatorURL") else None,
     )
+
+
+def _texts(raw: dict[str, Any], key: str, *, most: int) -> dict[str, str]:
+    held = raw.get(key) or {}
+    if not isinstance(held, dict):
+        raise BadInput(f"`{key}` of an alert must be an object of texts")
+    return {str(k): redact(str(v))[:most] for k, v in held.items()}
 
 
 def changes_of(body: Any) -> list[Change]:
@@ -82,12 +90,18 @@ def _change(raw: Any) -> Change:
 
 def moment(raw: Any, *, what: str) -> datetime:
     """ISO 8601 with a zone, or seconds since the epoch. Raises `BadInput`."""
+    if raw is None or raw == "":
+        raise BadInput(f"`{what}` is missing; write it like 2026-03-01T09:30:00Z")
     try:
         if isinstance(raw, (int, float)) and not isinstance(raw, bool):
-            return datetime.fromtimestamp(float(raw), UTC)
-        read = datetime.fromisoformat(str(raw).replace("Z", "+00:00"))
+            read = datetime.fromtimestamp(float(raw), UTC)
+        else:
+            read = datetime.fromisoformat(str(raw).replace("Z", "+00:00"))
+        if read.tzinfo is None:
+            raise BadInput(f"`{what}` has no time zone: {str(raw)[:40]!r}; write it like 2026-03-01T09:30:00Z")
+        read = read.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise BadInput(f"`{what}` is no moment: {str(raw)[:40]!r}; write it like 2026-03-01T09:30:00Z") from error
-    if read.tzinfo is None:
-        raise BadInput(f"`{what}` has no time zone: {str(raw)[:40]!r}; write it like 2026-03-01T09:30:00Z")
-    return read.astimezone(UTC)
+    if not EARLIEST <= read.year < LATEST:
+        raise BadInput(f"`{what}` is no moment we could look at: {str(raw)[:40]!r}; write it like 2026-03-01T09:30:00Z")
+    return read

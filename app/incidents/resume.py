@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from app.incidents import execute, investigate
-from app.incidents.decide import EXECUTE
+from app.incidents import decide, execute, investigate
 from app.incidents.desk import Desk
 from app.ledger import executions, incidents, proposals, runs
 
@@ -16,7 +15,7 @@ async def resume(desk: Desk) -> list[str]:
         unverified = await executions.unverified(tx)
         approved = [
             held.proposal
-            for incident in await incidents.list_open(tx)
+            for incident in {each.id: each for each in (*await incidents.list_open(tx), *await incidents.list_recent(tx))}.values()
             for held in await proposals.for_incident(tx, incident.id, states={"approved"})
         ]
     told = []
@@ -27,7 +26,7 @@ async def resume(desk: Desk) -> list[str]:
         await desk.jobs.submit(investigate.JOB, {"run": run.id}, key=f"{investigate.JOB}:{run.id}", lock=run.incident)
         told.append(f"run {run.id} goes on")
     for proposal in approved:
-        await desk.jobs.submit(EXECUTE, {"proposal": proposal.hash}, key=f"{EXECUTE}:{proposal.hash}", lock=proposal.incident)
+        await decide.submit(desk, proposal)
         told.append(f"{proposal.name} was approved and never started: it starts")
     for execution in unverified:
         await desk.jobs.submit(execute.VERIFY, {"execution": execution.id}, key=f"{execute.VERIFY}:{execution.id}")

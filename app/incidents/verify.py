@@ -14,6 +14,7 @@ from app.incidents.desk import FIRSTMATE, Desk
 from app.incidents.execute import CLAIM_S
 from app.incidents.propose import propose_undo
 from app.ledger import audit, claims, executions, incidents, outbox, proposals
+from app.ledger.ledger import Tx
 
 LOOKS = 12
 """How many times the criterion is looked at within its holding time: often enough to see it flicker."""
@@ -37,6 +38,8 @@ async def verify(desk: Desk, execution_id: str) -> None:
     if execution.state != "finished" or execution.finished_at is None:
         return
     watched = await _watch(desk, proposal, ended=execution.finished_at, token=token)
+    # Before the end is noted: a process that dies in between comes here again, and the same undo is not proposed twice.
+    undo = await propose_undo(desk, proposal, surface="jobs") if proposal.undoes is None else None
     now = desk.clock()
     async with desk.ledger.write() as tx:
         met = watched.met is True
@@ -46,7 +49,7 @@ async def verify(desk: Desk, execution_id: str) -> None:
             return
         await claims.release(tx, proposal.effects.target, token)
         if met and proposal.undoes is None:
-            await incidents.set_status(tx, proposal.incident, "monitoring", at=now)
+            await _recovering(desk, tx, proposal.incident)
         await record.step(
             desk,
             tx,
@@ -57,8 +60,6 @@ async def verify(desk: Desk, execution_id: str) -> None:
             subject=execution_id,
             text=watched.sentence,
         )
-    undo = await propose_undo(desk, proposal, surface="jobs") if proposal.undoes is None else None
-    async with desk.ledger.write() as tx:
         await outbox.put(
             tx,
             f"outcome:{execution_id}:verified",
@@ -66,8 +67,27 @@ async def verify(desk: Desk, execution_id: str) -> None:
             lane="decision",
             kind="outcome",
             body={"execution": execution_id, "undo": undo.name if undo else None},
-            at=desk.clock(),
+            at=now,
         )
+
+
+async def _recovering(desk: Desk, tx: Tx, incident_id: str) -> None:
+    """The incident's status follows a repair that held. What people closed meanwhile stays closed."""
+    incident = await incidents.get(tx, incident_id)
+    if incident.status not in ("investigating", "mitigating"):
+        return
+    now = desk.clock()
+    await incidents.set_status(tx, incident_id, "monitoring", at=now)
+    await audit.append(
+        tx,
+        audit.Action.STATUS_FOLLOWED,
+        incident=incident_id,
+        at=now,
+        actor=FIRSTMATE,
+        surface="jobs",
+        subject=incident_id,
+        payload={"status": "monitoring"},
+    )
 
 
 async def _watch(desk: Desk, proposal: Proposal, *, ended: datetime, token: int) -> Watched:
@@ -102,7 +122,8 @@ async def _watch(desk: Desk, proposal: Proposal, *, ended: datetime, token: int)
             await claims.heartbeat(tx, proposal.effects.target, token, now=now, ttl_s=CLAIM_S)
         await asyncio.sleep(pause)
     if value is None:
-        return Watched(met=None, observed=None, sentence=f"ran; {criterion.source} gave no number to verify it by ({trouble})")
+        why = trouble or "the time to look was over before anybody could"
+        return Watched(met=None, observed=None, sentence=f"ran; {criterion.source} gave no number to verify it by ({why})"[:400])
     return Watched(met=False, observed=value, sentence=_said(criterion, value, met=False))
 
 

@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 JOB = "deliver"
 LOOK_EVERY_S = 0.05
+HAND_ON_AGAIN_S = 30.0
 
 Handle = Callable[[Pending], Awaitable[str]]
 """Does what the delivery asks for and returns one sentence: what became of it. Raises `FirstmateError` to be told to its sender."""
@@ -38,11 +39,14 @@ class Intake:
 
     async def run(self, stopping: asyncio.Event) -> None:
         fresh = True  # what an earlier process accepted and never finished
+        loop = asyncio.get_running_loop()
+        handed_on = loop.time()
         while not stopping.is_set():
             try:
                 fresh = await self.move() > 0 or fresh
-                if fresh:
+                if fresh or loop.time() - handed_on > HAND_ON_AGAIN_S:  # what the jobs gave up on while something was out of reach
                     await self.hand_on()
+                    handed_on = loop.time()
                 fresh = False
             except Unreachable as error:
                 log.error("intake.waits", action="intake.waits", why=str(error))

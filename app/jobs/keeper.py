@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 
 import structlog
@@ -12,6 +13,8 @@ log = structlog.get_logger()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 15.0
 GROWN_UP_S = 30.0
 GRACE_S = 8.0
+PARENT = "FIRSTMATE_PARENT"
+"""Tells the child whose it is: asked later, the system might already name whoever adopted it."""
 
 
 class Keeper:
@@ -36,7 +39,9 @@ class Keeper:
         try:
             while not stopping.is_set():
                 began = loop.time()
-                self._child = await asyncio.create_subprocess_exec(*self._arguments, stdin=asyncio.subprocess.DEVNULL)
+                self._child = await asyncio.create_subprocess_exec(
+                    *self._arguments, stdin=asyncio.subprocess.DEVNULL, env={**os.environ, PARENT: str(os.getpid())}
+                )
                 log.info("work.started", action="work.started", pid=self._child.pid)
                 ended = asyncio.create_task(self._child.wait())
                 await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)

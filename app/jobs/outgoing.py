@@ -11,26 +11,38 @@ from datetime import timedelta
 
 import structlog
 
-from app.cards.card import Card, note
+from app.cards.card import Card
 from app.cards.findings import findings_card
 from app.cards.incident import Pending, incident_card
-from app.cards.proposal import outcome_card, proposal_card
+from app.cards.proposal import outcome_card, proposal_card, stopped_card
+from app.cards.status import declared_card
 from app.domain.errors import FirstmateError, NotFound
 from app.domain.incident import Incident
-from app.domain.value import digest
-from app.incidents import decide
+from app.domain.value import JsonObject, digest
+from app.incidents import decide, execute
 from app.incidents.desk import INCIDENT_CARD, Desk
 from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
 from app.ledger import alerts, approvals, audit, executions, incidents, outbox, proposals, runs
+from app.ledger.ledger import Tx
 from app.ledger.outbox import Message, Outgoing
 from app.policy.decision import Allowed
 
 log = structlog.get_logger()
 
 LOOK_EVERY_S = 0.1
-MOST_TRIES = 8
+SLOWEST_S = 60.0
+"""The longest pause between two tries."""
+GIVEN_UP = {"answer": timedelta(minutes=25), "view": timedelta(minutes=5), "declared": timedelta(minutes=25)}
+"""After how long it is no use any more, by kind: answers go to addresses that Slack forgets after half an hour."""
+GIVEN_UP_ELSE = timedelta(days=1)
 STRANDED = timedelta(seconds=30)
 """A message whose sender has been silent for this long is looked for, then sent again."""
+
+LOOK_AGAIN_S = 2.0
+"""The pause before a message is looked for again, after Slack did not let us look."""
+
+PIN = "pin"
+"""Pinning the incident card and setting the topic, once it is placed: a row of its own, so that no crash in between loses it."""
 
 Render = Callable[[Outgoing], Awaitable[tuple[Card, str | None] | None]]
 
@@ -42,22 +54,28 @@ class OutboxWorker:
         self._desk = desk
         self._surface = surface
         self._last_post: dict[str, float] = {}
+        self._began = desk.clock()
+        self._doubtful: set[str] = set()
+        self._look_again: dict[int, float] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
+        """Until `stopping` is set."""
+        fresh = self._desk.ledger.url.get_backend_name() == "sqlite"  # whoever was sending there before us is dead
         while not stopping.is_set():
             try:
-                sent = await self.once()
+                sent = await self.once(stranded=timedelta() if fresh else STRANDED)
+                fresh = False
             except FirstmateError as error:
                 log.error("outbox.waits", action="outbox.waits", why=str(error))
                 sent = 0
             if not sent:
                 await asyncio.sleep(LOOK_EVERY_S)
 
-    async def once(self) -> int:
-        """Send what is due now; how many rows were taken."""
+    async def once(self, *, stranded: timedelta = STRANDED) -> int:
+        """Send what is due now; how many rows were taken. What has been on its way for longer than `stranded` is looked for."""
         now = self._desk.clock()
         async with self._desk.ledger.write() as tx:
-            await outbox.strand(tx, before=now - STRANDED, at=now)
+            await outbox.strand(tx, before=now - stranded, at=now)
         async with self._desk.ledger.read() as tx:
             lost = await outbox.ambiguous(tx)
             due = await outbox.due(tx, now)
@@ -91,12 +109,14 @@ class OutboxWorker:
                 await outbox.mark_sent(tx, row.id, result=dict(result), at=self._desk.clock())
 
     async def _later(self, row: Outgoing, why: str, *, after_s: float) -> None:
-        if row.attempts + 1 >= MOST_TRIES:
-            await self._failed(row, f"given up after {MOST_TRIES} tries: {why}")
-            return
+        """Try again, each time after a longer pause, for as long as somebody could still use it."""
         now = self._desk.clock()
+        if now - row.created_at > GIVEN_UP.get(row.kind, GIVEN_UP_ELSE):
+            await self._failed(row, f"given up after {row.attempts + 1} tries: {why}")
+            return
+        pause = timedelta(seconds=max(after_s, min(SLOWEST_S, 0.25 * 2 ** min(row.attempts, 16))))
         async with self._desk.ledger.write() as tx:
-            await outbox.retry(tx, row.id, not_before=now + timedelta(seconds=after_s), error=why, at=now)
+            await outbox.retry(tx, row.id, not_before=now + pause, error=why, at=now)
 
     async def _failed(self, row: Outgoing, why: str) -> None:
         log.error("outbox.failed", action="outbox.failed", key=row.key, incident=row.incident, why=why)
@@ -109,22 +129,27 @@ class OutboxWorker:
             async with self._desk.ledger.read() as tx:
                 placed = await outbox.placed(tx, row.incident, row.card)
             if placed is not None:  # an edit may be repeated
-                await self._later(row, row.error or "", after_s=1.0)
+                await self._later(row, row.error or "", after_s=0.0)
                 return
+        if asyncio.get_running_loop().time() < self._look_again.get(row.id, 0.0):
+            return
         channel = await self._channel_of(row)
         try:
-            ts = await self._surface.find(channel, row.key) if channel else None
-        except FirstmateError:
+            key = card_key(row.incident, row.card) if row.incident and row.card else row.key
+            ts = await self._surface.find(channel, key, thread=await self._thread_of(row)) if channel else None
+        except FirstmateError as error:
+            log.warning("outbox.looks_again", action="outbox.looks_again", key=row.key, why=str(error))
+            self._look_again[row.id] = asyncio.get_running_loop().time() + LOOK_AGAIN_S
             return
         if ts is None:
-            await self._later(row, row.error or "", after_s=1.0)
+            await self._later(row, row.error or "", after_s=0.0)
             return
         now = self._desk.clock()
         async with self._desk.ledger.write() as tx:
             await outbox.mark_sent(tx, row.id, result={"ts": ts, "channel": channel}, at=now)
             if row.incident and row.card and channel:
                 place = Message(incident=row.incident, card=row.card, channel=channel, ts=ts, content_hash="", updated_at=now)
-                await outbox.place(tx, place)
+                await _place(tx, place)
 
     async def _send(self, row: Outgoing) -> dict[str, str]:
         if row.kind == "answer":
@@ -139,9 +164,14 @@ class OutboxWorker:
         channel = incident.channel or ""
         if row.kind == outbox.REFRESH:
             return await self._refresh(row, incident, channel)
+        if row.kind == PIN:
+            await self._surface.pin(channel, str(row.body["ts"]))
+            await self._surface.set_topic(channel, f"{incident.severity} | {incident.title}"[:250])
+            return {}
         if row.kind == "declared":
-            told = note(f"{incident.id} is declared. Its channel: #{incident.channel_name}")
-            await self._surface.answer(str(row.body["to"]), told)
+            await self._surface.answer(str(row.body["to"]), declared_card(incident))
+            return {}
+        if await self._overtaken(row):
             return {}
         card, thread = await self._message(row)
         ts = await self._paced_post(channel, card, key=row.key, thread=thread)
@@ -174,10 +204,10 @@ class OutboxWorker:
         async with self._desk.ledger.read() as tx:
             new = await outbox.placed(tx, incident.id, row.card) is None
         if new and row.card != INCIDENT_CARD:  # nobody is asked to decide before they could read why
-            await self._bring_up_to_date(INCIDENT_CARD, incident, channel, key=f"before:{row.key}")
-        return await self._bring_up_to_date(row.card, incident, channel, key=row.key)
+            await self._bring_up_to_date(INCIDENT_CARD, incident, channel)
+        return await self._bring_up_to_date(row.card, incident, channel)
 
-    async def _bring_up_to_date(self, which: str, incident: Incident, channel: str, *, key: str) -> dict[str, str]:
+    async def _bring_up_to_date(self, which: str, incident: Incident, channel: str) -> dict[str, str]:
         card = await self._card(incident, which)
         shown = digest(card.model_dump(mode="json"))
         async with self._desk.ledger.read() as tx:
@@ -185,19 +215,29 @@ class OutboxWorker:
         if placed is not None and placed.content_hash == shown:
             return {"ts": placed.ts, "channel": placed.channel}
         if placed is None:
-            ts = await self._paced_post(channel, card, key=key)
+            ts = await self._post_card(incident, which, channel, card)
         else:
             ts = placed.ts
             await self._surface.update(placed.channel, ts, card)
         now = self._desk.clock()
         async with self._desk.ledger.write() as tx:
-            await outbox.place(
-                tx, Message(incident=incident.id, card=which, channel=channel, ts=ts, content_hash=shown, updated_at=now)
-            )
-        if placed is None and which == INCIDENT_CARD:
-            await self._surface.pin(channel, ts)
-            await self._surface.set_topic(channel, f"{incident.severity} | {incident.title}"[:250])
+            place = Message(incident=incident.id, card=which, channel=channel, ts=ts, content_hash=shown, updated_at=now)
+            await _place(tx, place)
         return {"ts": ts, "channel": channel}
+
+    async def _post_card(self, incident: Incident, which: str, channel: str, card: Card) -> str:
+        """Post a card that has no place yet; where it may have been posted before (by a process that died, or without an answer),
+        it is looked for first."""
+        key = card_key(incident.id, which)
+        if key in self._doubtful or incident.declared_at < self._began:
+            there = await self._surface.find(channel, key)
+            if there is not None:
+                await self._surface.update(channel, there, card)
+                return there
+        self._doubtful.add(key)
+        ts = await self._paced_post(channel, card, key=key)
+        self._doubtful.discard(key)
+        return ts
 
     async def _card(self, incident: Incident, key: str) -> Card:
         if key == INCIDENT_CARD:
@@ -230,7 +270,24 @@ class OutboxWorker:
                 said = await approvals.for_proposal(tx, execution.proposal)
                 undo = row.body.get("undo")
                 return outcome_card(held.proposal, execution, decided=said, undo=str(undo) if undo else None), None
+            if row.kind == execute.STOPPED:
+                held = await proposals.get(tx, str(row.body["proposal"]))
+                return stopped_card(held.proposal, reason=str(row.body["reason"])), None
         raise SentNowhere(f"nobody knows how to write a {row.kind!r}")
+
+    async def _overtaken(self, row: Outgoing) -> bool:
+        """ "It ran" is not said any more once a message of its own says how it came out."""
+        if row.kind != "outcome" or not row.key.endswith(":ran"):
+            return False
+        async with self._desk.ledger.read() as tx:
+            return (await executions.get(tx, str(row.body["execution"]))).state != "finished"
+
+    async def _thread_of(self, row: Outgoing) -> str | None:
+        if row.kind != "findings" or row.incident is None:
+            return None
+        async with self._desk.ledger.read() as tx:
+            parent = await outbox.placed(tx, row.incident, INCIDENT_CARD)
+        return parent.ts if parent else None
 
     async def _channel_of(self, row: Outgoing) -> str | None:
         if row.incident is None:
@@ -246,6 +303,20 @@ class OutboxWorker:
         ts = await self._surface.post(channel, card, key=key, thread=thread)
         self._last_post[channel] = loop.time()
         return ts
+
+
+def card_key(incident: str, card: str) -> str:
+    """What marks a card's message: the same whichever row has it posted."""
+    return f"card:{incident}:{card}"
+
+
+async def _place(tx: Tx, place: Message) -> None:
+    """Note where a card lives; the incident's own card is then pinned, the first time."""
+    await outbox.place(tx, place)
+    if place.card == INCIDENT_CARD:
+        body: JsonObject = {"ts": place.ts}
+        key = f"{PIN}:{place.incident}:{place.ts}"
+        await outbox.put(tx, key, incident=place.incident, lane="note", kind=PIN, body=body, at=place.updated_at)
 
 
 async def incident_card_of(desk: Desk, incident: Incident) -> Card:

@@ -20,10 +20,13 @@ LATER = {"ratelimited", "service_unavailable", "internal_error", "fatal_error", 
 EVENT = "firstmate_message"
 LOOK_BACK = 50
 """How many of a channel's newest messages are searched for one that may have arrived."""
+LONGEST_THREAD = 999
+MOST_PAGES = 50
+"""How many pages of the workspace's channels are searched for one that we made and lost sight of."""
 
 
 class SlackSender:
-    """A `Surface`. `message` and `modal` write a card as Slack's JSON."""
+    """A `Surface`. `message` and `modal` write a card as Slack's JSON; `us` is our own user id, as the maker of channels."""
 
     pace_s = 1.05  # Slack allows about one message per second and channel
 
@@ -35,6 +38,7 @@ class SlackSender:
         modal: Callable[[Card], dict[str, Any]],
         prefix: str,
         answers_at: str = "https://hooks.slack.com/",
+        us: str = "",
     ) -> None:
         # The client's own retry after a dropped connection can post twice: what is ambiguous is looked for instead.
         client.retry_handlers = []
@@ -43,6 +47,7 @@ class SlackSender:
         self._modal = modal
         self._prefix = prefix
         self._answers_at = answers_at
+        self._us = us
 
     async def open_channel(self, incident: Incident, *, invite: Sequence[str]) -> tuple[str, str]:
         for suffix in ("", "-b", "-c", "-d"):
@@ -50,10 +55,13 @@ class SlackSender:
             try:
                 made = await self._call("conversations.create", self._slack.conversations_create, name=name)
             except SentNowhere as error:
-                if "name_taken" in str(error):
-                    continue  # never adopt a channel by its name
-                raise
-            channel = str(made["channel"]["id"])
+                if "name_taken" not in str(error):
+                    raise
+                channel = await self._made_before(name, incident)
+                if channel is None:
+                    continue  # never adopt a channel by its name alone
+            else:
+                channel = str(made["channel"]["id"])
             for person in invite:
                 try:
                     await self._call("conversations.invite", self._slack.conversations_invite, channel=channel, users=person)
@@ -61,6 +69,22 @@ class SlackSender:
                     continue  # somebody who can't be invited must not keep the channel from being used
             return channel, name
         raise SentNowhere(f"four channels named {channel_name(self._prefix, incident)}… exist already; rename or archive them")
+
+    async def _made_before(self, name: str, incident: Incident) -> str | None:
+        """The channel of this name, where we made it ourselves for this incident and died before that was noted."""
+        cursor = ""
+        for _ in range(MOST_PAGES if self._us else 0):
+            answer = await self._call(
+                "conversations.list", self._slack.conversations_list, exclude_archived=True, limit=200, cursor=cursor or None
+            )
+            for each in answer.get("channels", []):
+                ours = each.get("creator") == self._us and float(each.get("created", 0)) >= incident.declared_at.timestamp() - 1
+                if each.get("name") == name and ours:
+                    return str(each["id"])
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+        return None
 
     async def post(self, channel: str, card: Card, *, key: str, thread: str | None = None) -> str:
         body = self._message(card)
@@ -70,14 +94,25 @@ class SlackSender:
         )
         return str(answer["ts"])
 
-    async def find(self, channel: str, key: str) -> str | None:
-        answer = await self._call(
-            "conversations.history",
-            self._slack.conversations_history,
-            channel=channel,
-            limit=LOOK_BACK,
-            include_all_metadata=True,
-        )
+    async def find(self, channel: str, key: str, *, thread: str | None = None) -> str | None:
+        if thread is None:
+            answer = await self._call(
+                "conversations.history",
+                self._slack.conversations_history,
+                channel=channel,
+                limit=LOOK_BACK,
+                include_all_metadata=True,
+            )
+        else:
+            # A channel's history leaves out what is in its threads.
+            answer = await self._call(
+                "conversations.replies",
+                self._slack.conversations_replies,
+                channel=channel,
+                ts=thread,
+                limit=LONGEST_THREAD,
+                include_all_metadata=True,
+            )
         for message in answer.get("messages", []):
             if message.get("metadata", {}).get("event_payload", {}).get("key") == key:
                 return str(message["ts"])
@@ -130,6 +165,9 @@ class SlackSender:
         try:
             return await method(**given)
         except SlackApiError as error:
+            if not isinstance(error.response.data, dict):
+                # Not Slack's own answer but that of something before it: nobody knows how far the call came.
+                raise Ambiguous(f"{what}: HTTP {error.response.status_code} instead of an answer") from error
             told = str(error.response.get("error", "unknown"))
             if error.response.status_code == 429 or told in LATER:
                 wait = float(error.response.headers.get("Retry-After", 1) or 1)

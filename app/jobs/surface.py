@@ -40,8 +40,8 @@ class Surface(Protocol):
         """A new message; its ts. `key` marks it, so that `find` can tell whether it arrived."""
         ...
 
-    async def find(self, channel: str, key: str) -> str | None:
-        """The ts of the message posted under `key`, if it arrived."""
+    async def find(self, channel: str, key: str, *, thread: str | None = None) -> str | None:
+        """The ts of the message posted under `key` (into `thread`, if it was), if it arrived."""
         ...
 
     async def update(self, channel: str, ts: str, card: Card) -> None: ...

@@ -50,6 +50,8 @@ class WorkProcess:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set. Begins by taking up whatever an earlier process left unfinished."""
+        if stopping.is_set():
+            return
         for told in await resume.resume(self._desk):
             log.info("work.resumed", action="work.resumed", what=told)
         await self._runner.start(self._handlers())

@@ -64,6 +64,13 @@ async def upsert(tx: Tx, alert: Alert, *, at: datetime) -> StoredAlert:
     return _read((await tx.execute(again.returning(*alerts.c))).one())
 
 
+async def find(tx: Tx, alert: Alert) -> StoredAlert | None:
+    """The same alert as it was delivered last; None when it never was."""
+    same = (alerts.c.fingerprint == fingerprint_of(alert)) & (alerts.c.starts_at == alert.fired_at)
+    row = (await tx.execute(select(alerts).where(same))).first()
+    return None if row is None else _read(row)
+
+
 async def attach(tx: Tx, alert: StoredAlert, incident: str) -> bool:
     """Count it to `incident`. False when it belongs to one already: the first stays."""
     one = (alerts.c.fingerprint == alert.fingerprint) & (alerts.c.starts_at == alert.starts_at)

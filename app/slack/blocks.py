@@ -23,6 +23,7 @@ from app.cards.card import (
     Paragraph,
     Part,
     Picture,
+    Place,
     Quote,
     Rule,
     Strong,
@@ -37,6 +38,8 @@ from app.domain.errors import BadInput
 Block = dict[str, Any]
 
 SECTION, HEADER, FIELD, TEXT = 3000, 150, 2000, 4000
+MOST_BLOCKS, MOST_TEXT = 50, 12_000
+"""Of one message. Slack's limit on its whole text is about 13,200 characters and nowhere documented."""
 
 _INVISIBLE = dict.fromkeys([*range(8203, 8208), *range(8234, 8239), *range(8288, 8304), 65279, 173, 1564])
 _CONTROL = dict.fromkeys([*range(9), 11, 12, *range(13, 32), *range(127, 160)], " ")
@@ -46,7 +49,7 @@ def message(card: Card) -> dict[str, Any]:
     """`text` and `blocks` for chat.postMessage and chat.update; links never unfurl."""
     return {
         "text": _gist(card.gist),
-        "blocks": blocks(card),
+        "blocks": _fitting(blocks(card)) if card.kind == "findings" else blocks(card),
         "unfurl_links": False,
         "unfurl_media": False,
     }
@@ -81,6 +84,19 @@ def cleaned(text: str) -> str:
 def escaped(text: str) -> str:
     """`cleaned`, then &, < and > escaped: last, because folding can produce them."""
     return cleaned(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _fitting(shown: list[Block]) -> list[Block]:
+    """A list of evidence, shortened at its end to what one message takes, and saying so. Nothing that is decided on comes here."""
+    kept: list[Block] = []
+    length = 0
+    for block in shown:
+        length += sum(len(each["text"]) for each in (block.get("text"), *block.get("elements", ())) if each and "text" in each)
+        if length > MOST_TEXT or len(kept) == MOST_BLOCKS - 1:
+            more = _mrkdwn(f"{len(shown) - len(kept)} more blocks did not fit; all of it is in the run's record.")
+            return [*kept, {"type": "context", "elements": [more]}]
+        kept.append(block)
+    return kept
 
 
 def _gist(text: str) -> str:
@@ -157,17 +173,28 @@ def _inline(piece: Inline) -> str:
     if isinstance(piece, Text):
         return _inert(piece.text)
     if isinstance(piece, Strong):
-        return f"*{_inert(piece.text)}*"
+        return _strong(_inert(piece.text))
     if isinstance(piece, Code):
         return f"`{_code(piece.text)}`" if piece.text else ""
     if isinstance(piece, Quote):
         return f"`{_code(piece.text)}`" if piece.text else ""
     if isinstance(piece, Who):
         return f"<@{piece.id}>" if piece.id[:1] in "UW" and piece.id.isalnum() else f"`{_code(piece.id)}`"
+    if isinstance(piece, Place):
+        return f"<#{piece.id}>" if piece.id[:1] in "CG" and piece.id.isalnum() else f"`#{_code(piece.name)}`"
     if isinstance(piece, When):
         return f"<!date^{int(piece.at.timestamp())}^{{date_short_pretty}} {{time}}|{plain((piece,))}>"
     assert isinstance(piece, Link)
     return f"<{_url(piece.url)}|{_inert(piece.text)}>"
+
+
+def _strong(text: str) -> str:
+    """Slack shows the asterisks themselves when a blank stands inside them, so blanks stay outside."""
+    inner = text.strip()
+    if not inner:
+        return text
+    lead = text[: len(text) - len(text.lstrip())]
+    return f"{lead}*{inner}*{text[len(text.rstrip()) :]}"
 
 
 def _inert(text: str) -> str:

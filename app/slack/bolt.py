@@ -18,7 +18,6 @@ import aiohttp
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -51,7 +50,7 @@ def build(
     """The Bolt application. `client` carries the bot token; `signing_secret` is needed where Slack delivers over HTTP: without
     one every HTTP delivery is refused. `actions` are what people may propose."""
     quiet = logging.getLogger("firstmate.slack")
-    quiet.setLevel(logging.WARNING)  # below that Bolt logs whole bodies, and with them what answers a person
+    quiet.setLevel(logging.ERROR)  # while it is made, Bolt warns that it reads the token from the client alone, as is meant
 
     async def authorize(**_: Any) -> AuthorizeResult:
         # Known since the start: no listener waits for Slack to say who we are.
@@ -66,9 +65,11 @@ def build(
         authorize=authorize,
         signing_secret=signing_secret,
     )
+    quiet.setLevel(logging.WARNING)  # below that Bolt logs whole bodies, and with them what answers a person
     surface = Listeners(inbox, client=client, home=home, actions=tuple(actions))
+    app.middleware(surface.keep_events)
+    app.event("app_mention")(surface.kept)
     app.command(SLASH)(surface.command)
-    app.event("app_mention")(surface.mention)
     for name in BUTTONS:
         app.action(name)(surface.press)
     app.action(re.compile(".*"))(surface.press)  # a button of an older version: it is answered, too
@@ -117,10 +118,14 @@ class Listeners:
         await self._keep(f"trigger:{body['trigger_id']}", COMMAND, given)
         return verb.acknowledgement(rest)
 
-    async def mention(self, ack: Any, body: Body) -> None:
-        event = body["event"]
-        if not event.get("bot_id") and not event.get("edited") and event.get("user"):
+    async def keep_events(self, body: Body, next: Any) -> Any:
+        """Before any listener: Bolt acknowledges an event before its listener runs, and this must be kept first."""
+        event = body.get("event") or {}
+        if body.get("type") == "event_callback" and event.get("type") == "app_mention" and _by_a_person(event):
             await self._keep(f"event:{body['event_id']}", COMMAND, self._mentioned(body, event))
+        return await next()
+
+    async def kept(self, ack: Any) -> None:
         await ack()
 
     def _mentioned(self, body: Body, event: Body) -> Command:
@@ -179,22 +184,21 @@ class Listeners:
         return modals.propose_view(about, self.actions) if dialog == modals.PROPOSE else modals.declare_view(about)
 
 
-async def not_acknowledged(error: Exception) -> BoltResponse:
+async def not_acknowledged(error: Exception) -> None:
     """What no listener caught: noted without the delivery's content, and left unacknowledged."""
     log.error("slack.not_acknowledged", action="slack.not_acknowledged", why=f"{type(error).__name__}: {error}")
-    return BoltResponse(status=500, body="")
 
 
 def _press(body: Body, action: Body, container: Body) -> Press:
     user, channel = body["user"], str(container["channel_id"])
-    # A press in a thread is answered there.
+    # A press in a thread is answered there. Not through its response_url: that dies after half an hour.
     thread = str(container.get("thread_ts") or "")
     return Press(
         user=str(user["id"]),
         team=str((body.get("team") or {}).get("id") or ""),
         user_team=str(user.get("team_id") or ""),
         app=str(body.get("api_app_id") or ""),
-        answer_to=str(body.get("response_url") or "/".join(filter(None, (channel, str(user["id"]), thread)))),
+        answer_to="/".join(filter(None, (channel, str(user["id"]), thread))),
         action=str(action["action_id"]),
         value=str(action["value"]),
         channel=channel,
@@ -219,6 +223,11 @@ def _submission(body: Body, view: Body, values: dict[str, str]) -> Submission:
         values=values,
         about=about,
     )
+
+
+def _by_a_person(event: Body) -> bool:
+    """Other apps mention us too, and an edited message is told again; neither is somebody asking."""
+    return bool(event.get("user")) and not event.get("bot_id") and not event.get("edited")
 
 
 def _behind(text: str, bot_user: str) -> str:

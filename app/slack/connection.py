@@ -16,9 +16,12 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from app.domain.errors import Misconfigured, Unreachable
+from app.manifest import PATH
+from app.slack.people import word_of
 
-PATH = "/slack/events"
 LARGEST = 1024 * 1024
+PASSING = {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+"""Answers that say nothing about the token."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,10 @@ class Home:
 
 async def sign_in(client: AsyncWebClient) -> Home:
     """Who we are. Raises `Misconfigured` for a token that Slack refuses, `Unreachable`."""
-    me = await _ask("SLACK_BOT_TOKEN", client.auth_test())
+    me = await ask("SLACK_BOT_TOKEN", client.auth_test())
     if not me.get("bot_id"):
         raise Misconfigured("SLACK_BOT_TOKEN is no bot token; copy the one that begins with xoxb- from OAuth & Permissions")
-    bot = await _ask("SLACK_BOT_TOKEN", client.bots_info(bot=str(me["bot_id"])))
+    bot = await ask("SLACK_BOT_TOKEN", client.bots_info(bot=str(me["bot_id"])))
     return Home(
         team=str(me["team_id"]),
         bot_user=str(me["user_id"]),
@@ -50,13 +53,12 @@ async def try_app_token(app_client: AsyncWebClient) -> None:
 
     Raises `Misconfigured`, `Unreachable`.
     """
-    await _ask("SLACK_APP_TOKEN", app_client.apps_connections_open(app_token=str(app_client.token)))
+    await ask("SLACK_APP_TOKEN", app_client.apps_connections_open(app_token=str(app_client.token)))
 
 
 @asynccontextmanager
 async def over_sockets(app: AsyncApp, app_client: AsyncWebClient) -> AsyncIterator[AsyncSocketModeHandler]:
-    """Deliveries over Socket Mode while the context is open. `app_client` carries the app-level token (xapp-…)."""
-    await try_app_token(app_client)
+    """Deliveries over Socket Mode while the context is open. `app_client` carries the app-level token (xapp-…); try it first."""
     handler = AsyncSocketModeHandler(app, str(app_client.token), web_client=app_client)
     await handler.client.connect()  # type: ignore[no-untyped-call]
     try:
@@ -85,15 +87,17 @@ def router(app: AsyncApp) -> APIRouter:
     return routes
 
 
-async def _ask(variable: str, asking: Awaitable[Any]) -> Any:
+async def ask(variable: str, asking: Awaitable[Any]) -> Any:
+    """One call at the start; `variable` is where its token came from. Raises `Misconfigured`, `Unreachable`."""
     try:
         return await asking
     except SlackApiError as error:
-        told = str(error.response.get("error", "unknown"))
+        if not isinstance(error.response.data, dict) or word_of(error) in PASSING:
+            raise Unreachable(f"Slack can't answer now ({word_of(error)}); try again in a minute") from error
         needed = f" (needs {error.response['needed']})" if error.response.get("needed") else ""
         raise Misconfigured(
-            f"{variable}: Slack refuses it: {told}{needed}; copy it again from the app's page, and install the app again from "
-            "manifest.yml if scopes are missing"
+            f"{variable}: Slack refuses it: {word_of(error)}{needed}; copy it again from the app's page, and if scopes "
+            "are missing, install the app again from manifest.yml"
         ) from error
     except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
         raise Unreachable(

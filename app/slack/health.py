@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
-import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from app.domain.errors import Misconfigured, Unreachable
 from app.domain.plugin import Health
 from app.domain.value import Value
+from app.slack.connection import ask, try_app_token
 
 MOST_SKEW_S = 60.0
 """Signatures older than five minutes are refused; a clock this far off is on its way there."""
@@ -30,7 +28,7 @@ class Workspace(Value):
 
 async def whoami(client: AsyncWebClient, *, now: datetime) -> Workspace:
     """Raises `Misconfigured` for a token Slack refuses, `Unreachable` when Slack can't be asked."""
-    answer = await _call(client.auth_test, variable="SLACK_BOT_TOKEN")
+    answer = await ask("SLACK_BOT_TOKEN", client.auth_test())
     headers = {str(key).lower(): str(value) for key, value in answer.headers.items()}
     date = headers.get("date")
     return Workspace(
@@ -39,11 +37,6 @@ async def whoami(client: AsyncWebClient, *, now: datetime) -> Workspace:
         scopes=tuple(sorted(filter(None, headers.get("x-oauth-scopes", "").replace(" ", "").split(",")))),
         skew_s=(now - parsedate_to_datetime(date)).total_seconds() if date else None,
     )
-
-
-async def can_connect(client: AsyncWebClient) -> None:
-    """Whether the app-level token opens a Socket Mode connection. Raises like `whoami`."""
-    await _call(client.apps_connections_open, variable="SLACK_APP_TOKEN", app_token=client.token)
 
 
 async def check(
@@ -69,21 +62,9 @@ async def check(
         told.append(("clock", Health(ok=not off, line=f"{line}; set it with NTP" if off else line)))
     if app_client is not None:
         try:
-            await can_connect(app_client)
+            await try_app_token(app_client)
         except (Misconfigured, Unreachable) as error:
             told.append(("socket mode", Health(ok=False, line=str(error))))
         else:
             told.append(("socket mode", Health(ok=True, line="a connection can be opened")))
     return told
-
-
-async def _call(method: Any, *, variable: str, **arguments: Any) -> Any:
-    try:
-        return await method(**arguments)
-    except SlackApiError as error:
-        told = error.response.get("error", "unknown")
-        raise Misconfigured(f"Slack refuses {variable}: {told}; copy it anew from the app's settings page") from error
-    except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
-        raise Unreachable(
-            f"Slack could not be asked about {variable} ({type(error).__name__}); check the network and proxy"
-        ) from error

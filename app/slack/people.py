@@ -28,14 +28,14 @@ Shared = Callable[[str], Awaitable[bool]]
 class SlackPeople:
     """Fills `Desk.people`. An answer is kept for a minute; a failure is not, and means no."""
 
-    def __init__(self, client: AsyncWebClient, home_team: str) -> None:
-        self._slack, self._home_team = client, home_team
+    def __init__(self, client: AsyncWebClient, home_team: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._slack, self._home_team, self._monotonic = client, home_team, monotonic
         self._known: dict[str, tuple[float, Person]] = {}
 
     async def __call__(self, id: str) -> Person | None:
         """None for whoever Slack does not know. Raises `Unreachable`."""
         kept = self._known.get(id)
-        if kept is not None and time.monotonic() - kept[0] < CACHED_S:
+        if kept is not None and self._monotonic() - kept[0] < CACHED_S:
             return kept[1]
         if id[:1] not in ("U", "W") or not id.isalnum():
             return None
@@ -43,7 +43,7 @@ class SlackPeople:
         if body is None:
             return None
         person = person_of(body["user"], home_team=self._home_team)
-        self._known[id] = (time.monotonic(), person)
+        self._known[id] = (self._monotonic(), person)
         return person
 
 
@@ -75,12 +75,18 @@ def person_of(user: Any, *, home_team: str) -> Person:
     )
 
 
+def word_of(error: SlackApiError) -> str:
+    """Slack's own word for what is wrong; what stands before Slack answers without one."""
+    answer = error.response.data
+    return str(answer.get("error", "unknown")) if isinstance(answer, dict) else f"HTTP {error.response.status_code}"
+
+
 async def _ask(what: str, asking: Awaitable[Any], *, nobody: set[str] | None = None) -> Any:
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await asking
     except SlackApiError as error:
-        told = str(error.response.get("error", "unknown"))
+        told = word_of(error)
         if nobody and told in nobody:
             return None
         raise Unreachable(f"Slack did not say {what} ({told})") from error

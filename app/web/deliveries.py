@@ -9,7 +9,7 @@ from app.incidents.group import group
 from app.jobs.intake import Handle
 from app.ledger import changes
 from app.ledger.deliveries import Pending
-from app.web.server import ALERTS, CHANGES
+from app.web.kinds import ALERTS, CHANGES
 
 
 def handlers(desk: Desk) -> dict[str, Handle]:

@@ -19,10 +19,10 @@ from app.domain.value import JsonObject, digest
 from app.incidents.monitors import alerts_of, changes_of
 from app.jobs.inbox import Inbox
 from app.web.body import TooLarge, parse, read_bytes
+from app.web.kinds import ALERTS, CHANGES
 
 log = structlog.get_logger()
 
-ALERTS, CHANGES = "webhook.alerts", "webhook.changes"
 
 Ready = Callable[[], Awaitable[list[str]]]
 """What keeps us from working, as sentences; empty when nothing does."""
@@ -76,7 +76,10 @@ def create(inbox: Inbox, *, token: str, ready: Ready) -> FastAPI:
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        waiting.set(await inbox.waiting())
+        try:
+            waiting.set(await inbox.waiting())
+        except FirstmateError as error:  # the last number stays; the other figures are worth having all the same
+            log.error("metrics.stale", action="metrics.stale", why=str(error))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return app

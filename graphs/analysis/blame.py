@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.domain.change import Change
@@ -17,6 +17,7 @@ from graphs.analysis.effects import Effect
 from graphs.analysis.lexicon import OUTSIDE, SEEN_OF_EFFECT, is_common, symptoms_in
 from graphs.analysis.place import Places
 from graphs.analysis.shipping import Shipment, shipments
+from graphs.analysis.stacks import Frame, frames, hits, touched
 from graphs.analysis.tokens import Measure, measure, measures_in, split_identifier, stem_set, stems
 
 SAMPLING_S = 120.0  # onsets are found on samples a minute or two apart
@@ -24,6 +25,7 @@ _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected"
 _RANKED = (1.0, 0.85, 0.7, 0.6)
 _PROOF = 5.0  # nats: nearly proof
 _UNREAD = 0.3  # behaviour of a change that nobody can read
+_THROWN = 3.0  # nats: the line that throws is one that the change wrote
 _SLOW_S, _QUICK_S = 6 * 3600.0, 1800.0
 
 
@@ -51,6 +53,7 @@ class ChangeSuspect:
     place: float
     innocent: str | None
     linked: tuple[str, ...] = ()
+    thrown: float = 0.0  # 1: new failures are thrown by a line it wrote; .15: by another line of a file it touches
 
     @property
     def change(self) -> Change:
@@ -65,6 +68,7 @@ class _Seen:
     words: dict[str, float]
     named: dict[str, float]
     values: tuple[tuple[Measure, frozenset[str]], ...]
+    frames: tuple[Frame, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ def _of_alert(scope: Scope) -> _Seen:
 
 
 def _of_finding(finding: Finding) -> _Seen:
-    return _seen(finding.entity, [(finding.excerpt or "", 1.0), (finding.statement, 0.6)], finding.numbers)
+    seen = _seen(finding.entity, [(finding.excerpt or "", 1.0), (finding.statement, 0.6)], finding.numbers)
+    return replace(seen, frames=frames(finding.excerpt or "")) if finding.signal == "logs" else seen
 
 
 def _seen(entity: str | None, texts: Sequence[tuple[str, float]], numbers: dict[str, float]) -> _Seen:
@@ -196,6 +201,8 @@ def _suspect(
     best = max(ties, key=lambda one: one.nats) if ties else None
     more = sum(max(0.0, one.nats) for one in ties if one is not best)
     core = -3.0 if best is None or reading.neutral else best.nats + min(0.5, 0.15 * more)
+    thrown = _thrown(shipment, seen)
+    core += _THROWN * thrown
     known = onset or scope.onset or scope.alert.fired_at
     age = (known - shipment.live_at).total_seconds()
     late = (shipment.live_at - scope.alert.fired_at).total_seconds()
@@ -224,7 +231,17 @@ def _suspect(
         place=where,
         innocent=_innocent(shipment, reading, weight, age, late, where, best),
         linked=best.linked if best is not None else (),
+        thrown=thrown,
     )
+
+
+def _thrown(shipment: Shipment, seen: Sequence[_Seen]) -> float:
+    """Whether what fails now is thrown by a line the change wrote (1), or by another line of a file it touches (.15)."""
+    thrown = [symptom.frames[0] for symptom in seen if symptom.frames]
+    if not thrown or not shipment.live:
+        return 0.0
+    lines = touched(shipment.change.diff)
+    return max((hits(frame, lines) for frame in thrown), default=0.0)
 
 
 def _unread_ties(shipment: Shipment, reading: Reading, seen: Sequence[_Seen], rarity: dict[str, float]) -> list[_Tie]:

@@ -11,6 +11,7 @@ from graphs.analysis.logshift import Shift
 
 OWN, CREDIT, COMPLAINER, FIRST_IN_TRACE, FIRST, SILENT, SLOWER, OTHERWISE = 3.4, 2.3, 0.35, 0.7, 0.35, 0.9, 2.2, 0.8
 """Most nats that each kind of testimony is worth."""
+PASSED_ON = 0.7  # share of a complaint that travels on to whom the one complained about complains of
 FAR = 4  # calls along which a failure is followed
 
 
@@ -130,11 +131,13 @@ def stand(testimonies: Sequence[Testimony], names: Names, facts: Facts) -> tuple
     standings = []
     for service in sorted({*own, *complains, *against, *facts.silent, *facts.slower, *facts.otherwise}):
         explained_by, discount = _explained(service, share, own.get(service, []), names)
-        credit = _credit(against.get(service, []))
+        # one that is complained about, and itself complains about a callee, hands the complaint on
+        passed_on = together([t.about for t in complains.get(service, [])], 0.35)
+        credit = _credit(against.get(service, [])) * (1 - PASSED_ON * passed_on)
         heard_well = service in facts.heard and service not in facts.silent and share.get(service, 0.0) < 0.1
         weight = OWN * share.get(service, 0.0) * discount
         weight += CREDIT * credit * (0.65 if heard_well else 1.0)
-        weight += COMPLAINER * together([t.about for t in complains.get(service, [])], 0.35)
+        weight += COMPLAINER * passed_on
         first_share = facts.first_in_trace.get(service, 0.0)
         weight += FIRST_IN_TRACE * first_share * min(1.0, 1.5 * share.get(service, 0.0))
         if first is not None and begun.get(service) == first and len(begun) > 1:

@@ -13,6 +13,7 @@ from graphs.analysis.effects import (
     CHECKERS,
     CLOSERS,
     COMPARE,
+    CONVERTERS,
     ERRORISH,
     FAILING,
     GUARD,
@@ -316,6 +317,8 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
     if come and stem_set(come) & stem_set(["client", "connect", "session", "dial"]) and not any(name.islower() for name in come):
         pool = first_resource(stem_set(["connection"]))
         return [effect_of("came", 0.45, f"{clean(min(come))} made anew", after, resource=pool, direction="gone", other=before)]
+    if (strict := come & CONVERTERS) and not before.text.startswith(GUARD):
+        return [effect_of("conversion", 0.5, f"{clean(min(strict))} is demanded of a value", after, other=before)]
     if come:
         weight = 0.5 if not lost else 0.3
         kind = "blocking" if blocks(come) else "loop_call" if after.loops and stem_set(come) & IO else "called"

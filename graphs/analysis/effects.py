@@ -13,8 +13,33 @@ from graphs.analysis.tokens import Measure, split_identifier, stem_set
 
 Direction = Literal["down", "up", "gone", "new", "other"]
 NEUTRAL_BELOW = 0.1
-HARD = frozenset({"gone", "number", "negation", "condition", "swapped", "loop_call", "loop_query", "switch", "schema", "query"})
+HARD = frozenset(
+    {"gone", "number", "negation", "condition", "swapped", "loop_call", "loop_query", "switch", "schema", "query", "conversion"}
+)
 """Effects that no helper extraction explains away."""
+CONVERTERS = frozenset(
+    [
+        "int",
+        "float",
+        "Decimal",
+        "UUID",
+        "fromisoformat",
+        "strptime",
+        "Atoi",
+        "ParseInt",
+        "ParseFloat",
+        "ParseBool",
+        "parseInt",
+        "parseFloat",
+        "parseLong",
+        "parseDouble",
+        "BigInt",
+        "BigDecimal",
+        "valueOf",
+        "unwrap",
+    ]
+)
+"""Called names that take only what has the form they want, and throw or answer nonsense for the rest."""
 COMPARE = frozenset(("<", "<=", ">", ">=", "==", "!=", "===", "!==", "in", "is"))
 LOGIC = frozenset(("&&", "||", "and", "or"))
 NEGATIONS = frozenset(("!", "not", "unless"))

@@ -94,6 +94,7 @@ KINDS: tuple[Kind, ...] = (
         "connection_pool",
         r"pool.{0,40}(exhaust|timed? ?out|is full|depleted|no (free|idle|available)|wait)"
         r"|(wait|timed? ?out|unable|fail|exceeded).{0,40}(acquir|obtain|check(ing)? ?out).{0,30}connection"
+        r"|no (free |idle )?connections? (became|was|were|is|are) (free|available|left)"
         r"|too many (open )?(connections|clients)|connection is not available|connection limit|remaining connection slots",
         "self",
         0.95,
@@ -147,7 +148,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "timeout",
         r"time[ds]?[ -]?out|deadline ?exceeded|deadline_exceeded|etimedout|took too long"
-        r"|exceeded.{0,20}(deadline|budget)|context deadline|not respond",
+        r"|exceeded.{0,20}(deadline|budget)|context deadline|(not|n't|never|failed to|no) (respond|answer|repl(y|ied)|response)\b",
         "other",
         0.85,
     ),
@@ -158,7 +159,8 @@ KINDS: tuple[Kind, ...] = (
         r"|failed to connect|cannot connect|error while dialing"
         r"|connection ?(error|closed|aborted|lost|reset|terminated|failure|failed|exception)|econnreset|reset by peer"
         r"|broken pipe|epipe|socket hang ?up|unexpected eof|http ?server ?error|internal server error"
-        r"|(status|returned|code|error|http)\S{0,4} ?50[0234]\b|\b50[0234] (server|internal|bad|service|gateway)",
+        r"|(status|returned|answered|responded|replied|code|error|http)( with)?\S{0,4} ?50[0234]\b"
+        r"|\b50[0234] (server|internal|bad|service|gateway)",
         "other",
         0.8,
     ),

@@ -60,7 +60,7 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
         if plain:
             parts = [*own, ("no change explains it", cleared)] if cleared else own
             drafts.append(_Draft(target, None, parts, [*plain, *(s for s in innocence if s.target == target)]))
-        for guilty in (s for s in held if s.change is not None and s.weight > 0):
+        for guilty in _guilty(held):
             at_alert = [s for s in by_target.get(alerting or "", []) if s.change is None and not s.no_change]
             there = ELSEWHERE * sum(nats for _, nats in _evidence(at_alert))
             here = target == alerting or sum(nats for _, nats in own) >= there
@@ -85,6 +85,15 @@ class _Draft:
     guilty: Suspicion | None
     parts: list[tuple[str, float]]
     held: list[Suspicion]
+
+
+def _guilty(held: Iterable[Suspicion]) -> list[Suspicion]:
+    """Of each change the suspicion that says most: the same change is one possibility, however many suspect it."""
+    strongest: dict[str, Suspicion] = {}
+    for suspicion in sorted(held, key=lambda s: (-s.weight, s.statement)):
+        if suspicion.change is not None and suspicion.weight > 0:
+            strongest.setdefault(suspicion.change, suspicion)
+    return [strongest[change] for change in sorted(strongest)]
 
 
 def _evidence(suspicions: Iterable[Suspicion]) -> list[tuple[str, float]]:

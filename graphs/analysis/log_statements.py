@@ -29,8 +29,10 @@ def query_of(shift: Shift) -> str:
     return " ".join([*parts, f"template={json.dumps(clean(shift.template, most=200), ensure_ascii=False)}"])
 
 
-def statement_of(shift: Shift, testimony: Testimony | None) -> str:
-    """Our words about one template: nothing of its text but exception types and services that are known."""
+def statement_of(shift: Shift, testimony: Testimony | None, *, thrown: str = "") -> str:
+    """Our words about one template: nothing of its text but exception types and services that are known.
+
+    `thrown`: the exception's type, where the line carries it beside its text."""
     change = {
         "new": "a new template",
         "more": "a template more often",
@@ -44,7 +46,7 @@ def statement_of(shift: Shift, testimony: Testimony | None) -> str:
     words = [f"{spoken(shift.service)} logs {change}{level} ({counts})"]
     if shift.kind and shift.failing:
         words.append(f"kind {shift.kind}")
-    types = exception_types(shift.exemplar)
+    types = exception_types(shift.exemplar) or ((thrown,) if IDENTIFIER.search(thrown) else ())
     if types and shift.failing:
         words.append(f"exception {types[0]}")
     if testimony is not None and testimony.blame.service is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from app.domain.agent import Agent
 from app.domain.finding import Finding, Plot
 from app.domain.incident import Scope
+from app.domain.quantity import said
 from app.domain.telemetry import SpanTable
 from graphs.analysis.measured import Measured
 from graphs.analysis.selftime import SpanShifts, failed
@@ -53,18 +54,18 @@ class Writer:
         base, level = float(shifts.base[column]), float(shifts.level[column])
         if one.inverted:
             base, level = one.top - base, one.top - level
-        unit = f" {words.unit}" if words.unit and words.unit != "ratio" else ""
+        unit = words.unit or ("ratio" if words.ratio else "")
         against = "the minutes before" if shifts.own_before[column] else "the reference"
         values = one.table.values[:, one.column]
         moved = self._moved_at(column)
         entity = "what users see" if one.name.entity == ENTRY else one.name.entity
         clock = utc(moved if moved is not None else self.measured.onset_s).strftime("%H:%M:%S")
         statement = (
-            f"{entity}: {one.name.metric} went from {_number(base)} to {_number(level)}{unit}{_times(base, level)} "
+            f"{entity}: {one.name.metric} went from {said(base, unit)} to {said(level, unit)}{_times(base, level)} "
             f"against {against}, from {clock} on"
         )
         if abs(float(shifts.z[column])) < 2:
-            statement = f"{entity}: {one.name.metric} stayed at {_number(level)}{unit} (before {_number(base)})"
+            statement = f"{entity}: {one.name.metric} stayed at {said(level, unit)} (before {said(base, unit)})"
         here = one.table.incident
         seen = here & np.isfinite(values)
         times, shown = downsample(one.table.times[seen], values[seen])

@@ -136,6 +136,8 @@ def _family(words: frozenset[str], ordered: tuple[str, ...]) -> Family:
         return "error"
     if words & _SUCCESS and not words & _LATENCY:
         return "success"
+    if {"in", "flight"} <= words:  # how many are being answered: it grows with their length, not only with their number
+        return "queue"
     tests: tuple[tuple[Family, set[str]], ...] = (
         ("latency", _LATENCY),
         ("queue", _QUEUE),

@@ -58,6 +58,11 @@ class Picture:
         own = frozenset(name.entity for name in names if ">" not in name.entity)
         return cls(tuple(names), tuple(read(name.metric) for name in names), shifts, own)
 
+    @property
+    def observed(self) -> frozenset[str]:
+        """Those with series of their own, and callees that only their callers can see."""
+        return self.own_entities | {callee for name in self.names if (callee := name.entity.partition(">")[2])}
+
 
 def trust(z: float) -> float:
     """0 for noise, one half at a floored z of 4, nearly 1 from 12 on."""
@@ -87,7 +92,7 @@ def metric_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, ale
     volumes = _volumes(picture)
     clues = _latency_clues(picture, edges, alert, volumes)
     clues += _error_clues(picture, edges, alert, volumes)
-    clues += _resource_clues(picture)
+    clues += _resource_clues(picture, edges)
     clues += _edge_clues(picture, volumes)
     clues += _route_clues(picture, edges)
     wanted = read(alert_metric).family if alert_metric else None
@@ -224,14 +229,17 @@ def _sick(picture: Picture) -> dict[str, float]:
         if not picture.shifts.usable[column] or words.family in {"traffic", "other", "network", "limit"} or words.per_node:
             continue
         z, ratio = float(picture.shifts.z[column]), float(picture.shifts.log_ratio[column])
+        # a callee that shows nothing of its own is known by what its callers see of it
+        callee = name.entity.partition(">")[2]
+        entity = callee if callee and callee not in picture.own_entities else name.entity
         if z > 0:
-            out[name.entity] = max(out.get(name.entity, 0.0), trust(z) * min(1.0, ratio / 0.7))
+            out[entity] = max(out.get(entity, 0.0), trust(z) * min(1.0, ratio / 0.7))
     return out
 
 
 def _error_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, volumes: Mapping[str, float]) -> list[Clue]:
     clues: list[Clue] = []
-    sick = _sick(picture)
+    sick, observed = _sick(picture), picture.observed
     for ratio in (True, False):
 
         def wanted(name: SeriesName, words: Words, ratio: bool = ratio) -> bool:
@@ -245,7 +253,7 @@ def _error_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, vol
         top_z = max((z for _, z, _ in found.values()), default=0.0)
         down = callees_of(edges)
         for entity, value in sorted(shares.items()):
-            below = max((sick.get(callee, 0.0) for callee in behind(entity, down, picture.own_entities)), default=0.0)
+            below = max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0)
             own = max(value, 0.1 if found[entity][1] > 4 else 0.0) * (1 - 0.6 * below)
             if ratio and volumes:
                 rise, _, column = found[entity]
@@ -258,8 +266,9 @@ def _error_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, vol
     return clues
 
 
-def _resource_clues(picture: Picture) -> list[Clue]:
+def _resource_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
     shifts = picture.shifts
+    sick, observed, down = _sick(picture), picture.observed, callees_of(edges)
     siblings: dict[str, list[int]] = {}
     for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
         if words.family in _RESOURCES and shifts.usable[column] and ">" not in name.entity and name.entity != ENTRY:
@@ -284,6 +293,10 @@ def _resource_clues(picture: Picture) -> list[Clue]:
             if words.per_node:
                 effect *= 0.15
             entity = picture.names[column].entity
+            if words.family == "queue":  # requests pile up at whoever waits for a callee as well
+                if not words.unit and not words.ratio:  # a fraction of one thing waiting is nobody's trouble
+                    effect *= min(1.0, abs(float(shifts.level[column] - shifts.base[column])))
+                effect *= 1 - 0.6 * max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0)
             kept = effects.setdefault(words.family, {})
             if entity not in kept or effect > kept[entity][0]:
                 kept[entity] = (effect, column, z)
@@ -341,11 +354,10 @@ def _route_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
         effect = trust(z) * min(1.0, max(float(picture.shifts.log_ratio[column]), 0.0) / 0.7)
         if name.entity not in found or effect > found[name.entity][0]:
             found[name.entity] = (effect, column, "latency" if words.family == "latency" else "errors")
-    sick = _sick(picture)
+    sick, observed = _sick(picture), picture.observed
     down = callees_of(edges)
     own = {
-        entity: effect
-        * (1 - 0.85 * max((sick.get(callee, 0.0) for callee in behind(entity, down, picture.own_entities)), default=0.0))
+        entity: effect * (1 - 0.85 * max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0))
         for entity, (effect, _, _) in found.items()
         if entity != ENTRY
     }
@@ -359,10 +371,14 @@ def _edge_clues(picture: Picture, volumes: Mapping[str, float]) -> list[Clue]:
     """Client-side slow and server-side fine: the network between."""
     sides: dict[tuple[Edge, int], dict[str, int]] = {}
     servers: dict[tuple[str, int], int] = {}
+    answered: dict[tuple[str, int], float] = {}  # the callee's rise: on its worst route, a caller may use no other
     for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
-        plain = words.family == "latency" and words.side != "client" and not words.labels and not words.per_node
-        if plain and ">" not in name.entity and picture.shifts.usable[column]:
-            servers.setdefault((name.entity, words.stat), column)
+        served = words.family == "latency" and words.side != "client" and not words.per_node
+        if served and ">" not in name.entity and picture.shifts.usable[column]:
+            rise = float(picture.shifts.level[column] - picture.shifts.base[column])
+            answered[name.entity, words.stat] = max(answered.get((name.entity, words.stat), 0.0), rise)
+            if not words.labels:
+                servers.setdefault((name.entity, words.stat), column)
     for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
         if words.family == "latency" and ">" in name.entity and picture.shifts.usable[column] and not words.labels:
             caller, _, callee = name.entity.partition(">")
@@ -372,12 +388,13 @@ def _edge_clues(picture: Picture, volumes: Mapping[str, float]) -> list[Clue]:
                 seen.setdefault("server", servers[callee, words.stat])
     rises: dict[Edge, float] = {}
     columns: dict[Edge, int] = {}
-    for (edge, _), found in sorted(sides.items()):
+    for (edge, stat), found in sorted(sides.items()):
         if "client" not in found or "server" not in found:
             continue
         client, server = found["client"], found["server"]
         shifts = picture.shifts
-        gap = (shifts.level[client] - shifts.base[client]) - max(shifts.level[server] - shifts.base[server], 0.0)
+        at_callee = max(float(shifts.level[server] - shifts.base[server]), answered.get((edge[1], stat), 0.0), 0.0)
+        gap = (shifts.level[client] - shifts.base[client]) - at_callee
         z = float(gap / shifts.spread[client])
         believed = float(gap) * trust(min(z, float(shifts.z[client]))) if gap > 0 and shifts.z[client] > 0 else 0.0
         if edge not in rises or believed > rises[edge]:

@@ -164,6 +164,7 @@ def _finding(one: ChangeSuspect, scope: Scope, asked: _Asked) -> Finding:
         "measured": round(one.measured, 3),
         "time": round(one.time, 3),
         "place": round(one.place, 3),
+        "thrown": one.thrown,
         "weight": round(one.weight, 3),
     }
     quoted = "\n".join(filter(None, (one.change.title, one.effect.line if one.effect is not None else "")))[:600]
@@ -196,6 +197,8 @@ def _sentence(one: ChangeSuspect) -> str:
         does = f": {clean(str(switched.get('from', '?')))} -> {clean(str(switched['to']))}"
     elif one.effect is not None and one.neutral is None:
         does = f": {one.effect.note} in {clean(one.effect.path, most=80)}"
+    if one.thrown == 1.0 and not one.innocent:
+        does += ", the line that now throws"
     commit = f" (commit {clean(shipment.change.id[:8])})" if shipment.deploy is not None else ""
     verdict = f"; ruled out: {one.innocent}" if one.innocent else ""
     return f"{what}{of}{commit} at {_clock(shipment.live_at)}, {_distance(one.seconds_before_onset)}{does}{verdict}"

@@ -16,7 +16,7 @@ from app.domain.finding import Finding, Gap, Signal
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
 from app.domain.telemetry import LOG_SCHEMA, LogTable, StatusTable, Topology
-from graphs.analysis import logreading, status_docs
+from graphs.analysis import logreading, stacks, status_docs
 from graphs.analysis.complaints import Standing, Testimony
 from graphs.analysis.log_statements import IDENTIFIER, clean, kind_of, query_of, reason_of, spoken, statement_of
 from graphs.analysis.logreading import Reading, Repetition
@@ -152,6 +152,7 @@ class _Reporter:
 
     def _finding(self, shift: Shift, testimony: Testimony | None, reading: Reading) -> Finding:
         counted = shift.first_s is None and not self._in_lines(shift)
+        thrown = self._thrown(shift)
         numbers = {
             "count_before": float(shift.n_reference),
             "count_now": float(shift.n_after),
@@ -173,14 +174,29 @@ class _Reporter:
             query=query_of(shift),
             window=self.scope.window,
             as_of=self._as_of(),
-            statement=statement_of(shift, testimony),
+            statement=statement_of(shift, testimony, thrown=thrown.type if thrown else ""),
             coverage=self._coverage(reading),
             entity=shift.service or None,
             at=datetime.fromtimestamp(shift.first_s, UTC) if shift.first_s is not None else None,
             numbers=numbers,
-            excerpt=clean(shift.exemplar),
+            excerpt=clean(f"{shift.exemplar[:120]} · {thrown.spoken}" if thrown else shift.exemplar),
             outsider_text=True,
         )
+
+    def _thrown(self, shift: Shift) -> stacks.Thrown | None:
+        """What the newest line of a failing template carries beside its text: the exception, and where it was thrown."""
+        if not shift.failing:
+            return None
+        for table in self.tables:
+            alike = table.frame.filter(
+                pl.col("incident")
+                & (pl.col("service") == shift.service)
+                & (pl.col("msg") == shift.exemplar)
+                & (pl.col("fields") != "")
+            )
+            if alike.height:
+                return stacks.thrown(str(alike["fields"][-1]))
+        return None
 
     def _in_lines(self, shift: Shift) -> bool:
         return any(bool((table.frame["service"] == shift.service).any()) for table in self.tables) and shift.level != ""

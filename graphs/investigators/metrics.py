@@ -266,7 +266,9 @@ def _own_gaps(
         if table.incident.all() and measured is not None and not (times < measured.onset_s).any():
             gap(table.source, "no_data", "no fault-free reference for the metrics: shifts can't be told from what is usual")
     if measured is not None:
-        usable = measured.picture.shifts.usable
+        shifts_of = measured.picture.shifts
+        # a series that began with the incident (a counter of failures) has nothing to be compared with, and that is no gap
+        usable = shifts_of.usable | ((shifts_of.n_base == 0) & (shifts_of.n_level > 0))
         thin = int((~usable).sum())
         if thin:
             names = ", ".join(str(one.name) for one, ok in zip(measured.series, usable, strict=True) if not ok)

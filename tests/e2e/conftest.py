@@ -65,6 +65,7 @@ class Rig:
     tool: DeployTool
     desk: Desk
     url: str
+    gate: asyncio.Event  # triage waits for it
 
     async def incident(self, number: int = 1) -> Incident:
         async with self.ledger.read() as tx:
@@ -126,18 +127,21 @@ async def start(make_slack: Callable[..., Awaitable[FakeSlack]], tmp_path: Path)
     async with AsyncExitStack() as stack:
 
         async def begin(
-            *, mode: str = "socket", policy: str | None = POLICY, pace_s: float = 0.0, windows_s: float = 1800, **options: Any
+            *, mode: str = "socket", policy: str | None = POLICY, pace_s: float = 0.0, held: bool = False, **options: Any
         ) -> Rig:
             slack = await make_slack(**options)
             slack.user("U03CARO")
             slack.join("U03CARO", "general")
-            return await _assemble(stack, slack, tmp_path, mode, load(policy) if policy else None, pace_s)
+            gate = asyncio.Event()
+            if not held:
+                gate.set()
+            return await _assemble(stack, slack, tmp_path, mode, load(policy) if policy else None, pace_s, gate)
 
         yield begin
 
 
 async def _assemble(
-    stack: AsyncExitStack, slack: FakeSlack, folder: Path, mode: str, policy: Policy | None, pace_s: float
+    stack: AsyncExitStack, slack: FakeSlack, folder: Path, mode: str, policy: Policy | None, pace_s: float, gate: asyncio.Event
 ) -> Rig:
     ledger = await Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}")
     stack.push_async_callback(ledger.close)
@@ -151,11 +155,16 @@ async def _assemble(
     client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, timeout=5)
     home = await connection.sign_in(client)
     sender = SlackSender(
-        client, message=blocks.message, modal=blocks.modal, prefix="inc", answers_at=f"{slack.workspace.base_url}/response/"
+        client,
+        message=blocks.message,
+        modal=blocks.modal,
+        prefix="inc",
+        answers_at=f"{slack.workspace.base_url}/response/",
+        us=home.bot_user,
     )
     sender.pace_s = pace_s
     runner = InProcessRunner(retries_s=(0.1, 0.1, 0.1))
-    desk = _desk(ledger, runner, tool, shop, policy, folder, people=SlackPeople(client, home.team), home_team=home.team)
+    desk = _desk(ledger, runner, tool, shop, policy, folder, gate, people=SlackPeople(client, home.team), home_team=home.team)
     channels = SlackChannels(client)
     process = WorkProcess(
         desk,
@@ -190,7 +199,7 @@ async def _assemble(
         await working
 
     stack.push_async_callback(stop)
-    return Rig(slack=slack, ledger=ledger, inbox=inbox, tool=tool, desk=desk, url=url)
+    return Rig(slack=slack, ledger=ledger, inbox=inbox, tool=tool, desk=desk, url=url, gate=gate)
 
 
 def _desk(
@@ -200,6 +209,7 @@ def _desk(
     shop: ShopClient,
     policy: Policy | None,
     folder: Path,
+    gate: asyncio.Event,
     *,
     people: Any,
     home_team: str,
@@ -211,6 +221,8 @@ def _desk(
     investigators = discover("graphs.investigators", "INVESTIGATOR")
 
     async def run_graph(incident: str, run: str, scope: Scope) -> Diagnosis:
+        await gate.wait()
+
         async def propose(_: str, draft: Draft) -> None:
             await store_draft(desk, incident, draft, proposer=str(proposer.AGENT))
 
@@ -253,5 +265,3 @@ def _now() -> datetime:
 
 async def _ready() -> list[str]:
     return []
-
-

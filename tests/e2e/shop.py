@@ -83,11 +83,17 @@ def _logs(first: float, start: float, onset: float, end: float) -> list[dict[str
 
 
 def _changes(onset: float) -> list[dict[str, Any]]:
-    innocent = {"id": "11d0aa2", "service": "catalogue", "title": "Sort by name", "files": ["sort.py"], "diff": "@@ -1 +1 @@\n-a\n+b\n"}
+    innocent = {
+        "id": "11d0aa2",
+        "service": "catalogue",
+        "title": "Sort by name",
+        "files": ["sort.py"],
+        "diff": "@@ -1 +1 @@\n-a\n+b\n",
+    }
     guilty = {"id": GUILTY, "service": "checkout", "title": "Tidy the pool settings", "files": ["pool.yaml"], "diff": DIFF}
     return [
-        {"time": _iso(onset - 240), "kind": "deploy", "version": "3.2.0", "previous_version": "3.1.9", **innocent},
-        {"time": _iso(onset - 5), "kind": "deploy", "version": "1.8.0", "previous_version": "1.7.2", **guilty},
+        {"time": round(onset - 240), "kind": "deploy", "version": "3.2.0", "previous_version": "3.1.9", **innocent},
+        {"time": round(onset - 5), "kind": "deploy", "version": "1.8.0", "previous_version": "1.7.2", **guilty},
     ]
 
 

@@ -25,4 +25,4 @@ async def handle(desk: Desk, asked: Asked) -> str:
     return "help shown"
 
 
-COMMAND = Verb(name="help", usage="help", summary="this", handle=handle, parse=nothing)
+COMMAND = Verb(name="help", usage="help", summary="what you are reading", handle=handle, parse=nothing)

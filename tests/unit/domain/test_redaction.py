@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.redaction import placeholder, redact, redact_column
+from app.domain.redaction import placeholder, redact
+from app.domain.redaction_columns import redact_column
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc\n-----END RSA PRIVATE KEY-----"
 

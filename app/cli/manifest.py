@@ -1,0 +1,22 @@
+"""`firstmate manifest [--http URL]`: the Slack app's manifest, for Socket Mode or for deliveries over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.manifest import manifest_text, over_http
+
+
+def manifest(
+    http: Annotated[
+        str,
+        typer.Option("--http", metavar="URL", help="The https address under which Slack reaches this server; empty: Socket Mode."),
+    ] = "",
+) -> None:
+    """Print the manifest that the Slack app is created from."""
+    print(over_http(manifest_text(), http) if http else manifest_text(), end="")
+
+
+VERB = manifest

@@ -1,0 +1,233 @@
+"""Runs first in every process of a drill (this folder is on PYTHONPATH): named places where a process stops until it is killed.
+
+The code that runs is the project's own. Around some of its functions lies a gate: while a file of the gate's name is in the folder
+FIRSTMATE_DRILL, whoever comes by writes its pid beside it and waits there. FIRSTMATE_DRILL_TWIN swaps in one known-bad behaviour,
+so that a drill can show that it would notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.abc
+import importlib.util
+import os
+import sys
+import time
+from pathlib import Path
+
+FOLDER = os.environ.get("FIRSTMATE_DRILL", "")
+TWIN = os.environ.get("FIRSTMATE_DRILL_TWIN", "")
+
+BEFORE, AFTER = "before", "after"
+GATES = {
+    # name: module, function, which side of it
+    "work-starts": ("app.jobs.work", "WorkProcess.run", BEFORE),
+    "work-imports": ("app.jobs.runner", "", AFTER),
+    "moving": ("app.jobs.inbox", "Inbox.moved", BEFORE),
+    "kept": ("app.jobs.inbox", "Inbox.put", AFTER),
+    "triage-begins": ("graphs.triage", "run", BEFORE),
+    "investigating": ("graphs.investigators.metrics", "INVESTIGATOR.investigate", BEFORE),
+    "reporting": ("app.incidents.thinking", "LedgerStore.save_report", AFTER),
+    "reported": ("app.incidents.thinking", "LedgerStore.save_diagnosis", BEFORE),
+    "weighed": ("app.incidents.thinking", "LedgerStore.save_diagnosis", AFTER),
+    "proposed": ("app.incidents.propose", "propose", AFTER),
+    "triage-ended": ("graphs.triage", "run", AFTER),
+    "decided": ("app.incidents.decide", "decide", AFTER),
+    "approved": ("app.incidents.execute", "execute", BEFORE),
+    "started": ("app.incidents.execute", "_start", AFTER),
+    "acted": ("app.actions.shop_client", "ShopClient.post", AFTER),
+    "ended": ("app.incidents.execute", "_ended", AFTER),
+    "verifying": ("app.incidents.verify", "_watch", BEFORE),
+    "watched": ("app.incidents.verify", "_watch", AFTER),
+    "undoing": ("app.incidents.verify", "propose_undo", AFTER),
+    "channel-made": ("app.jobs.sender", "SlackSender.open_channel", AFTER),
+    "posted": ("app.jobs.sender", "SlackSender.post", AFTER),
+    "updated": ("app.jobs.sender", "SlackSender.update", AFTER),
+    "pinned": ("app.jobs.sender", "SlackSender.pin", AFTER),
+}
+
+
+def _wait(name):
+    """Freeze where we are, the event loop and all: nothing else of this process gets any further."""
+    armed = os.path.join(FOLDER, name)
+    if not os.path.exists(armed):
+        return
+    Path(f"{armed}.reached").write_text(str(os.getpid()))
+    while os.path.exists(armed) and "wait" not in Path(armed).read_text():
+        time.sleep(0.005)
+
+
+async def _linger(name):
+    """Wait with the event loop running, where the drill asked for that."""
+    armed = os.path.join(FOLDER, name)
+    while os.path.exists(armed):  # noqa: ASYNC240 - a file of a few bytes on a local disk
+        await asyncio.sleep(0.005)
+
+
+def _gated(function, before, after):
+    async def gated(*args, **kwargs):
+        for name in before:
+            _wait(name)
+            await _linger(name)
+        result = await function(*args, **kwargs)
+        for name in after:
+            _wait(name)
+            await _linger(name)
+        return result
+
+    return gated
+
+
+def _gate(module):
+    wanted = {}
+    for name, (where, path, side) in GATES.items():
+        if where == module.__name__:
+            wanted.setdefault(path, {BEFORE: [], AFTER: []})[side].append(name)
+    for path, sides in wanted.items():
+        if not path:
+            for name in sides[AFTER]:
+                _wait(name)
+            continue
+        owner = module
+        *inside, function = path.split(".")
+        for each in inside:
+            owner = getattr(owner, each)
+        gated = _gated(getattr(owner, function), sides[BEFORE], sides[AFTER])
+        object.__setattr__(owner, function, gated) if not isinstance(owner, type) else setattr(owner, function, gated)
+
+
+def _quicken(module):
+    """Waiting that is right for people and would make a drill long."""
+    if module.__name__ == "app.jobs.keeper":
+        module.FIRST_PAUSE_S, module.LONGEST_PAUSE_S = 0.05, 0.1
+    if module.__name__ == "app.jobs.sender":
+        module.SlackSender.pace_s = 0.05
+
+
+def _twin(module):
+    """One known-bad behaviour, by name. A drill that does not fail with it shows nothing."""
+    if TWIN == "acts-before-noting" and module.__name__ == "app.incidents.execute":
+
+        async def execute(desk, hash):
+            async with desk.ledger.read() as tx:
+                held = await module.proposals.get(tx, hash)
+            if held.state != "approved":
+                return
+            action = desk.actions[held.proposal.call.action]
+            arguments = action.arguments.model_validate(held.proposal.call.arguments)
+            outcome = await action.run(arguments, idempotency_key=hash[:16])
+            started = await module._start(desk, hash)
+            if started is not None:
+                await module._ended(desk, started[0], started[1], outcome, token=started[2])
+
+        async def nothing_moved(desk, proposal):
+            return None
+
+        module.execute = execute
+        module.decide.moved_since = nothing_moved
+    if TWIN == "runs-again" and module.__name__ == "app.incidents.execute":
+
+        async def take_up(desk, execution):
+            async with desk.ledger.read() as tx:
+                proposal = (await module.proposals.get(tx, execution.proposal)).proposal
+            action = desk.actions[proposal.call.action]
+            arguments = action.arguments.model_validate(proposal.call.arguments)
+            outcome = await action.run(arguments, idempotency_key=execution.id)
+            await module._ended(desk, execution, proposal, outcome, token=0)
+
+        module.take_up = take_up
+    if TWIN == "forgets" and module.__name__ == "app.incidents.resume":
+
+        async def resume(desk):
+            return []
+
+        module.resume = resume
+        if hasattr(module, "go_on"):
+            module.go_on = resume
+    if TWIN == "acks-before-writing" and module.__name__ == "app.jobs.inbox":
+        put, late = module.Inbox.put, set()
+
+        async def hasty(self, key, kind, body):
+            async def later():
+                await asyncio.sleep(0.5)
+                await put(self, key, kind, body)
+
+            late.add(asyncio.create_task(later()))
+            return True
+
+        module.Inbox.put = hasty
+    if TWIN == "posts-blindly" and module.__name__ == "app.jobs.sender":
+
+        async def nowhere(self, *_args, **_kwargs):
+            return None
+
+        module.SlackSender.find = nowhere
+    if TWIN == "together" and module.__name__ == "app.jobs.alone":
+
+        @contextlib.asynccontextmanager
+        async def crowd(file, **_kwargs):
+            yield
+
+        module.alone = crowd
+    if TWIN == "together" and module.__name__ == "app.processes":
+        module.watch_parent = lambda stopping: None
+
+
+def _note_company(module):
+    """A work process that begins while another one still works leaves a note of it."""
+    if module.__name__ != "app.jobs.work":
+        return
+    run = module.WorkProcess.run
+
+    async def noted(self, stopping):
+        folder = Path(FOLDER).parent / "working"
+        folder.mkdir(exist_ok=True)
+        for other in folder.iterdir():
+            if other.name.isdigit() and Path(f"/proc/{other.name}").exists():
+                (folder / f"{os.getpid()}-with-{other.name}").touch()
+        mine = folder / str(os.getpid())
+        mine.touch()
+        try:
+            await run(self, stopping)
+        finally:
+            mine.unlink()
+
+    module.WorkProcess.run = noted
+
+
+class _Loader(importlib.abc.Loader):
+    def __init__(self, inner):
+        self.inner = inner
+
+    def create_module(self, spec):
+        return self.inner.create_module(spec)
+
+    def exec_module(self, module):
+        self.inner.exec_module(module)
+        _quicken(module)
+        _twin(module)
+        _note_company(module)
+        _gate(module)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if not name.startswith(("app.", "graphs.")):
+            return None
+        for finder in sys.meta_path:
+            if finder is self:
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader)
+                return spec
+        return None
+
+
+if FOLDER:
+    sys.meta_path.insert(0, _Finder())

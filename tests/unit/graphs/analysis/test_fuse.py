@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.hypothesis import Suspicion
+from graphs.analysis import fuse
+from graphs.analysis.fuse import possibilities
+from tests.unit.graphs.said import finding, suspicion
+
+METRIC, LOG = finding("m"), finding("l", signal="logs")
+CHANGE = finding("c", signal="changes")
+
+
+def test_the_score_can_be_repeated_by_hand() -> None:
+    found = possibilities(
+        [
+            suspicion("back", 2.0, METRIC),
+            suspicion("back", 1.0, METRIC, statement="a second series"),
+            suspicion("back", 1.5, LOG),
+            suspicion("back", -0.5, LOG, statement="but its own time is as ever"),
+        ],
+        alerting=None,
+    )
+    (only,) = found
+    assert dict(only.parts) == pytest.approx({"metrics": 2.0 + fuse.FURTHER * 1.0, "logs": 1.5 - 0.5})
+    assert only.score == pytest.approx(3.3)
+    odds = math.exp(fuse.SHARPNESS * (3.3 - fuse.NOBODY))
+    assert only.confidence == pytest.approx(odds / (1 + odds))
+
+
+def test_one_kind_of_signal_has_a_most_it_can_say() -> None:
+    (only,) = possibilities([suspicion("back", 6.0, METRIC), suspicion("back", 6.0, METRIC, statement="again")], alerting=None)
+    assert only.score == fuse.SIGNAL_CAP
+
+
+def test_a_change_must_bring_more_than_the_prior_that_most_are_innocent() -> None:
+    def best(weight: float) -> Any:
+        return possibilities(
+            [suspicion("back", 3.0, METRIC), suspicion("back", weight, CHANGE, change="c0ffee1")], alerting="back"
+        )[0]
+
+    assert best(fuse.CHANGE_PRIOR - 0.3).change is None
+    assert best(fuse.CHANGE_PRIOR + 0.3).change == "c0ffee1"
+
+
+def test_a_guilty_change_elsewhere_explains_what_is_seen_at_the_alert() -> None:
+    found = possibilities([suspicion("front", 4.0, METRIC), suspicion("back", 5.0, CHANGE, change="c0ffee1")], alerting="front")
+    assert (found[0].target, found[0].change) == ("back", "c0ffee1")
+    assert ("seen at front", pytest.approx(fuse.ELSEWHERE * 4.0)) in [*found[0].parts]
+    assert METRIC.id in {i for s in found[0].speaking for i in s.findings}
+
+
+def test_that_no_change_is_guilty_speaks_for_every_target_without_one() -> None:
+    cleared = suspicion("back", 2.0, CHANGE, no_change=True)
+    with_, without = (
+        possibilities([suspicion("back", 3.0, METRIC), *extra], alerting="back")[0].score for extra in ([cleared], [])
+    )
+    assert with_ == pytest.approx(without + 2.0)
+    (alone,) = possibilities([cleared], alerting=None)
+    assert (alone.target, alone.change) == ("back", None)
+
+
+def test_nothing_suspected_is_nothing_possible() -> None:
+    assert possibilities([], alerting="front") == []
+
+
+SUSPICIONS = st.lists(
+    st.builds(
+        lambda target, weight, cited, change, cleared: suspicion(
+            target, weight, cited, change=change, no_change=cleared and change is None
+        ),
+        st.sampled_from(["front", "back", "side"]),
+        st.floats(-6, 6),
+        st.sampled_from([METRIC, LOG, CHANGE]),
+        st.sampled_from([None, "c0ffee1", "decade2"]),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(SUSPICIONS, st.sampled_from([None, "front", "unheard-of"]))
+def test_parts_add_up_and_shares_leave_room_for_what_nobody_saw(claims: list[Suspicion], alerting: str | None) -> None:
+    found = possibilities(claims, alerting=alerting)
+    for each in found:
+        assert sum(nats for _, nats in each.parts) == pytest.approx(each.score)
+        assert 0 <= each.confidence < 1 or each.confidence == pytest.approx(1)
+        assert all(s.weight > 0 for s in each.speaking)
+        assert all(s.weight < 0 for s in each.against)
+    assert sum(each.confidence for each in found) <= 1 + 1e-9
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+    assert len({(each.target, each.change) for each in found}) == len(found)
+
+
+@settings(max_examples=100, deadline=None)
+@given(SUSPICIONS, st.randoms(use_true_random=False))
+def test_the_order_of_suspicions_changes_no_score(claims: list[Suspicion], random: Any) -> None:
+    shuffled = [*claims]
+    random.shuffle(shuffled)
+
+    def told(given: list[Suspicion]) -> list[tuple[str, str | None, float]]:
+        return [(p.target, p.change, round(p.score, 9)) for p in possibilities(given, alerting="front")]
+
+    assert told(claims) == told(shuffled)
+
+
+@settings(max_examples=100, deadline=None)
+@given(SUSPICIONS, st.floats(0.1, 2))
+def test_more_evidence_never_makes_its_own_target_less_likely(claims: list[Suspicion], more: float) -> None:
+    def score(given: list[Suspicion]) -> float:
+        return max((p.score for p in possibilities(given, alerting=None) if p.target == "front"), default=-math.inf)
+
+    assert score([*claims, suspicion("front", more, METRIC)]) >= score(claims) - 1e-9

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.agent import Agent
+from app.domain.finding import Finding, Gap
+from app.domain.hypothesis import Diagnosis
+from graphs import judge
+from graphs.contract import Report
+from tests.unit.graphs.said import SCOPE, finding, report, suspicion
+
+METRIC = finding("errors of back up")
+LOG = finding("new exception in back", signal="logs")
+CHANGE = finding("back 1.8.0 went out", signal="changes")
+
+
+def weighed(*reports: Report, scope: Any = SCOPE, gaps: tuple[Gap, ...] = ()) -> Diagnosis:
+    return judge.weigh(scope, list(reports), gaps=gaps, round=1)
+
+
+def certain(*found: Finding) -> Diagnosis:
+    """Everything speaks for one target, as strongly as can be, resting on `found`."""
+    by_signal: dict[str, list[Finding]] = {}
+    for each in found:
+        by_signal.setdefault(each.signal, []).append(each)
+    return weighed(*(report(name, suspicion("back", 5.0, *held), findings=tuple(held)) for name, held in by_signal.items()))
+
+
+def test_two_kinds_of_signal_that_agree_are_conclusive() -> None:
+    said = certain(METRIC, LOG)
+    assert said.verdict == "conclusive"
+    assert said.hypotheses[0].verdict == "supported"
+    assert said.reasons == ()
+
+
+def test_a_claim_without_a_finding_is_struck() -> None:
+    said = weighed(
+        report("metrics", suspicion("invented", 6.0), suspicion("back", 2.0, METRIC), findings=(METRIC,)),
+        report("logs", suspicion("hinted", 6.0, LOG)),  # cites what it did not report
+    )
+    assert [h.target for h in said.hypotheses] == ["back"]
+
+
+def test_a_claim_about_something_outside_the_scope_is_struck() -> None:
+    scope = SCOPE.model_copy(update={"candidates": ("back",)})
+    said = weighed(
+        report("metrics", suspicion("elsewhere", 6.0, METRIC), suspicion("back", 2.0, METRIC), findings=(METRIC,)), scope=scope
+    )
+    assert [h.target for h in said.hypotheses] == ["back"]
+
+
+def test_nothing_at_all_is_inconclusive_and_says_why() -> None:
+    said = weighed()
+    assert said.verdict == "inconclusive"
+    assert said.hypotheses == ()
+    assert said.reasons == ("nothing that was measured points anywhere",)
+
+
+@pytest.mark.parametrize(
+    ("found", "cap", "why"),
+    [
+        (
+            (
+                finding("old", as_of=SCOPE.window.end - timedelta(minutes=6)),
+                finding("old too", signal="logs", as_of=SCOPE.window.end - timedelta(minutes=9)),
+            ),
+            judge.STALE_CAP,
+            "stale",
+        ),
+        ((finding("thin", coverage=0.4), finding("thin too", signal="logs", coverage=0.1)), judge.THIN_CAP, "half of the window"),
+        (
+            (finding("said", signal="logs", outsider_text=True), finding("read", signal="status", outsider_text=True)),
+            judge.OUTSIDER_CAP,
+            "outsiders",
+        ),
+        ((METRIC, finding("latency of back up")), judge.ONE_SIGNAL_CAP, "only one kind of signal"),
+    ],
+)
+def test_what_it_rests_on_caps_how_certain_it_can_be(found: tuple[Finding, ...], cap: float, why: str) -> None:
+    said = certain(*found)
+    assert said.hypotheses[0].confidence <= cap
+    assert said.verdict != "conclusive"
+    assert any(why in reason for reason in said.reasons)
+
+
+def test_the_caps_are_what_holds_it_down() -> None:
+    """The same claims on sound findings pass every cap: without the caps the test above would fail."""
+    assert certain(METRIC, LOG).hypotheses[0].confidence > max(
+        judge.STALE_CAP, judge.THIN_CAP, judge.OUTSIDER_CAP, judge.ONE_SIGNAL_CAP
+    )
+
+
+def test_one_fresh_measurement_lifts_the_cap_of_the_stale() -> None:
+    old = finding("old", signal="logs", as_of=SCOPE.window.end - timedelta(minutes=9))
+    assert certain(METRIC, old).verdict == "conclusive"
+
+
+def test_what_speaks_against_is_cited_and_answered() -> None:
+    against = finding("back's own time did not change", signal="traces")
+    said = weighed(
+        report("metrics", suspicion("back", 5.0, METRIC), findings=(METRIC,)),
+        report("logs", suspicion("back", 3.0, LOG), findings=(LOG,)),
+        report("spans", suspicion("back", -1.0, against), findings=(against,)),
+    )
+    best = said.hypotheses[0]
+    assert best.contradicting == (against.id,)
+    assert best.answer is not None
+    assert "+7.0 nats remain" in best.answer
+
+
+def test_what_speaks_against_more_than_for_is_contradicted_and_never_more_than_inconclusive() -> None:
+    against = finding("back's own time did not change", signal="traces")
+    said = weighed(
+        report("metrics", suspicion("back", 1.0, METRIC), findings=(METRIC,)),
+        report("spans", suspicion("back", -3.0, against), findings=(against,)),
+    )
+    assert said.hypotheses[0].verdict == "contradicted"
+    assert said.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("reason", ["failed", "timed_out", "stale", "refused"])
+def test_with_a_decisive_source_missing_it_is_not_conclusive(reason: Any) -> None:
+    gap = Gap(agent=Agent(name="logs", version="1.0.0"), source="logs", reason=reason, statement="no logs: it broke")
+    said = weighed(
+        report("metrics", suspicion("back", 5.0, METRIC), findings=(METRIC,)),
+        report("deploys", suspicion("back", 5.0, CHANGE), findings=(CHANGE,), gaps=(gap,)),
+    )
+    assert said.verdict == "likely"
+    assert any("no logs: it broke" in each for each in said.reasons)
+    assert said.gaps == (gap,)
+
+
+def test_what_was_never_plugged_in_is_a_gap_and_does_not_unsettle_what_was_measured() -> None:
+    gap = Gap(agent=Agent(name="supervisor", version="1"), source="none", reason="no_data", statement="no source of logs")
+    said = weighed(
+        report("metrics", suspicion("back", 5.0, METRIC), findings=(METRIC,)),
+        report("deploys", suspicion("back", 5.0, CHANGE), findings=(CHANGE,)),
+        gaps=(gap,),
+    )
+    assert said.verdict == "conclusive"
+    assert said.gaps == (gap,)
+
+
+def test_the_same_change_suspected_twice_is_one_hypothesis() -> None:
+    other = finding("its diff touches the route", signal="changes")
+    said = weighed(
+        report("metrics", suspicion("back", 3.0, METRIC), findings=(METRIC,)),
+        report(
+            "deploys",
+            suspicion("back", 3.0, CHANGE, change="c0ffee1"),
+            suspicion("back", 2.0, other, change="c0ffee1"),
+            findings=(CHANGE, other),
+        ),
+    )
+    assert [(h.target, h.change) for h in said.hypotheses].count(("back", "c0ffee1")) == 1
+
+
+def test_labels_and_remediations_come_from_the_closed_lists() -> None:
+    scope = SCOPE.model_copy(update={"labels": ("memory", "network"), "remediations": ("rollback",)})
+    said = weighed(
+        report(
+            "metrics",
+            suspicion("back", 3.0, METRIC, kind="memory_leak", remediation="rollback"),
+            suspicion("side", 2.0, METRIC, kind="memory_leak", remediation="restart_everything"),
+            findings=(METRIC,),
+        ),
+        scope=scope,
+    )
+    assert {h.label for h in said.hypotheses} <= {"memory", "network", None}
+    assert {h.target: h.remediation for h in said.hypotheses} == {"back": "rollback", "side": None}
+
+
+FOUND = [
+    METRIC,
+    LOG,
+    CHANGE,
+    finding("latency of front up"),
+    finding("lines gone", signal="logs", coverage=0.2, outsider_text=True),
+]
+CLAIMS = st.lists(
+    st.builds(
+        lambda target, weight, cited, change, cleared: suspicion(
+            target, weight, cited, change=change, no_change=cleared and change is None
+        ),
+        st.sampled_from(["front", "back", "side", "store"]),
+        st.floats(-6, 6).map(lambda w: round(w, 2)),
+        st.sampled_from(FOUND),
+        st.sampled_from([None, None, "c0ffee1", "decade2"]),
+        st.booleans(),
+    ),
+    max_size=14,
+)
+
+
+def split(claims: list[Any]) -> list[Report]:
+    names = ("deploys", "logs", "metrics")
+    return [report(name, *claims[i::3], findings=tuple(FOUND[i::3])) for i, name in enumerate(names)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(CLAIMS)
+def test_whatever_is_claimed_the_answer_is_in_order_adds_up_and_cites_what_exists(claims: list[Any]) -> None:
+    said = weighed(*split(claims))
+    confidences = [h.confidence for h in said.hypotheses]
+    assert len(confidences) <= judge.MOST_HYPOTHESES
+    assert confidences == sorted(confidences, reverse=True)
+    assert sum(confidences) <= 1.0
+    assert len({(h.target, h.change) for h in said.hypotheses}) == len(confidences)
+    known = {each.id for each in said.findings}
+    signals = {each.id: each.signal for each in said.findings}
+    for each in said.hypotheses:
+        assert each.supporting
+        assert {*each.supporting, *each.contradicting} <= known
+        assert not each.contradicting or each.answer
+        assert each.verdict in ("supported", "contradicted", "uncorroborated")
+    if said.verdict == "conclusive":
+        assert len({signals[i] for i in said.hypotheses[0].supporting}) >= 2
+        assert confidences[0] >= judge.CONCLUSIVE
+    else:
+        assert said.reasons or confidences[0] < judge.CONCLUSIVE or said.hypotheses[0].verdict != "supported"
+
+
+@settings(max_examples=50, deadline=None)
+@given(CLAIMS)
+def test_the_order_in_which_reports_arrive_changes_nothing(claims: list[Any]) -> None:
+    once = weighed(*split(claims))
+    for order in permutations(split(claims)):
+        assert weighed(*order) == once

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from app.domain.incident import Alert
+from app.incidents.group import group
+from app.ledger import alerts, incidents, runs
+from app.ledger.audit import Action
+from tests.unit.incidents.world import NOON, World
+
+
+def alert(**fields: Any) -> Alert:
+    given: dict[str, Any] = {
+        "fired_at": NOON - timedelta(minutes=1),
+        "summary": "checkout fails",
+        "name": "CheckoutErrors",
+        "service": "checkout",
+        "severity": "critical",
+        "fingerprint": "a1",
+        "group_key": "g1",
+        "monitor": "alertmanager",
+        **fields,
+    }
+    return Alert(**given)
+
+
+async def opened(world: World) -> list[str]:
+    async with world.ledger.read() as tx:
+        return [each.id for each in await incidents.list_open(tx)]
+
+
+async def test_the_same_alert_three_times_at_once_is_one_incident_and_one_run(world: World) -> None:
+    said = await asyncio.gather(*(group(world.desk, alert(), surface="webhook") for _ in range(3)))
+    assert set(said) == {"INC-0001"}
+    assert await opened(world) == ["INC-0001"]
+    async with world.ledger.read() as tx:
+        (held,) = await alerts.for_incident(tx, "INC-0001")
+        assert held.count == 3
+        assert len(await runs.for_incident(tx, "INC-0001")) == 1
+    incident = await world.incident("INC-0001")
+    assert incident.severity == "SEV1"
+    assert incident.commander is None
+
+
+async def naive_group(world: World, given: Alert) -> None:
+    """Looks for the group's incident in one transaction and opens it in another."""
+    async with world.ledger.read() as tx:
+        found = await incidents.by_group_key(tx, given.group_key or "")
+    if found is None:
+        await world.declared(given.summary)
+
+
+async def test_the_race_is_a_real_one_looking_first_opens_several(world: World) -> None:
+    await asyncio.gather(*(naive_group(world, alert()) for _ in range(3)))
+    assert len(await opened(world)) > 1
+
+
+async def test_an_alert_of_the_same_group_joins(world: World) -> None:
+    first = await group(world.desk, alert(), surface="webhook")
+    second = await group(world.desk, alert(fingerprint="a2", service="cart", summary="cart fails"), surface="webhook")
+    assert first == second == "INC-0001"
+    assert "Alert joined: cart fails" in await world.told("INC-0001")
+    assert Action.ALERT_GROUPED.value in await world.audited("INC-0001")
+
+
+async def test_an_alert_of_the_same_service_joins_what_a_person_declared(world: World) -> None:
+    declared = await world.declared()
+    assert await group(world.desk, alert(group_key="g9"), surface="webhook") == declared.id
+
+
+async def test_an_alert_of_another_group_and_service_is_an_incident_of_its_own(world: World) -> None:
+    await group(world.desk, alert(), surface="webhook")
+    other = await group(world.desk, alert(fingerprint="b", group_key="g2", service="payments"), surface="webhook")
+    nameless = await group(world.desk, alert(fingerprint="c", group_key=None, service=None), surface="webhook")
+    assert [other, nameless] == ["INC-0002", "INC-0003"]
+
+
+async def test_a_resolved_alert_nobody_knew_opens_nothing(world: World) -> None:
+    assert await group(world.desk, alert(status="resolved"), surface="webhook") is None
+    assert await opened(world) == []
+
+
+async def test_its_firing_arriving_after_its_end_opens_nothing(world: World) -> None:
+    await group(world.desk, alert(status="resolved"), surface="webhook")
+    assert await group(world.desk, alert(), surface="webhook") is None
+    assert await opened(world) == []
+
+
+async def test_that_an_alert_resolved_is_said_once_however_often_it_is_delivered(world: World) -> None:
+    await group(world.desk, alert(), surface="webhook")
+    for _ in range(3):
+        assert await group(world.desk, alert(status="resolved"), surface="webhook") == "INC-0001"
+    assert (await world.told("INC-0001")).count("Alert resolved: checkout fails") == 1
+    assert (await world.audited("INC-0001")).count(Action.ALERT_RESOLVED.value) == 1
+
+
+async def test_after_the_incident_was_closed_the_same_group_firing_anew_is_a_new_one(world: World) -> None:
+    await group(world.desk, alert(), surface="webhook")
+    async with world.ledger.write() as tx:
+        await incidents.set_status(tx, "INC-0001", "closed", at=NOON)
+    assert await group(world.desk, alert(fired_at=NOON), surface="webhook") == "INC-0002"

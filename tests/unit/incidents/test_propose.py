@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.action import Call
+from app.domain.errors import BadInput, Denied, NotFound
+from app.domain.incident import Scope
+from app.incidents.thinking import LedgerStore, store_draft, trace
+from app.ledger import approvals, outbox, proposals, runs
+from graphs.context import Draft
+from graphs.contract import Report
+from tests.unit.incidents.world import World, criterion, diagnosis
+
+
+def to(version: str) -> Call:
+    return Call(action="shop_rollout_undo", arguments={"service": "checkout", "from_version": "1.8.0", "to_version": version})
+
+
+async def test_what_is_stored_is_read_back_tiered_and_named_by_its_hash(world: World) -> None:
+    proposal = await world.proposed((await world.declared()).id, criterion=criterion())
+    assert proposal.tier == 1
+    assert proposal.precondition == {"service": "checkout", "version": "1.8.0"}
+    assert proposal.recomputed_hash() == proposal.hash
+    assert proposal.policy == world.desk.policy_version
+    async with world.ledger.read() as tx:
+        due = await outbox.due(tx, world.clock())
+    assert due[0].card == f"proposal:{proposal.hash}"
+    assert due[0].lane == "decision"
+
+
+async def test_the_same_call_that_waits_already_is_not_proposed_again(world: World) -> None:
+    incident = (await world.declared()).id
+    first = await world.proposed(incident)
+    world.clock.move(seconds=5)
+    assert (await world.proposed(incident)).hash == first.hash
+    world.clock.at = first.expires_at
+    assert (await world.proposed(incident)).hash != first.hash
+
+
+async def test_people_are_not_asked_about_more_than_a_few_at_once(world: World) -> None:
+    incident = (await world.declared()).id
+    for n in range(5):
+        await world.proposed(incident, call=to(f"1.{n}.0"))
+    with pytest.raises(Denied, match="already wait"):
+        await world.proposed(incident, call=to("1.9.9"))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (Call(action="drop_tables", arguments={}), NotFound, "shop_rollout_undo"),
+        (Call(action="shop_rollout_undo", arguments={"service": "checkout"}), BadInput, "from_version"),
+        (
+            Call(
+                action="shop_rollout_undo",
+                arguments={"service": "x; rm -rf /", "from_version": "1", "to_version": "2"},
+            ),
+            BadInput,
+            "service",
+        ),
+        (
+            Call(
+                action="shop_rollout_undo",
+                arguments={"service": "checkout", "from_version": "1", "to_version": "2", "tier": 0},
+            ),
+            BadInput,
+            "tier",
+        ),
+    ],
+)
+async def test_what_the_catalogue_does_not_know_exactly_is_not_proposed(
+    world: World, call: Call, error: type[Exception], said: str
+) -> None:
+    incident = (await world.declared()).id
+    with pytest.raises(error, match=said):
+        await world.proposed(incident, call=call)
+    async with world.ledger.read() as tx:
+        assert await proposals.for_incident(tx, incident) == []
+
+
+async def test_a_target_that_cannot_be_read_back_is_not_proposed(world: World) -> None:
+    incident = (await world.declared()).id
+    world.tool.reading = "broken"
+    with pytest.raises(Exception, match="503"):
+        await world.proposed(incident)
+
+
+async def test_a_draft_becomes_a_proposal_with_the_judge_s_word(world: World) -> None:
+    incident = await world.declared()
+    async with world.ledger.read() as tx:
+        run = await runs.latest(tx, incident.id)
+    assert run is not None
+    best = diagnosis(run.scope).hypotheses[0]
+    draft = Draft(call=to("1.7.2"), runbook="undo", why="1.8.0 fails", hypothesis=best, criterion=criterion())
+    for _ in range(2):  # the proposer's node may run twice
+        await store_draft(world.desk, incident.id, draft, proposer="proposer@1.0.0")
+    async with world.ledger.read() as tx:
+        (held,) = await proposals.for_incident(tx, incident.id)
+        word = await approvals.acknowledgement(tx, held.proposal.hash)
+    assert word is not None
+    assert word.objections == ()
+    assert word.findings == best.supporting
+
+    doubtful = best.model_copy(update={"verdict": "uncorroborated"})
+    await store_draft(
+        world.desk, incident.id, draft.model_copy(update={"hypothesis": doubtful, "call": to("1.7.1")}), proposer="proposer@1.0.0"
+    )
+    async with world.ledger.read() as tx:
+        other = (await proposals.for_incident(tx, incident.id))[-1]
+        objecting = await approvals.acknowledgement(tx, other.proposal.hash)
+    assert objecting is not None
+    assert objecting.objections == ("the hypothesis is uncorroborated",)
+
+
+async def test_a_draft_that_cannot_be_proposed_is_said_in_the_timeline(world: World) -> None:
+    incident = await world.declared()
+    world.tool.reading = "broken"
+    best = diagnosis(Scope.model_validate(await scope_of(world, incident.id))).hypotheses[0]
+    await store_draft(
+        world.desk, incident.id, Draft(call=to("1.7.2"), runbook="undo", why="x", hypothesis=best), proposer="proposer@1.0.0"
+    )
+    assert any("shop_rollout_undo was not proposed" in line for line in await world.told(incident.id))
+
+
+async def test_the_run_store_keeps_the_newest_report_and_the_trace_tells_who_watches(world: World) -> None:
+    incident = await world.declared()
+    run = f"{incident.id}/r1"
+    store = LedgerStore(world.ledger, world.clock)
+    found = diagnosis(Scope.model_validate(await scope_of(world, incident.id)))
+    await store.save_report(run, 1, Report(investigator="metrics", findings=found.findings, queries=1))
+    await store.save_report(run, 2, Report(investigator="metrics", findings=found.findings, queries=7))
+    assert [report.queries for report in await store.reports(run)] == [7]
+    assert await store.diagnosis(run) is None
+    await store.save_diagnosis(run, found)
+    assert await store.diagnosis(run) == found
+    seen: list[dict[str, Any]] = []
+    await trace(world.ledger, world.clock, run, seen.append)({"agent": "judge@1.0.0", "step": "weigh", "text": "x", "to": "y"})
+    assert seen == [{"run": run, "agent": "judge@1.0.0", "step": "weigh", "text": "x", "to": "y"}]
+    async with world.ledger.read() as tx:
+        (step,) = await runs.trace(tx, run)
+    assert step.details == {"to": "y"}
+
+
+async def scope_of(world: World, incident: str) -> Any:
+    async with world.ledger.read() as tx:
+        run = await runs.latest(tx, incident)
+    assert run is not None
+    return run.scope.model_dump()
