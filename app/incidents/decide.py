@@ -58,8 +58,8 @@ async def decide(
         word = rules.decide(await context(desk, tx, held, known=known, press=press, pressed_by=by))
         said = await approvals.for_proposal(tx, proposal)
         if isinstance(word, Denied) and any((each.by, each.decision) == (by, decision) for each in said):
-            # The same press worked on again after a crash, or a second one: what counted is not refused.
-            return Decided(counted=True, complete=held.state != "proposed", sentence=_already(held, decision))
+            # The same press worked on again after a crash, or a second one: what counted before is not refused now.
+            return Decided(counted=False, complete=False, sentence=_already(held, decision))
         if isinstance(word, Denied):  # before anything else: who may not approve may not end a proposal by pressing either
             return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason=word.reason)
         if moved is not None:
@@ -158,7 +158,7 @@ async def _rejected(desk: Desk, tx: Tx, proposal: Proposal, *, by: str, surface:
 
 
 def _already(held: StoredProposal, decision: Literal["approve", "reject"]) -> str:
-    return f"Your {'yes' if decision == 'approve' else 'no'} to {held.proposal.name} counts; it is {held.state}."
+    return f"Your {'yes' if decision == 'approve' else 'no'} to {held.proposal.name} counted already; it is {held.state}."
 
 
 async def _refused(desk: Desk, tx: Tx, proposal: Proposal, *, by: str, surface: str, reason: str) -> Decided:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from app.domain.incident import Alert
+from app.domain.incident import Alert, Incident
 from app.incidents import declare, investigate
 from app.incidents.desk import INCIDENT_CARD, Desk
-from app.ledger import alerts, audit, incidents, outbox, timeline
+from app.ledger import alerts, audit, incidents, outbox, runs, timeline
 from app.ledger.ledger import Tx
+
+
+MOST_RUNS = 5
+"""An incident is not triaged more often than this by alerts alone."""
 
 
 async def group(desk: Desk, alert: Alert, *, surface: str) -> str | None:
     """Remember the alert; the id of its incident, None for a resolved alert that belongs to none.
 
     A delivery of the same alert again changes nothing but its count. A new alert of an open incident's group or service joins
-    it; the first one of an incident triages it.
+    it. The first one of an incident triages it; a later one does so again where the cause is still not known.
     """
     now = desk.clock()
     run: str | None = None
@@ -46,9 +50,24 @@ async def group(desk: Desk, alert: Alert, *, surface: str) -> str | None:
                 subject=stored.fingerprint,
             )
             await outbox.put_refresh(tx, incident.id, INCIDENT_CARD, at=now)
+            run = await _look_again(desk, tx, incident, alert, surface=surface)
     if run is not None:
         await investigate.submit(desk, run, incident)
     return incident.id
+
+
+async def _look_again(desk: Desk, tx: Tx, incident: Incident, alert: Alert, *, surface: str) -> str | None:
+    """A new symptom is a new chance where the last look was inconclusive; a few times, so that a storm can't run for ever."""
+    ran = await runs.for_incident(tx, incident.id)
+    last = ran[-1] if ran else None
+    if last is None or last.state != "finished" or len(ran) >= MOST_RUNS:
+        return None
+    if last.diagnosis is not None and last.diagnosis.verdict != "inconclusive":
+        return None
+    firing = [held.alert for held in await alerts.for_incident(tx, incident.id) if held.status == "firing"]
+    return await investigate.queue(
+        desk, tx, incident, alerts=firing or [alert], asked_by=alert.monitor or "monitor", surface=surface
+    )
 
 
 async def _resolved(desk: Desk, incident: str, alert: Alert, *, surface: str, tx: Tx) -> None:

@@ -52,7 +52,8 @@ async def again(desk: Desk, incident_id: str, *, by: str, surface: str, hint: st
         if delivery is not None and not await deliveries.finish(tx, delivery, "triage asked for", at=desk.clock()):
             raise Conflict("this was asked for already")
         incident = await incidents.get(tx, incident_id)
-        held = [stored.alert for stored in await alerts_store.for_incident(tx, incident_id)]
+        known = await alerts_store.for_incident(tx, incident_id)
+        held = [each.alert for each in known if each.status == "firing"] or [each.alert for each in known]
         if not held:
             held = [Alert(fired_at=incident.declared_at, summary=incident.title, service=incident.service)]
         if hint:

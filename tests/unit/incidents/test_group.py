@@ -8,7 +8,7 @@ from app.domain.incident import Alert
 from app.incidents.group import group
 from app.ledger import alerts, incidents, runs
 from app.ledger.audit import Action
-from tests.unit.incidents.world import NOON, World
+from tests.unit.incidents.world import NOON, World, diagnosis
 
 
 def alert(**fields: Any) -> Alert:
@@ -101,3 +101,50 @@ async def test_after_the_incident_was_closed_the_same_group_firing_anew_is_a_new
     async with world.ledger.write() as tx:
         await incidents.set_status(tx, "INC-0001", "closed", at=NOON)
     assert await group(world.desk, alert(fired_at=NOON), surface="webhook") == "INC-0002"
+
+
+async def ended(world: World, incident: str, verdict: str) -> None:
+    """The incident's newest run, finished with this verdict."""
+    async with world.ledger.write() as tx:
+        run = await runs.latest(tx, incident)
+        assert run is not None
+        await runs.start(tx, run.id, at=NOON)
+        await runs.finish(tx, run.id, diagnosis(run.scope).model_copy(update={"verdict": verdict}), at=NOON)
+
+
+async def test_a_new_symptom_is_looked_at_again_where_the_cause_is_not_known_yet(world: World) -> None:
+    incident = await group(world.desk, alert(), surface="webhook")
+    assert incident is not None
+    await ended(world, incident, "inconclusive")
+
+    await group(world.desk, alert(fingerprint="a2", name="CheckoutSlow", summary="p95 is high"), surface="webhook")
+
+    async with world.ledger.read() as tx:
+        ran = await runs.for_incident(tx, incident)
+    assert [run.state for run in ran] == ["finished", "queued"]
+    assert ran[-1].scope.alert.name == "CheckoutSlow"
+
+
+async def test_a_new_symptom_of_a_known_cause_is_not(world: World) -> None:
+    incident = await group(world.desk, alert(), surface="webhook")
+    assert incident is not None
+    await ended(world, incident, "likely")
+
+    await group(world.desk, alert(fingerprint="a2", name="CheckoutSlow"), surface="webhook")
+
+    async with world.ledger.read() as tx:
+        assert len(await runs.for_incident(tx, incident)) == 1
+
+
+async def test_a_storm_of_alerts_does_not_triage_for_ever(world: World) -> None:
+    incident = await group(world.desk, alert(), surface="webhook")
+    assert incident is not None
+    for number in range(2, 12):
+        async with world.ledger.read() as tx:
+            last = await runs.latest(tx, incident)
+        if last is not None and last.state == "queued":
+            await ended(world, incident, "inconclusive")
+        await group(world.desk, alert(fingerprint=f"a{number}"), surface="webhook")
+
+    async with world.ledger.read() as tx:
+        assert len(await runs.for_incident(tx, incident)) == 5
