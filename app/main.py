@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,8 @@ class Composition:
         from app.connectors.case import open_case
 
         case = open_case(path)
-        return case.name, case.scope, await triage(case.scope, sources_of([case]), progress)
+        nameless = replace(case, name="case")  # findings name their source, and no answer may depend on what a case is called
+        return case.name, case.scope, await triage(case.scope, sources_of([nameless]), progress)
 
     async def triage_live(self, scope: Scope, progress: Progress) -> Diagnosis:
         connectors = open_plugins("app.connectors", "CONNECTOR")

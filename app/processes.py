@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+HOME = "FIRSTMATE_SLACK_HOME"
+"""Who we are in Slack, as `serve` was told when it started: a work process that starts again must not need Slack for that."""
 PATIENCE_S = 15.0
 """How long a work process waits for the one before it to end: longer than that one needs to notice that it is an orphan."""
 
@@ -172,7 +175,7 @@ async def serve_alone(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     inbox = await Inbox.open(settings.data_dir / "inbox.sqlite", clock=now)
-    keeper = Keeper([sys.executable, "-m", "app.main", "work"])
+    keeper = Keeper([sys.executable, "-m", "app.main", "work"], {HOME: json.dumps(asdict(home))})
     slack = bolt.build(
         inbox,
         client=client,
@@ -229,11 +232,12 @@ async def slack_work(settings: Settings) -> SlackWork:
     """Raises `Misconfigured` or `Unreachable` when Slack does not know the token."""
     from app.jobs.sender import SlackSender
     from app.slack import blocks, deliveries
-    from app.slack.connection import sign_in
+    from app.slack.connection import Home, sign_in
     from app.slack.people import SlackChannels, SlackPeople
 
     client = slack_client(settings)
-    home = await sign_in(client)
+    told = os.environ.get(HOME)
+    home = Home(**json.loads(told)) if told else await sign_in(client)
     own = settings.slack_api_url.startswith("https://slack.com/")
     sender = SlackSender(
         client,

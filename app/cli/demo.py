@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import subprocess
@@ -188,8 +189,10 @@ class Demo:
             show(self._console, await self._compose.details(self._folder, _value(proposal)))
         if answer == "reject":
             reason = await self._typed("Why not? (one line; it is kept with the decision) ")
+            self._scene.decided.clear()
             await self._press(proposal, "reject", inbox, reason=reason or "no reason given")
-            self._say("you", f"{_name(proposal)} rejected: nothing runs", "yellow")
+            await self._wait(self._scene.decided.wait(), within_s=RUN_WITHIN_S, otherwise="the rejection was not recorded")
+            self._say("demo", "Nothing runs, so the shop stays as it is.", "yellow")
             return False
         await self._press(proposal, "approve", inbox)
         return True
@@ -244,7 +247,7 @@ class Demo:
         command = [sys.executable, "-S", "-m", "app.demo", "--dir", str(self._folder / "shop"), "--intake", intake]
         # The token goes by the environment: a command line can be read by everybody on the machine.
         env = {"SHOP_TOKEN": self._token, "PYTHONPATH": str(ROOT)}
-        await self._children.start("shop", [*command, *self._shop_arguments], env)
+        await self._children.start("shop", [*command, "--parent", str(os.getpid()), *self._shop_arguments], env)
         self._reading["shop"] = asyncio.create_task(self._follow("shop", self._scene.of_shop))
 
     async def _start_work(self, ready: dict[str, Any]) -> None:
@@ -260,11 +263,13 @@ class Demo:
             "FIRSTMATE_SETTLE_S": "4",
             # A small machine's memory: few arenas, and no more threads than the few thousand lines need.
             "MALLOC_ARENA_MAX": "1",
+            "MALLOC_MMAP_THRESHOLD_": "65536",
+            "MALLOC_TRIM_THRESHOLD_": "65536",
             "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1",
             "POLARS_MAX_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        await self._children.start("work", [sys.executable, "-m", "app.main", "work", "--demo"], env)
+        await self._children.start("work", [sys.executable, "-m", "app.main", "work", "--demo", "--parent", str(os.getpid())], env)
         self._reading["work"] = asyncio.create_task(self._follow("work", self._scene.of_work))
 
     async def _follow(self, name: str, told: Any) -> None:

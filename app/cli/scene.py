@@ -41,6 +41,7 @@ class Scene:
         self.triaged = asyncio.Event()
         self.proposed: asyncio.Queue[Card] = asyncio.Queue()
         self.ended: asyncio.Queue[Card | None] = asyncio.Queue()  # None: the press was refused
+        self.decided = asyncio.Event()  # a proposal was decided: the ledger has it
         self.asked: list[str] = []  # what each proposal would run, to the letter
 
     def tell(self, who: str, text: str, *, style: str = "", at: datetime | None = None) -> None:
@@ -151,4 +152,6 @@ class Scene:
         elif card.kind == "outcome":
             self.ended.put_nowait(card)
         else:
+            if card.kind == "proposal":
+                self.decided.set()
             self.tell("Firstmate", card.gist, style="cyan")

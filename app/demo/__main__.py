@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--baseline", type=float, default=shop.BASELINE_S, metavar="SECONDS", help="how long all is well first")
     parser.add_argument("--rename", nargs="*", action="extend", default=[], metavar="old=new")
     parser.add_argument("--shuffle-deploys", action="store_true")
+    parser.add_argument("--parent", type=int, help="end when this process is gone; else whoever started it")
     chosen = parser.parse_args(arguments)
     if chosen.list:
         for fault in faults.FAULTS.values():
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         names=renamed,
         shuffle=chosen.shuffle_deploys,
         baseline_s=chosen.baseline,
+        parent=chosen.parent,
     )
     return shop.run(order)
 

@@ -38,6 +38,7 @@ class Order:
     names: Names
     shuffle: bool
     baseline_s: float = BASELINE_S
+    parent: int | None = None  # whose end ends the shop
 
 
 @dataclass
@@ -250,7 +251,7 @@ async def _keep(order: Order) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
-    lean.watch_parent(os.getppid(), then=lambda: loop.call_soon_threadsafe(ended.set))
+    lean.watch_parent(order.parent or os.getppid(), then=lambda: loop.call_soon_threadsafe(ended.set))
     await Shop(order).run(ended)
 
 

@@ -8,7 +8,6 @@ from app.incidents.desk import INCIDENT_CARD, Desk
 from app.ledger import alerts, audit, incidents, outbox, runs, timeline
 from app.ledger.ledger import Tx
 
-
 MOST_RUNS = 5
 """An incident is not triaged more often than this by alerts alone."""
 

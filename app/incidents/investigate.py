@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.cards.wording import percent
-from app.domain.errors import Conflict, FirstmateError, NotFound
+from app.domain.errors import Conflict, FirstmateError, NotFound, Unreachable
 from app.domain.hypothesis import Diagnosis
 from app.domain.incident import Alert, Incident, Scope
 from app.domain.window import Window
@@ -88,6 +88,8 @@ async def investigate(desk: Desk, run_id: str) -> None:
     try:
         diagnosis = await desk.triage(run.incident, run_id, run.scope)
     except FirstmateError as error:
+        if isinstance(error, Unreachable) and attempt < MOST_ATTEMPTS:
+            raise  # the ledger itself: sources that don't answer are gaps
         await _failed(desk, run.incident, run_id, str(error))
         return
     except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 
 import structlog
@@ -18,10 +19,11 @@ PARENT = "FIRSTMATE_PARENT"
 
 
 class Keeper:
-    """One child process. `arguments` is the whole command line; no shell."""
+    """One child process. `arguments` is the whole command line; no shell. `environment` is added to our own."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], environment: Mapping[str, str] | None = None) -> None:
         self._arguments = arguments
+        self._environment = dict(environment or {})
         self._child: asyncio.subprocess.Process | None = None
 
     @property
@@ -40,7 +42,9 @@ class Keeper:
             while not stopping.is_set():
                 began = loop.time()
                 self._child = await asyncio.create_subprocess_exec(
-                    *self._arguments, stdin=asyncio.subprocess.DEVNULL, env={**os.environ, PARENT: str(os.getpid())}
+                    *self._arguments,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    env={**os.environ, **self._environment, PARENT: str(os.getpid())},
                 )
                 log.info("work.started", action="work.started", pid=self._child.pid)
                 ended = asyncio.create_task(self._child.wait())

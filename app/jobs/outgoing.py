@@ -260,10 +260,12 @@ class OutboxWorker:
         async with self._desk.ledger.read() as tx:
             parent = await outbox.placed(tx, row.incident, INCIDENT_CARD)
             if row.kind == "findings":
+                if parent is None:
+                    raise TryLater("they belong under the incident's card, which is not there yet", after_s=0.5)
                 run = await runs.get(tx, str(row.body["run"]))
                 if run.diagnosis is None:
                     raise SentNowhere(f"{run.id} has no diagnosis to show")
-                return findings_card(run.diagnosis), parent.ts if parent else None
+                return findings_card(run.diagnosis), parent.ts
             if row.kind == "outcome":
                 execution = await executions.get(tx, str(row.body["execution"]))
                 held = await proposals.get(tx, execution.proposal)

@@ -172,7 +172,8 @@ class SlackSender:
             if error.response.status_code == 429 or told in LATER:
                 wait = float(error.response.headers.get("Retry-After", 1) or 1)
                 raise TryLater(f"{what}: {told}", after_s=wait) from error
-            detail = "; ".join(error.response.get("errors", []) or error.response.get("response_metadata", {}).get("messages", []))
+            more = error.response.get("errors", []) or error.response.get("response_metadata", {}).get("messages", [])
+            detail = "; ".join(map(str, more))  # some methods list objects
             raise SentNowhere(f"{what}: {told}{' (' + detail + ')' if detail else ''}") from error
         except aiohttp.ClientConnectorError as error:
             raise TryLater(f"{what}: Slack could not be reached", after_s=2.0) from error

@@ -63,7 +63,7 @@ async def test_the_work_process_dies_around_every_step_of_an_approved_action(tmp
             hashes = await approvals(s, WINDOWS)
             wrong = await s.wrong()
             print(s.summary("work killed around an approved action", wrong))
-            assert wrong == []
+            assert wrong == [], wrong
             for window in (*BEFORE_IT_STARTED, *AFTERWARDS):
                 assert (window, state(s, hashes[window]), effects(s, hashes[window])) == (window, "done", 1)
             assert state(s, hashes["started"]) == "unknown"
@@ -81,7 +81,7 @@ async def test_everything_dies_between_approval_and_execution(tmp_path: Path) ->
         hashes = await approvals(s, WINDOWS if FULL else ("approved", "after the effect"), surface_too=True)
         wrong = await s.wrong()
         print(s.summary("everything killed around an approved action", wrong))
-        assert wrong == []
+        assert wrong == [], wrong
         assert state(s, hashes["approved"]) == "done"
 
 

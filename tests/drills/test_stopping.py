@@ -25,7 +25,7 @@ async def test_sigterm_in_the_middle_of_everything_leaves_no_process_and_loses_n
         await s.rest()
         wrong = [*await s.wrong(), *once(s, 3)]
         print(s.summary("SIGTERM", wrong))
-        assert wrong == []
+        assert wrong == [], wrong
 
 
 async def terminated(s: Stack) -> None:

@@ -43,7 +43,7 @@ async def test_the_work_process_dies_in_every_window_of_a_triage(tmp_path: Path)
         await one_after_the_other(s, WINDOWS)
         wrong = [*await s.wrong(), *once(s)]
         print(s.summary("work killed during triage", wrong))
-        assert wrong == []
+        assert wrong == [], wrong
         assert s.kills == {f"work@{window}": 1 for window in WINDOWS}
 
 
@@ -73,7 +73,7 @@ async def test_the_surface_dies_in_the_middle_of_a_triage(tmp_path: Path) -> Non
             await s.rest()
         wrong = [*await s.wrong(), *once(s, len(SURFACE_WINDOWS))]
         print(s.summary("serve killed during triage", wrong))
-        assert wrong == []
+        assert wrong == [], wrong
 
 
 async def test_two_work_processes_at_once_would_be_found_out(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ async def test_checkpoints_may_be_lost_or_damaged(tmp_path: Path) -> None:
             await s.rest()
         wrong = [*await s.wrong(), *once(s, len(DAMAGE))]
         print(s.summary("checkpoints lost", wrong))
-        assert wrong == []
+        assert wrong == [], wrong
         assert (s.data / "checkpoints.sqlite.damaged").exists()
 
 

@@ -99,6 +99,7 @@ def test_the_installed_command_answers_away_from_the_checkout(
     for arguments, expected in ((("triage", "--help"), "--case"), (("demo", "--list"), "pool "), (("policy", "--help"), "init")):
         ran = installed("firstmate", *arguments)
         assert (ran.returncode, expected in ran.stdout) == (0, True), ran.stdout + ran.stderr
+    assert installed("firstmate", "manifest").stdout.strip() == (ROOT / "manifest.yml").read_text().strip()
 
 
 def test_the_installed_package_brings_its_runbooks_policy_and_manifest(

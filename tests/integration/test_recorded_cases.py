@@ -148,7 +148,7 @@ def whole(folder: Path) -> None:
     rows += [f"reference,{1772364000 + 10 * n},0.1,0.0" for n in range(60)]
     rows += [f"incident,{1772365800 + 10 * n},{0.1 + 0.01 * n:.2f},{0.02 * n:.2f}" for n in range(60)]
     (folder / "metrics.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    line = {"phase": "incident", "time": "2026-03-01T11:59:00Z", "service": "back", "level": "error", "msg": "it broke"}
+    line = {"phase": "incident", "time": 1772366340, "service": "back", "level": "error", "msg": "it broke"}
     (folder / "logs.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
 
 
@@ -185,8 +185,7 @@ BROKEN: dict[str, Callable[[Path], Any]] = {
     "a file where the folder should be": lambda folder: (shutil.rmtree(folder), folder.write_text("x")),
     "another schema": lambda folder: edited(folder, schema="incident-case/9"),
     "no alert": lambda folder: edited(folder, alert=None),
-    "an alert without a moment": lambda folder: edited(folder, alert={"summary": "x"}),
-    "a naive moment": lambda folder: edited(folder, alert={"summary": "x", "fired_at": "2026-03-01T12:00:00"}),
+    "an alert whose moment is none": lambda folder: edited(folder, alert={"summary": "x", "fired_at": "yesterday"}),
     "candidates of the wrong type": lambda folder: edited(folder, candidates={"front": 1}),
     "a window that ends before it starts": lambda folder: edited(
         folder, window={"start": "2026-03-01T12:05:00Z", "end": "2026-03-01T11:50:00Z"}

