@@ -183,12 +183,12 @@ def cli() -> None:
     def _compose(ctx: typer.Context) -> None:
         ctx.obj = Composition()
 
-    for name, verb in discover("app.cli", "VERB").items():
-        if isinstance(verb, typer.Typer):
-            app.add_typer(verb, name=name)
-        else:
-            app.command(name=name)(verb)
     try:
+        for name, verb in discover("app.cli", "VERB").items():
+            if isinstance(verb, typer.Typer):
+                app.add_typer(verb, name=name)
+            else:
+                app.command(name=name)(verb)
         app()
     except FirstmateError as error:
         print(f"firstmate: {error}", file=sys.stderr)

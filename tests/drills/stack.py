@@ -52,6 +52,7 @@ class Stack:
     def __init__(self, folder: Path, slack: FakeSlack, target: Target, *, twin: str = "") -> None:
         self.folder, self.slack, self.target = folder, slack, target
         self.data, self.gates = folder / "data", folder / "gates"
+        folder.mkdir()
         self.data.mkdir(mode=0o700)
         self.gates.mkdir()
         (self.data / "policy.yaml").write_text(POLICY)
@@ -93,6 +94,14 @@ class Stack:
             sys.executable, "-m", "app.main", "serve", cwd=ROOT, env={**self.environment, **more},
             stdin=asyncio.subprocess.DEVNULL, stdout=self._log, stderr=self._log,
         )  # fmt: skip
+
+    async def working(self) -> None:
+        """Until a work process has begun its work: past its imports and everything it opens."""
+        await self.until("it works", lambda: any(int(each.name) == self.work() for each in self._begun()))
+
+    def _begun(self) -> list[Path]:
+        folder = self.folder / "working"
+        return [each for each in folder.iterdir() if each.name.isdigit()] if folder.exists() else []
 
     def work(self) -> int | None:
         """The pid of the work process that `serve` keeps."""
@@ -335,7 +344,6 @@ class Stack:
 @asynccontextmanager
 async def stack(folder: Path, *, twin: str = "") -> AsyncIterator[Stack]:
     """Up to its folders; `start` starts the processes. `folder` must be new."""
-    folder.mkdir()
     target = Target()
     runner = await target.start()
     async with FakeSlack(rates="observe") as slack:

@@ -9,7 +9,7 @@ from tests.drills.stack import FULL, Stack, stack
 
 BEFORE_IT_STARTED = ("decided", "approved")
 WHILE_IT_RUNS = ("started", "before the effect", "after the effect", "acted")
-AFTERWARDS = ("ended", "verifying", "watched", "undoing")
+AFTERWARDS = ("ended", "verifying", "watched", "undoing") if FULL else ("verifying", "undoing")
 WINDOWS = (*BEFORE_IT_STARTED, *WHILE_IT_RUNS, *AFTERWARDS)
 ROUNDS = 5 if FULL else 1
 
@@ -73,25 +73,19 @@ async def test_the_work_process_dies_around_every_step_of_an_approved_action(tmp
                 assert state(s, hashes[window]) == "done" or told(s, hashes[window])
                 assert effects(s, hashes[window]) <= 1
             assert len(s.kills) == len(WINDOWS)
+            # The press that was worked on twice (killed before its delivery was finished) counted; nobody is told otherwise.
+            assert not [each.text for each in s.slack.ephemerals("U02BOB") if each.text.startswith("Refused")]
+            assert s.count("audit", "action LIKE '%refuse%'") == 0
 
 
 async def test_everything_dies_between_approval_and_execution(tmp_path: Path) -> None:
     async with stack(tmp_path / "s") as s:
         await s.start()
-        hashes = await approvals(s, WINDOWS if FULL else ("approved", "after the effect"), surface_too=True)
+        hashes = await approvals(s, WINDOWS if FULL else ("approved",), surface_too=True)
         wrong = await s.wrong()
         print(s.summary("everything killed around an approved action", wrong))
         assert wrong == [], wrong
         assert state(s, hashes["approved"]) == "done"
-
-
-async def test_a_press_worked_on_twice_is_not_called_refused(tmp_path: Path) -> None:
-    async with stack(tmp_path / "s") as s:
-        await s.start()
-        await approvals(s, ("decided",))
-        said = [each.text for each in s.slack.ephemerals("U02BOB")]
-        assert not [each for each in said if each.startswith("Refused")], said
-        assert s.count("audit", "action LIKE '%refuse%'") == 0
 
 
 async def test_acting_before_noting_it_would_be_found_out(tmp_path: Path) -> None:

@@ -50,12 +50,12 @@ async def test_the_work_process_dies_in_every_window_of_a_triage(tmp_path: Path)
 async def test_a_work_process_that_forgets_would_be_found_out(tmp_path: Path) -> None:
     async with stack(tmp_path / "s", twin="forgets") as s:
         await s.start()
+        s.arm("investigating")
+        await s.declare()
+        await s.reached("investigating")
+        await s.kill_work()
+        await s.working()
         with pytest.raises(Lost, match="runs"):
-            s.arm("investigating")
-            await s.declare()
-            await s.reached("investigating")
-            await s.kill_work()
-            await s.until("another work process works", lambda: len(list((s.folder / "working").iterdir())) == 2)
             await s.rest(4)
 
 
@@ -79,7 +79,7 @@ async def test_the_surface_dies_in_the_middle_of_a_triage(tmp_path: Path) -> Non
 async def test_two_work_processes_at_once_would_be_found_out(tmp_path: Path) -> None:
     async with stack(tmp_path / "s", twin="together") as s:
         await s.start()
-        await s.until("it works", lambda: (s.folder / "working").exists())
+        await s.working()
         await s.kill_surface()
         await s.start()
         await s.until("both work", lambda: any("at once" in each for each in s._wrong_in_ledger()))
@@ -87,10 +87,10 @@ async def test_two_work_processes_at_once_would_be_found_out(tmp_path: Path) -> 
 
 async def test_a_work_process_orphaned_before_it_began_ends_by_itself(tmp_path: Path) -> None:
     async with stack(tmp_path / "s") as s:
-        s.arm("work-imports")
+        s.arm("work-loads")
         await s.start(listening=False)
-        orphan = await s.reached("work-imports")
-        await s.kill_surface("work-imports")
+        orphan = await s.reached("work-loads")
+        await s.kill_surface("work-loads")
         s.open_gates()
         await s.until("the orphan has ended", lambda: orphan not in s.workers())
         assert not (s.folder / "working").exists()
@@ -101,14 +101,14 @@ async def test_checkpoints_may_be_lost_or_damaged(tmp_path: Path) -> None:
     async with stack(tmp_path / "s") as s:
         await s.start()
         for damage in DAMAGE:
+            await s.working()
             s.arm("reported")
-            s.arm("work-imports")  # holds the next work process until the file is spoilt
+            s.arm("work-loads")  # holds the next work process until the file is spoilt
             await s.slack.command("U01ALICE", "general", "/incident", f"declare {damage}")
             await s.reached("reported")
-            (s.gates / "work-imports.reached").unlink(missing_ok=True)
             await s.kill_work(f"reported, checkpoints {damage}", open_gates=False)
             (s.gates / "reported").unlink()
-            await s.reached("work-imports")
+            await s.reached("work-loads")
             spoil(s.data / "checkpoints.sqlite", damage)
             s.open_gates()
             await s.rest()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -44,8 +45,6 @@ def one_sentence(said: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.mark.parametrize("broken", ["no case.json", "no JSON", "no window", "another format"])
 def test_a_broken_case_folder_is_refused_with_a_sentence(tmp_path: Path, broken: str) -> None:
-    from datetime import UTC, datetime
-
     folder = write_case(tmp_path / "case", now=datetime.now(UTC))
     case = folder / "case.json"
     match broken:
@@ -65,8 +64,6 @@ def test_a_broken_case_folder_is_refused_with_a_sentence(tmp_path: Path, broken:
 
 @pytest.mark.parametrize("file", ["metrics.csv", "logs.jsonl", "changes.jsonl"])
 def test_a_broken_file_of_a_case_becomes_a_gap(tmp_path: Path, file: str) -> None:
-    from datetime import UTC, datetime
-
     folder = write_case(tmp_path / "case", now=datetime.now(UTC))
     (folder / file).write_bytes(b"\x00\xff{not this,\n" * 3)
     said = firstmate("triage", "--case", str(folder), "--json", folder=tmp_path)

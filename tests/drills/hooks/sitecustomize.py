@@ -23,7 +23,7 @@ BEFORE, AFTER = "before", "after"
 GATES = {
     # name: module, function, which side of it
     "work-starts": ("app.jobs.work", "WorkProcess.run", BEFORE),
-    "work-imports": ("app.jobs.runner", "", AFTER),
+    "work-loads": ("app.settings", "", AFTER),  # the work process alone stops here
     "moving": ("app.jobs.inbox", "Inbox.moved", BEFORE),
     "kept": ("app.jobs.inbox", "Inbox.put", AFTER),
     "triage-begins": ("graphs.triage", "run", BEFORE),
@@ -86,8 +86,8 @@ def _gate(module):
             wanted.setdefault(path, {BEFORE: [], AFTER: []})[side].append(name)
     for path, sides in wanted.items():
         if not path:
-            for name in sides[AFTER]:
-                _wait(name)
+            if "work" in sys.argv:
+                _wait(*sides[AFTER])
             continue
         owner = module
         *inside, function = path.split(".")
@@ -184,7 +184,7 @@ def _note_company(module):
         folder = Path(FOLDER).parent / "working"
         folder.mkdir(exist_ok=True)
         for other in folder.iterdir():
-            if other.name.isdigit() and Path(f"/proc/{other.name}").exists():
+            if other.name.isdigit() and os.path.exists(f"/proc/{other.name}"):  # noqa: ASYNC240 - it does not block
                 (folder / f"{os.getpid()}-with-{other.name}").touch()
         mine = folder / str(os.getpid())
         mine.touch()

@@ -232,3 +232,12 @@ def test_the_order_in_which_reports_arrive_changes_nothing(claims: list[Any]) ->
     once = weighed(*split(claims))
     for order in permutations(split(claims)):
         assert weighed(*order) == once
+
+
+def test_one_source_that_is_down_is_one_gap_however_much_was_asked_of_it() -> None:
+    def gap(agent: str, what: str) -> Gap:
+        return Gap(agent=Agent(name=agent, version="1"), source="p", reason="failed", statement=f"no {what}: no answer: is it up?")
+
+    said = weighed(report("metrics", gaps=(gap("metrics", "metrics"),)), report("logs", gaps=(gap("logs", "topology"),)))
+    assert [each.statement.partition(": ")[2] for each in said.gaps] == ["no answer: is it up?"]
+    assert all(what in said.gaps[0].statement for what in ("no metrics", "no topology"))

@@ -223,3 +223,41 @@ def test_other_service_names_give_the_same_answer() -> None:
     one = explain(changes, base, ONSET, [WAITS], CALLS)
     two = explain(renamed, other, ONSET, [WAITS.model_copy(update={"entity": "kestrel"})], calls)
     assert [(s.change.id, round(s.weight, 6)) for s in one] == [(s.change.id, round(s.weight, 6)) for s in two]
+
+
+NUMBERED = (
+    "--- a/services/orders/zones.py\n+++ b/services/orders/zones.py\n@@ -10,3 +10,3 @@ def zone(code):\n"
+    "     kept = code\n-    part = code[:2].strip()\n+    part = int(code[:2])\n     return part\n"
+)
+
+
+def thrown_at(place: str) -> Finding:
+    return symptom("orders", f"unhandled error in GET /zone · ValueError: invalid literal 'AB' at {place} in zone")
+
+
+def test_the_change_that_wrote_the_line_that_throws_is_blamed() -> None:
+    changes = [
+        *deploy("zones", -4, "orders", NUMBERED, path="services/orders/zones.py"),
+        *deploy("late", -1, "orders", "@@\n-    fee = 490\n+    fee = 520\n", path="services/orders/fees.py"),
+    ]
+    suspects = explain(changes, scope(summary="12% of requests fail"), ONSET, [thrown_at("services/orders/zones.py:11")], CALLS)
+    assert names(suspects)[0] == "zones"
+    assert suspects[0].thrown == 1.0
+    assert suspects[0].weight > 2.5
+
+
+def test_a_line_of_the_same_file_that_it_did_not_write_says_little_and_another_file_nothing() -> None:
+    changes = deploy("zones", -4, "orders", NUMBERED, path="services/orders/zones.py")
+
+    def weight(place: str) -> float:
+        return explain(changes, scope(), ONSET, [thrown_at(place)], CALLS)[0].weight
+
+    own, near, elsewhere = (weight(f"services/{place}") for place in ("orders/zones.py:11", "orders/zones.py:90", "web/page.py:11"))
+    assert own > near + 1.0
+    assert near >= elsewhere
+    assert near - elsewhere < 0.6
+
+
+def test_a_change_that_came_long_after_the_onset_is_not_blamed_for_the_line_either() -> None:
+    late = deploy("zones", 14, "orders", NUMBERED, path="services/orders/zones.py")
+    assert explain(late, scope(), ONSET, [thrown_at("services/orders/zones.py:11")], CALLS)[0].weight <= -1.0

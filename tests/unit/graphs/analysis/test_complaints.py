@@ -92,3 +92,10 @@ def test_steady_and_harmless_templates_speak_for_nobody() -> None:
 def test_many_templates_of_one_fault_add_little() -> None:
     assert together([0.8], 0.35) < together([0.8] * 8, 0.35) < 1.0
     assert together([], 0.35) == 0.0
+
+
+def test_a_complaint_about_one_that_complains_itself_is_handed_on() -> None:
+    alone = standings(shift("front-svc", "order-svc returned 503"))["order-svc"].weight
+    found = standings(shift("front-svc", "order-svc returned 503"), shift("order-svc", "pay-svc did not answer in time"))
+    assert found["order-svc"].weight < alone
+    assert found["pay-svc"].weight > found["order-svc"].weight

@@ -434,3 +434,10 @@ def test_measures_of_a_sentence_keep_their_units() -> None:
 def test_retries_retry_and_retried_share_a_stem() -> None:
     assert len(set(stems("retries retry retried"))) == 1
     assert stems("maxPoolSize") == stems("max_pool_size") == stems("max-pool-size")
+
+
+def test_demanding_a_number_of_a_value_that_was_text_is_an_effect_of_its_own() -> None:
+    diff = "@@\n-    part = code[:2].strip()\n+    part = int(code[:2])\n"
+    effect = read_diff(diff, ("a.py",)).effects[0]
+    assert (effect.kind, effect.fault) == ("conversion", "strict_validation")
+    assert effect.weight >= 0.4

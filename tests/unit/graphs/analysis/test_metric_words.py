@@ -27,6 +27,7 @@ from graphs.analysis.metric_words import read, route
         ("requests_per_sec", "traffic"),
         ("ops", "traffic"),
         ("disk_used_pct", "disk"),
+        ("in_flight_requests", "queue"),
         ("flux", "other"),
         ("tcp_retransmits", "loss"),
         ("", "other"),

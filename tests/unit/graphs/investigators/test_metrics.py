@@ -379,3 +379,22 @@ async def test_names_the_guilty_service_of_recorded_incidents_among_its_first_th
 
 async def silent(text: str) -> None:
     assert text
+
+
+async def test_a_route_that_only_waits_for_somebody_outside_is_not_its_services_fault() -> None:
+    columns = shop(2)
+    noise = np.random.default_rng(1).normal(0, 0.002, len(times()))
+    columns["pay>bank", "error_ratio"] = np.where(after(), 0.7, 0.0)
+    slow(columns, "pay>bank", 2.0)
+    columns["pay", 'latency_p95_s{route="POST /card"}'] = 0.05 + after() * 3.0 + noise
+    report = await ask(Telemetry(table(columns)), scope(service="web"))
+    weights = {one.target: one.weight for one in report.suspicions}
+    assert report.suspicions[0].target == "bank"
+    assert weights.get("pay", 0.0) < 0.3 * weights["bank"]
+
+
+async def test_a_series_that_began_with_the_incident_is_no_gap() -> None:
+    columns = shop(0)
+    columns["pay", 'log_messages_per_s{level="error"}'] = np.where(after(), 3.0, np.nan)
+    report = await ask(Telemetry(table(columns)))
+    assert not any("log_messages" in gap.statement for gap in report.gaps)
