@@ -26,7 +26,7 @@ demo: setup  ## a live incident on local processes, end to end (ARGS="--list", A
 	@$(BIN)/firstmate demo $(ARGS)
 
 test: setup  ## the whole suite (ARGS="-k name" narrows it)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: setup  ## lint, format, types, import rules
 	@$(BIN)/ruff check .

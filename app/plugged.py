@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,11 +81,20 @@ def catalogue() -> dict[str, Any]:
 
 
 def load_policy(settings: Settings) -> Policy | None:
-    """The policy file; None where there is none yet. Raises `Misconfigured` for one that can't be read."""
+    """The policy file; None where there is none yet. Raises `Misconfigured`, also where one was named that is not there."""
     from app.policy.policy import load
 
     path = settings.policy_path
-    return load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    try:
+        return load(path.read_bytes().decode("utf-8", "replace"))
+    except FileNotFoundError as error:
+        if settings.policy_file is None:
+            return None
+        raise Misconfigured(
+            f"FIRSTMATE_POLICY_FILE names {path}, which does not exist; write it with: firstmate policy init"
+        ) from error
+    except OSError as error:
+        raise Misconfigured(f"the policy file {path} can't be read: {error.strerror}; check it and its owner") from error
 
 
 def load_runbooks(settings: Settings) -> tuple[Runbook, ...]:
@@ -94,5 +104,11 @@ def load_runbooks(settings: Settings) -> tuple[Runbook, ...]:
 
 
 def own_folder(path: Path) -> None:
-    """The data folder, for this user alone."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The data folder, for this user alone; so is every file that this process makes from now on. Raises `Misconfigured`."""
+    os.umask(0o077)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(
+            f"the data folder {path} can't be made ({error.strerror}); set FIRSTMATE_DATA_DIR to one that can"
+        ) from error

@@ -36,6 +36,8 @@ log = structlog.get_logger()
 
 HOME = "FIRSTMATE_SLACK_HOME"
 """Who we are in Slack, as `serve` was told when it started: a work process that starts again must not need Slack for that."""
+TRIAGES_AT_ONCE = 4
+"""A storm of incidents must leave room for people: each triage computes in the same process that answers them."""
 PATIENCE_S = 15.0
 """How long a work process waits for the one before it to end: longer than that one needs to notice that it is an orphan."""
 
@@ -43,6 +45,7 @@ PATIENCE_S = 15.0
 async def work(settings: Settings, *, demo: bool) -> None:
     """The work process with everything plugged in, until a signal, or until its parent is gone; one at a time per data folder."""
     from app.jobs.alone import alone
+    from app.jobs.keeper import NOT_CONFIGURED
 
     stopping = asyncio.Event()
     watch_parent(stopping)
@@ -50,12 +53,17 @@ async def work(settings: Settings, *, demo: bool) -> None:
     own_folder(settings.data_dir)
     async with alone(settings.data_dir / "work.lock", what="firstmate work", patience_s=PATIENCE_S):
         if not stopping.is_set():
-            await work_alone(settings, stopping, demo=demo)
+            try:
+                await work_alone(settings, stopping, demo=demo)
+            except Misconfigured as error:
+                print(f"firstmate: {error}", file=sys.stderr)
+                raise SystemExit(NOT_CONFIGURED) from error
 
 
 async def work_alone(settings: Settings, stopping: asyncio.Event, *, demo: bool) -> None:
     from app.cli import presses
     from app.cli.lines import LineSurface, emit
+    from app.incidents import investigate
     from app.incidents.desk import Desk, Windows
     from app.incidents.thinking import LedgerStore, store_draft, trace
     from app.jobs.inbox import Inbox
@@ -73,7 +81,7 @@ async def work_alone(settings: Settings, stopping: asyncio.Event, *, demo: bool)
     inbox = await Inbox.open(settings.data_dir / "inbox.sqlite", clock=now)
     connectors = [*open_plugins("app.connectors", "CONNECTOR").values(), RecordedChanges(ledger)]
     sources, actions, runbooks = sources_of(connectors), open_plugins("app.actions", "ACTION"), load_runbooks(settings)
-    policy, runner = load_policy(settings), InProcessRunner()
+    policy, runner = load_policy(settings), InProcessRunner(at_once={investigate.JOB: TRIAGES_AT_ONCE})
 
     def watch(event: dict[str, Any]) -> None:
         if demo:
@@ -160,7 +168,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def serve_alone(settings: Settings) -> None:
-    from app.jobs.inbox import Inbox
+    from app.jobs.inbox import BEHIND_S, Inbox
     from app.jobs.keeper import Keeper
     from app.slack import bolt, connection
     from app.slack.modals import offered
@@ -185,7 +193,10 @@ async def serve_alone(settings: Settings) -> None:
     )
 
     async def ready() -> list[str]:
-        return [] if keeper.running else ["the work process is not running; it is being started again"]
+        if not keeper.running:
+            return ["the work process is not running; it is being started again"]
+        behind_s = await inbox.behind_s()
+        return [f"nothing was worked on for {behind_s:.0f} s; the work process may hang"] if behind_s > BEHIND_S else []
 
     web = server.create(inbox, token=settings.webhook_token.get_secret_value(), ready=ready)
     if settings.http_mode:
@@ -264,6 +275,17 @@ def slack_client(settings: Settings, *, app_level: bool = False) -> AsyncWebClie
     return AsyncWebClient(token=token.get_secret_value(), base_url=settings.slack_api_url)
 
 
+CHECKPOINT_BUSY_MS = 20_000
+"""A slow disk is no reason to give a run up."""
+
+
+@dataclass(frozen=True)
+class _Foreign:
+    """Stands for whatever somebody may have put into the checkpoint file: tried at every start, must not come to life."""
+
+    said: str
+
+
 @asynccontextmanager
 async def checkpoints(path: Path) -> AsyncIterator[Any]:
     """LangGraph's checkpoints in a file of their own, which may be thrown away at any time; only plain values are read from it.
@@ -274,6 +296,10 @@ async def checkpoints(path: Path) -> AsyncIterator[Any]:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     serde = JsonPlusSerializer(allowed_msgpack_modules=[])
+    if isinstance(serde.loads_typed(JsonPlusSerializer().dumps_typed(_Foreign("here"))), _Foreign):
+        raise Misconfigured(
+            "checkpoints would bring foreign types to life with this langgraph-checkpoint; install what requirements.lock says"
+        )
     if (damage := await asyncio.to_thread(damaged, path)) is not None:
         aside = path.with_name(f"{path.name}.damaged")
         for end in ("", "-wal", "-shm"):
@@ -282,6 +308,7 @@ async def checkpoints(path: Path) -> AsyncIterator[Any]:
         log.error("checkpoints.damaged", action="checkpoints.damaged", why=damage, kept_as=str(aside))
     async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
         saver.serde = serde
+        await saver.conn.execute(f"PRAGMA busy_timeout = {CHECKPOINT_BUSY_MS}")
         await saver.setup()
         yield saver
 

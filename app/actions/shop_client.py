@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.action import Outcome
-from app.domain.errors import NotFound, Rejected, Unreachable
+from app.domain.errors import Misconfigured, NotFound, Rejected, Unreachable
 from app.domain.plugin import Health
 from app.domain.value import JsonObject
 
@@ -24,9 +24,11 @@ class ShopSettings(BaseSettings):
 
 
 class ShopClient:
-    """Reads and writes of the deploy tool, errors translated once."""
+    """Reads and writes of the deploy tool, errors translated once. Raises `Misconfigured` for an address that is none."""
 
     def __init__(self, url: str, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise Misconfigured("FIRSTMATE_SHOP_URL must be an http or https address, such as http://127.0.0.1:9400")
         self._http = httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, transport=transport, follow_redirects=False)
 
     async def get(self, kind: str, name: str = "") -> Any:

@@ -60,6 +60,8 @@ class ShopRolloutUndo(ShopAction):
         now = await self._shop.get("services", wanted.service)
         if now.get("version") != wanted.from_version:
             return Preview(ok=False, lines=(f"{wanted.service} runs {now.get('version')}, not {wanted.from_version}",))
+        if wanted.to_version == wanted.from_version:
+            return Preview(ok=False, lines=(f"{wanted.service} runs {wanted.to_version} already",))
         return Preview(ok=True, lines=(f"{wanted.service} runs {wanted.from_version}; {wanted.to_version} is still there",))
 
     async def run(self, arguments: BaseModel, *, idempotency_key: str) -> Outcome:

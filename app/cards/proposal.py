@@ -24,19 +24,32 @@ from app.cards.card import (
     note,
     paragraph,
 )
-from app.cards.wording import TIERS, clipped, duration
+from app.cards.wording import TIERS, clipped, duration, to_the_letter
 from app.domain.approval import Approval, Execution
 from app.domain.proposal import Proposal, State
 from app.domain.value import canonical
 
 MOST_EXACT = 2000
-"""What will run must be shown in full; longer than this it is refused when proposed, never cut."""
+"""What will run must be shown in full; longer than this (see `shown_length`) it is refused when proposed, never cut."""
 
 
 def exact_text(proposal: Proposal) -> str:
-    """What will run, rendered from the stored bytes: the sentence, the action, and its very arguments, one to a line."""
+    """What will run, rendered from the stored bytes: the sentence, the action, and its very arguments, one to a line.
+
+    Written so that no surface changes a character of it on the way to whoever reads it.
+    """
     arguments = [f"  {name} = {canonical(proposal.call.arguments[name]).decode()}" for name in sorted(proposal.call.arguments)]
-    return "\n".join([proposal.effects.sentence, proposal.call.action, *arguments])
+    return "\n".join(to_the_letter(each) for each in (proposal.effects.sentence, proposal.call.action, *arguments))
+
+
+def before_text(proposal: Proposal) -> str:
+    """How the target was when it was proposed, as the details show it."""
+    return to_the_letter(canonical(proposal.precondition).decode())
+
+
+def shown_length(text: str) -> int:
+    """How long it is once a surface has escaped its markup."""
+    return len(text) + 4 * text.count("&") + 3 * (text.count("<") + text.count(">"))
 
 
 def proposal_card(
@@ -82,7 +95,7 @@ def _label(state: State) -> str:
 
 def details_card(proposal: Proposal) -> Card:
     """Everything stored about it: why, precondition, preview, policy."""
-    before = canonical(proposal.precondition).decode()
+    before = before_text(proposal)
     shown = tuple(line(each) for each in proposal.preview.lines) or (line("nothing"),)
     return Card(
         kind="note",
@@ -155,10 +168,11 @@ def _fact(label: str, text: str) -> Labelled:
 
 
 def _decision_buttons(proposal: Proposal) -> Buttons:
-    what = clipped(proposal.effects.sentence, 60)
+    said = to_the_letter(proposal.effects.sentence)
+    what = clipped(said, 60)
     confirm = Confirm(
         title="Approve and run now?",
-        text=clipped(f"{proposal.effects.sentence}. Undo: {proposal.effects.undo_sentence or 'none'}.", 300),
+        text=clipped(f"{said}. Undo: {proposal.effects.undo_sentence or 'none'}.", 300),
         yes="Approve and run",
     )
     label: str = "Undo" if proposal.undoes else "Approve"
@@ -203,7 +217,7 @@ def _title(proposal: Proposal, state: State) -> str:
         asked = "Only if the repair was wrong:" if proposal.undoes else "Approve?"
     else:
         asked = _STATES[state].split(":")[0].capitalize() + ":"
-    return clipped(f"{asked} {proposal.effects.sentence}", 145)
+    return clipped(f"{asked} {to_the_letter(proposal.effects.sentence)}", 145)
 
 
 def _gist(proposal: Proposal, state: State, decided: Sequence[Approval], result: str | None) -> str:

@@ -35,7 +35,7 @@ def check(
     path = file or compose.settings().policy_path
     if not path.is_file():
         raise BadInput(f"{path} does not exist; write a first one with: firstmate policy init")
-    policy = load(path.read_text(encoding="utf-8"))
+    policy = load(path.read_bytes().decode("utf-8", "replace"))
     print(f"{path} is sound; version {policy.version[:12]}.")
     for entry in policy.approvers:
         print(f"  {entry.target}: {', '.join(entry.people)}")

@@ -18,10 +18,10 @@ from app.demo.samples import Store
 
 GROUP_INTERVAL_S = 5.0
 """How long the next notification of a group waits after the last one."""
-HELD = 3
+HELD = 4
 """Evaluations a condition must have held for."""
 EVALUATE_EVERY_S = 1.0
-SLOW_S = 0.45
+SLOW_S = 0.6
 FAILING_RATIO = 0.1
 
 

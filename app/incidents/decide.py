@@ -8,6 +8,7 @@ from typing import Literal
 from app.domain.approval import Approval, Person
 from app.domain.errors import FirstmateError
 from app.domain.proposal import Proposal
+from app.domain.redaction import redact
 from app.domain.value import Value
 from app.incidents import record
 from app.incidents.desk import FIRSTMATE, Desk
@@ -43,6 +44,7 @@ async def decide(
     `came_from`: the channel the press was made in; it must be the incident's own ("" on surfaces without channels).
     Raises `NotFound` for an unknown proposal. Every refusal is recorded, with its reason.
     """
+    reason = redact(reason)
     async with desk.ledger.read() as tx:
         held = await proposals.get(tx, proposal)
     known = await people_of(desk, proposal, also=by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.domain.errors import BadInput, Conflict
 from app.domain.incident import Alert, Incident, Severity
+from app.domain.redaction import redact
 from app.incidents import investigate
 from app.incidents.desk import INCIDENT_CARD, Desk
 from app.ledger import alerts as alerts_store
@@ -31,7 +32,7 @@ async def declare(
     the same transaction, so that it declares once however often it is worked on.
     Raises `BadInput` for an empty title, `Conflict` when the delivery was worked on before.
     """
-    title = " ".join(title.split())[:LONGEST_TITLE]
+    title = redact(" ".join(title.split()))[:LONGEST_TITLE]  # it becomes a channel's name and topic
     if not title:
         raise BadInput("an incident needs a title: say in a few words what is wrong, as in `/incident declare checkout fails`")
     now = desk.clock()

@@ -11,10 +11,12 @@ from app.domain.change import Change
 from app.domain.errors import BadInput
 from app.domain.incident import Alert
 from app.domain.redaction import redact
+from app.domain.value import digest
 
 SERVICE_LABELS = ("service", "app", "service_name", "job", "deployment", "container")
 MOST_ALERTS = 1000
 MOST_DIFF = 64 * 1024
+LONGEST_KEY = 1000
 EARLIEST, LATEST = 1970, 2200
 """Years. Windows are reckoned from these moments: before the epoch and near the end of the calendar that overflows."""
 
@@ -28,8 +30,8 @@ def alerts_of(body: Any) -> list[Alert]:
         raise BadInput("this is no Alertmanager webhook: it has no list `alerts`; send version 4 of its format")
     if len(body["alerts"]) > MOST_ALERTS:
         raise BadInput(f"more than {MOST_ALERTS} alerts in one delivery; lower max_alerts in the receiver's webhook_configs")
-    group = body.get("groupKey")
-    return [_alert(raw, group_key=str(group) if group else None) for raw in body["alerts"]]
+    group = str(body.get("groupKey") or "")
+    return [_alert(raw, group_key=_key(group) or None) for raw in body["alerts"]]
 
 
 def _alert(raw: Any, *, group_key: str | None) -> Alert:
@@ -46,19 +48,39 @@ def _alert(raw: Any, *, group_key: str | None) -> Alert:
         metric=labels.get("metric"),
         severity=labels.get("severity", "unknown"),
         status="resolved" if raw.get("status") == "resolved" else "firing",
-        fingerprint=str(raw["fingerprint"]) if raw.get("fingerprint") else None,
+        fingerprint=_key(str(raw.get("fingerprint") or "")) or None,
         group_key=group_key,
         labels=labels,
         monitor="alertmanager",
-        link=str(raw["generatorURL"])[:1000] if raw.get("generatorURL") else None,
+        link=redact(str(raw["generatorURL"]))[:1000] if raw.get("generatorURL") else None,
     )
+
+
+def _key(text: str) -> str:
+    """What tells groups and alerts apart; a long one, or one with a secret in it, by its hash."""
+    return text if len(text) <= LONGEST_KEY and redact(text) == text else f"h-{digest(text)[:32]}"
 
 
 def _texts(raw: dict[str, Any], key: str, *, most: int) -> dict[str, str]:
     held = raw.get(key) or {}
     if not isinstance(held, dict):
         raise BadInput(f"`{key}` of an alert must be an object of texts")
-    return {str(k): redact(str(v))[:most] for k, v in held.items()}
+    return {name: _redacted_text(name, str(v))[:most] for name, v in ((str(k), v) for k, v in held.items())}
+
+
+def _redacted_text(name: str, value: str) -> str:
+    """The value without its secrets; also where only its name tells that it is one."""
+    told = redact(f"{name}={value}") if name else redact(value)
+    return told.removeprefix(f"{name}=") if name and told.startswith(f"{name}=") else redact(value)
+
+
+def _redacted(value: Any, name: str = "") -> Any:
+    """The same for anything JSON."""
+    if isinstance(value, str):
+        return _redacted_text(name, value)
+    if isinstance(value, dict):
+        return {key: _redacted(each, str(key)) for key, each in value.items()}
+    return [_redacted(each, name) for each in value] if isinstance(value, list) else value
 
 
 def changes_of(body: Any) -> list[Change]:
@@ -76,7 +98,7 @@ def _change(raw: Any) -> Change:
     try:
         return Change.model_validate(
             {
-                **{k: v for k, v in raw.items() if k in Change.model_fields},
+                **{k: _redacted(v) for k, v in raw.items() if k in Change.model_fields},
                 "at": moment(raw.get("at"), what="at"),
                 "title": texts["title"][:500],
                 "diff": texts["diff"][:MOST_DIFF],

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ValidationError
 
-from app.cards.proposal import MOST_EXACT, exact_text
+from app.cards.proposal import MOST_EXACT, before_text, exact_text, shown_length
 from app.domain.action import Call
 from app.domain.errors import BadInput, Denied, FirstmateError, NotFound
 from app.domain.ports import ActionPort
 from app.domain.proposal import Criterion, Proposal
+from app.domain.redaction import redact
 from app.incidents.desk import INCIDENT_CARD, Desk, proposal_card_key
 from app.ledger import audit, incidents, outbox, proposals, timeline
 from app.policy.tiers import tier_of
@@ -58,14 +59,16 @@ async def propose(
         asked_by=asked_by,
         asked_at=now,
         expires_at=now + (desk.policy.expiry(tier) if desk.policy else WITHOUT_POLICY),
-        why=why,
+        why=redact(why),
         if_we_wait=if_we_wait,
         hypothesis=hypothesis,
         findings=findings,
         undoes=undoes,
     )
-    if len(exact_text(proposal)) > MOST_EXACT:
+    if shown_length(exact_text(proposal)) > MOST_EXACT:
         raise Denied(f"what would run is longer than {MOST_EXACT} characters and can't be shown in full; propose something smaller")
+    if shown_length(before_text(proposal)) > MOST_EXACT:
+        raise Denied(f"the target tells more than {MOST_EXACT} characters about how it is, which can't be shown in full")
     async with desk.ledger.write() as tx:
         await incidents.get(tx, incident)
         waiting = [

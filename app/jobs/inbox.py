@@ -28,6 +28,9 @@ T = TypeVar("T")
 BUSY_S = 2.0
 """How long a write waits for the other process, seconds: less than the three that Slack waits for us."""
 
+BEHIND_S = 10.0
+"""A delivery that was not moved after this long, seconds, means that nobody works: whoever asks is told."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -122,6 +125,12 @@ class Inbox:
         """How many were not yet moved."""
         statement = "SELECT count(*) FROM deliveries WHERE moved_at IS NULL"
         return await self._do(lambda connection: int(connection.execute(statement).fetchone()[0]))
+
+    async def behind_s(self) -> float:
+        """For how long the oldest of them has waited, seconds; 0 where none waits."""
+        statement = "SELECT min(received_at) FROM deliveries WHERE moved_at IS NULL"
+        oldest = await self._do(lambda connection: connection.execute(statement).fetchone()[0])
+        return (self._clock() - datetime.fromisoformat(oldest)).total_seconds() if oldest else 0.0
 
     async def prune(self, before: datetime) -> int:
         """Forget what was moved before `before`; how many. Keep at least a day: senders repeat themselves for a while."""

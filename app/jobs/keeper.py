@@ -9,11 +9,15 @@ from contextlib import suppress
 
 import structlog
 
+from app.domain.errors import Misconfigured
+
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 15.0
 GROWN_UP_S = 30.0
 GRACE_S = 8.0
+NOT_CONFIGURED = 78
+"""How a child ends whose settings are wrong, as sysexits.h has it."""
 PARENT = "FIRSTMATE_PARENT"
 """Tells the child whose it is: asked later, the system might already name whoever adopted it."""
 
@@ -25,6 +29,7 @@ class Keeper:
         self._arguments = arguments
         self._environment = dict(environment or {})
         self._child: asyncio.subprocess.Process | None = None
+        self._worked = False
 
     @property
     def running(self) -> bool:
@@ -35,7 +40,10 @@ class Keeper:
         return self._child.pid if self._child is not None and self.running else None
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until `stopping` is set; then the child is asked to end, and made to after a grace time."""
+        """Until `stopping` is set; then the child is asked to end, and made to after a grace time.
+
+        Raises `Misconfigured` when the very first child can't start: that is told at once, not tried for ever.
+        """
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE_S
         stopped = asyncio.create_task(stopping.wait())
         try:
@@ -52,6 +60,9 @@ class Keeper:
                 if stopping.is_set():
                     break
                 log.error("work.died", action="work.died", exit_code=self._child.returncode)
+                if self._child.returncode == NOT_CONFIGURED and not self._worked:
+                    raise Misconfigured("the work process can't start; the line above says what to mend")
+                self._worked = True  # it could start: whatever happens later, it is started again
                 pause = FIRST_PAUSE_S if loop.time() - began > GROWN_UP_S else min(LONGEST_PAUSE_S, 2 * pause)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(asyncio.shield(stopped), pause)

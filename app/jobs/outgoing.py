@@ -16,7 +16,7 @@ from app.cards.findings import findings_card
 from app.cards.incident import Pending, incident_card
 from app.cards.proposal import outcome_card, proposal_card, stopped_card
 from app.cards.status import declared_card
-from app.domain.errors import FirstmateError, NotFound
+from app.domain.errors import BadInput, FirstmateError, NotFound
 from app.domain.incident import Incident
 from app.domain.value import JsonObject, digest
 from app.incidents import decide, execute
@@ -30,6 +30,8 @@ from app.policy.decision import Allowed
 log = structlog.get_logger()
 
 LOOK_EVERY_S = 0.1
+AT_ONCE = 4
+"""Rows taken before it is looked again what is most urgent: behind hundreds of cards a person's answer must not wait."""
 SLOWEST_S = 60.0
 """The longest pause between two tries."""
 GIVEN_UP = {"answer": timedelta(minutes=25), "view": timedelta(minutes=5), "declared": timedelta(minutes=25)}
@@ -78,7 +80,7 @@ class OutboxWorker:
             await outbox.strand(tx, before=now - stranded, at=now)
         async with self._desk.ledger.read() as tx:
             lost = await outbox.ambiguous(tx)
-            due = await outbox.due(tx, now)
+            due = await outbox.due(tx, now, limit=AT_ONCE)
         for row in lost:
             await self._reconcile(row)
         for row in due:
@@ -97,7 +99,7 @@ class OutboxWorker:
         except Ambiguous as error:
             async with self._desk.ledger.write() as tx:
                 await outbox.mark_ambiguous(tx, row.id, error=str(error), at=self._desk.clock())
-        except (SentNowhere, NotFound) as error:
+        except (SentNowhere, NotFound, BadInput) as error:  # a card that can't be shown would hold up its whole lane for ever
             await self._failed(row, str(error))
         except FirstmateError as error:
             await self._later(row, str(error), after_s=2.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import nullcontext
 
 import structlog
 
@@ -20,8 +22,10 @@ RETRIES_S = (1.0, 5.0, 20.0)
 class InProcessRunner:
     """One process, one event loop. Jobs with the same lock run in the order they were submitted."""
 
-    def __init__(self, *, retries_s: tuple[float, ...] = RETRIES_S) -> None:
+    def __init__(self, *, retries_s: tuple[float, ...] = RETRIES_S, at_once: Mapping[str, int] | None = None) -> None:
+        """`at_once`: how many jobs of a kind may run beside each other; a kind that is not named: any number."""
         self._retries_s = retries_s
+        self._room = {kind: asyncio.Semaphore(most) for kind, most in (at_once or {}).items()}
         self._handlers: dict[str, Handler] = {}
         self._unfinished: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -56,10 +60,7 @@ class InProcessRunner:
 
     async def _run(self, kind: str, payload: JsonObject, *, key: str, lock: str | None) -> None:
         await self._started.wait()
-        if lock is None:
-            await self._try(kind, payload, key=key)
-            return
-        async with self._locks[lock]:
+        async with self._locks[lock] if lock is not None else nullcontext(), self._room.get(kind) or nullcontext():
             await self._try(kind, payload, key=key)
 
     async def _try(self, kind: str, payload: JsonObject, *, key: str) -> None:

@@ -130,7 +130,9 @@ class SlackSender:
                 raise
 
     async def set_topic(self, channel: str, topic: str) -> None:
-        await self._call("conversations.setTopic", self._slack.conversations_setTopic, channel=channel, topic=topic)
+        plain = "".join(each if each.isprintable() else " " for each in topic)
+        inert = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("://", "[:]//")
+        await self._call("conversations.setTopic", self._slack.conversations_setTopic, channel=channel, topic=inert[:250])
 
     async def answer(self, to: str, card: Card) -> None:
         """`to`: a response_url, or `channel/user[/thread]` for a message only that person sees there.

@@ -82,7 +82,7 @@ async def put_refresh(tx: Tx, incident: str, card: str, *, at: datetime, lane: L
 
 
 async def due(tx: Tx, now: datetime, *, limit: int = 20) -> list[Outgoing]:
-    """What may be sent now: decisions first, then cards, then notes; the oldest of a lane first.
+    """What may be sent now: decisions and answers to one person first, then cards, then notes; the oldest of a lane first.
 
     Within one lane of one incident the order is kept: nothing is due while something before it is unsent.
     """
@@ -98,7 +98,8 @@ async def due(tx: Tx, now: datetime, *, limit: int = 20) -> list[Outgoing]:
         .exists()
     )
     query = select(outbox).where(outbox.c.state == "pending", outbox.c.not_before <= now, ~blocked)
-    order = case({"decision": 0, "card": 1, "note": 2}, value=outbox.c.lane)
+    lane = case({"decision": 0, "card": 1, "note": 2}, value=outbox.c.lane)
+    order = case((outbox.c.incident.is_(None), 0), else_=lane)  # an answer belongs to no incident, and somebody waits for it
     return [_read(row) for row in await tx.execute(query.order_by(order, outbox.c.id).limit(limit))]
 
 

@@ -22,7 +22,8 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from app.domain.errors import FirstmateError, Unreachable
-from app.jobs.inbox import Inbox
+from app.domain.redaction import redact
+from app.jobs.inbox import BEHIND_S, Inbox
 from app.slack import modals
 from app.slack.blocks import escaped
 from app.slack.buttons import BUTTONS
@@ -112,10 +113,13 @@ class Listeners:
             app=str(body.get("api_app_id") or ""),
             answer_to=str(body["response_url"]),
             channel=channel,
-            text=text,
+            text=redact(text),
             slash=True,
         )
         await self._keep(f"trigger:{body['trigger_id']}", COMMAND, given)
+        behind_s = await self.inbox.behind_s()
+        if behind_s > BEHIND_S:
+            return f"Kept, but what came before it has waited for {behind_s:.0f} s: my work process may hang. Tell whoever runs me."
         return verb.acknowledgement(rest)
 
     async def keep_events(self, body: Body, next: Any) -> Any:
@@ -138,7 +142,7 @@ class Listeners:
             app=str(body.get("api_app_id") or ""),
             answer_to="/".join(filter(None, (channel, user, thread))),
             channel=channel,
-            text=_behind(str(event.get("text") or ""), self.home.bot_user),
+            text=redact(_behind(str(event.get("text") or ""), self.home.bot_user)),
             slash=False,
         )
 
@@ -220,7 +224,8 @@ def _submission(body: Body, view: Body, values: dict[str, str]) -> Submission:
         app=str(body.get("api_app_id") or ""),
         answer_to=f"{about.get('channel', '')}/{user['id']}",
         dialog=str(view["callback_id"]),
-        values=values,
+        # Not what will run: that must stay what its card shows.
+        values={name: value if name == modals.ARGUMENTS else redact(value) for name, value in values.items()},
         about=about,
     )
 

@@ -14,6 +14,7 @@ from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
+from starlette.requests import ClientDisconnect
 
 from app.domain.errors import Misconfigured, Unreachable
 from app.manifest import PATH
@@ -74,10 +75,13 @@ def router(app: AsyncApp) -> APIRouter:
     @routes.post(PATH)
     async def events(request: Request) -> Response:
         held = bytearray()
-        async for chunk in request.stream():
-            held += chunk
-            if len(held) > LARGEST:
-                return Response(status_code=413)
+        try:
+            async for chunk in request.stream():
+                held += chunk
+                if len(held) > LARGEST:
+                    return Response(status_code=413)
+        except ClientDisconnect:
+            return Response(status_code=400)
         try:
             asked = to_async_bolt_request(request, bytes(held))
         except ValueError:  # not UTF-8, or no JSON where JSON was announced

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from app.cards.card import Card, line, paragraph
 from app.domain.incident import Severity
 from app.domain.ports import ActionPort
-from app.domain.value import JsonObject
+from app.domain.value import JsonObject, JsonValue
 from app.incidents.declare import LONGEST_TITLE
 from app.slack.blocks import cleaned, modal
 
 DECLARE, REJECT, PROPOSE = "declare", "reject", "propose"
+ARGUMENTS = "arguments"
+"""The input of `PROPOSE` that holds what will run."""
 
 View = dict[str, Any]
 
@@ -95,7 +97,7 @@ def propose_view(about: Mapping[str, str], actions: Sequence[Offered]) -> View:
         about,
         [
             _input("action", "What should be done?", {"type": "static_select", "options": options}),
-            {**_input("arguments", "With which arguments, as JSON?", arguments), "hint": _words(takes[:1900])},
+            {**_input(ARGUMENTS, "With which arguments, as JSON?", arguments), "hint": _words(takes[:1900])},
             _input("why", "Why?", _line(most=300)),
         ],
     )
@@ -135,12 +137,23 @@ def wrong_with(dialog: str, values: Mapping[str, str]) -> dict[str, str]:
 def arguments_of(text: str) -> JsonObject:
     """The arguments in `text`. Raises `ValueError` with a sentence."""
     try:
-        held = json.loads(text)
-    except ValueError as error:
+        held = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'This is no JSON ({error}). Write an object, such as {{"service": "name"}}.') from error
     if not isinstance(held, dict):
         raise ValueError('Write one JSON object, such as {"service": "name"}.')
     return held
+
+
+def _once(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        raise ValueError("a key stands twice")
+    return held
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
 
 
 def _form(name: str, title: str, submit: str, about: Mapping[str, str], blocks: list[View]) -> View:

@@ -7,6 +7,7 @@ import math
 from typing import Any, NoReturn
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from app.domain.errors import BadInput
 
@@ -27,10 +28,13 @@ async def read_bytes(request: Request, *, largest: int = LARGEST) -> bytes:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise BadInput("compressed bodies are not taken; send plain JSON")
     held = bytearray()
-    async for chunk in request.stream():
-        held += chunk
-        if len(held) > largest:
-            raise TooLarge(f"the body is larger than {largest} bytes: send fewer alerts or changes at a time")
+    try:
+        async for chunk in request.stream():
+            held += chunk
+            if len(held) > largest:
+                raise TooLarge(f"the body is larger than {largest} bytes: send fewer alerts or changes at a time")
+    except ClientDisconnect as error:
+        raise BadInput("the sender went away before its body was complete") from error
     return bytes(held)
 
 

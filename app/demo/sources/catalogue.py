@@ -72,9 +72,9 @@ async def search(service: Service, context: Context) -> dict[str, Any]:
     if page is None:
         async with service.connection() as run:
             await run("select id from items where words @@ $1", 25)
-        page = rendered(query, 1400)
+        page = rendered(query, 1200)
         RESULTS.put(query, page)
-    return {"count": 1400, "bytes": len(page)}
+    return {"count": 1200, "bytes": len(page)}
 
 
 ROUTES = {

@@ -12,7 +12,7 @@ from app.cards.findings import MOST_SHOWN, findings_card, why_card
 from app.cards.incident import Pending, brief_card, incident_card, numbering
 from app.cards.proposal import details_card, exact_text, outcome_card, proposal_card, stopped_card
 from app.cards.status import open_card
-from app.cards.wording import clipped, duration, percent
+from app.cards.wording import clipped, duration, percent, to_the_letter
 from app.domain.action import Call, Effects
 from app.domain.approval import Approval, Execution
 from app.domain.finding import Gap, Plot
@@ -20,6 +20,7 @@ from app.domain.hypothesis import Diagnosis
 from app.domain.incident import Alert, Incident
 from app.domain.proposal import Proposal
 from app.domain.value import canonical
+from app.slack.blocks import cleaned
 from graphs import judge
 from tests.unit.domain.test_proposal import CHANGED, proposal
 from tests.unit.graphs.said import NOON, SCOPE, finding, report, suspicion
@@ -154,6 +155,26 @@ def test_what_will_run_is_shown_to_the_letter_from_the_stored_bytes() -> None:
     other = proposal(call=Call(action="undo", arguments={"b": "x" * 899, "a": '"quoted"\n'}))
     assert exact_text(other) != exact_text(asked)
     assert exact_text(asked) in [part.text for part in details_card(asked).parts if isinstance(part, Exact)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"a":"plain <b> & *c*"}', '{"a":"plain <b> & *c*"}'),
+        ("x`y ```", "x\\u0060y \\u0060\\u0060\\u0060"),
+        ("db\u200bprod\u202egnp", "db\\u200bprod\\u202egnp"),
+        ("\uff41dmin", "\\uff41dmin"),
+        ("pr\u043ed", "pr\\u043ed"),
+        ("e\u0301", "e\\u0301"),
+        ("caf\u00e9", "caf\u00e9"),
+        ("\u30b5\u30fc\u30d3\u30b9", "\u30b5\u30fc\u30d3\u30b9"),
+        ("\U000e0041", "\\U000e0041"),
+        ("line\nline", "line\\u000aline"),
+    ],
+)
+def test_no_character_of_what_will_run_can_be_missed_or_taken_for_another(text: str, told: str) -> None:
+    assert to_the_letter(text) == told
+    assert cleaned(told) == told  # Slack's rendering changes nothing of it
 
 
 def test_the_buttons_carry_an_opaque_id_and_approve_asks_once_more() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import Conflict, NotFound, Unreachable
+from app.domain.errors import Conflict, NotFound, Rejected
 from app.domain.hypothesis import Diagnosis
 from app.domain.incident import Alert, Scope
 from app.incidents import investigate
@@ -39,7 +39,7 @@ async def test_a_run_ends_with_its_diagnosis_on_the_card_and_its_findings_in_the
 
 async def test_a_run_that_cannot_go_on_says_so_in_the_timeline_and_on_the_card(world: World) -> None:
     def fails(scope: Scope) -> Diagnosis:
-        raise Unreachable("prometheus did not answer; try a shorter window")
+        raise Rejected("prometheus did not answer; try a shorter window")
 
     world.found.append(fails)
     await world.start_jobs()

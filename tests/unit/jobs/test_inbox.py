@@ -171,3 +171,16 @@ async def test_a_file_that_is_no_inbox_is_refused(tmp_path: Path) -> None:
     (tmp_path / "inbox.db").write_text("this is a letter, not a database" * 100)
     with pytest.raises(Misconfigured, match="cannot be opened"):
         await Inbox.open(tmp_path / "inbox.db")
+
+
+async def test_it_says_for_how_long_the_oldest_has_waited(tmp_path: Path) -> None:
+    at = NOON
+    inbox = await Inbox.open(tmp_path / "inbox.db", clock=lambda: at)
+    assert await inbox.behind_s() == 0
+    await inbox.put("a", "event", {})
+    at += timedelta(seconds=40)
+    await inbox.put("b", "event", {})
+    assert await inbox.behind_s() == 40
+    await inbox.moved([each.id for each in await inbox.take()])
+    assert await inbox.behind_s() == 0
+    await inbox.close()

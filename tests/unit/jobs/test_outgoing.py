@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.cards.card import Card
+from app.domain.errors import BadInput
 from app.domain.incident import Incident
 from app.incidents import execute, investigate
 from app.jobs.outgoing import OutboxWorker
@@ -288,6 +289,16 @@ async def test_what_can_never_arrive_fails_alone(telling: Telling) -> None:
     await telling.all()
     assert ("refresh", "failed") in await telling.states(first.id)
     assert [gist for _, _, gist, _ in telling.shown.of("post") if second.id in gist]
+
+
+async def test_a_card_that_cannot_be_shown_fails_at_once_and_holds_up_nothing(telling: Telling) -> None:
+    world = telling.world
+    incident = await world.declared()
+    telling.shown.fails["post"] = [BadInput("it is longer than one block")]
+    await telling.all()
+    refreshed = [state for kind, state in await telling.states(incident.id) if kind == outbox.REFRESH]
+    assert "failed" in refreshed
+    assert "pending" not in refreshed
 
 
 async def test_a_card_that_cannot_be_made_does_not_stop_the_others(telling: Telling) -> None:

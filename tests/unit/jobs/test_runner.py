@@ -107,3 +107,28 @@ async def test_a_tick_fired_twice_is_one_job() -> None:
     assert ran == ["expire"]
     timetable.start()
     timetable.stop()
+
+
+async def test_of_a_bounded_kind_only_so_many_run_beside_each_other_and_other_kinds_do_not_wait() -> None:
+    running, most, others = 0, 0, 0
+    gate = asyncio.Event()
+    runner = InProcessRunner(at_once={"heavy": 2})
+
+    async def heavy(_: Any) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await gate.wait()
+        running -= 1
+
+    async def light(_: Any) -> None:
+        nonlocal others
+        others += 1
+        gate.set()
+
+    for n in range(6):
+        await runner.submit("heavy", {}, key=f"heavy:{n}", lock=f"incident {n}")
+    await runner.submit("light", {}, key="light")
+    await runner.start({"heavy": heavy, "light": light})
+    await runner.idle()
+    assert (most, others) == (2, 1)

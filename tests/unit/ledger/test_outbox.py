@@ -30,15 +30,15 @@ async def test_a_key_is_asked_for_once(ledger: Ledger, incident: str) -> None:
     assert (found.state, found.attempts, found.result) == ("sent", 1, {"ts": "1.2", "channel": "C1"})
 
 
-async def test_decisions_go_first_and_one_lane_of_one_incident_keeps_its_order(ledger: Ledger, incident: str) -> None:
+async def test_decisions_and_answers_to_people_go_first_and_one_lane_of_one_incident_keeps_its_order(ledger: Ledger, incident: str) -> None:
     async with ledger.write() as tx:
         await put(tx, "note 1", incident)
         await put(tx, "note 2", incident)
         await put(tx, "card", incident, "card")
         await put(tx, "decision", incident, "decision")
-        await put(tx, "elsewhere", None)
-        await put(tx, "elsewhere too", None)
-        assert await keys(tx) == ["decision", "card", "note 1", "elsewhere", "elsewhere too"]
+        await put(tx, "answer", None)
+        await put(tx, "another answer", None)
+        assert await keys(tx) == ["decision", "answer", "another answer", "card", "note 1"]
         first = next(row for row in await outbox.due(tx, NOON) if row.key == "note 1")
         await outbox.mark_sending(tx, first.id, at=NOON)
         assert "note 2" not in await keys(tx)
