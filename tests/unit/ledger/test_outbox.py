@@ -30,7 +30,7 @@ async def test_a_key_is_asked_for_once(ledger: Ledger, incident: str) -> None:
     assert (found.state, found.attempts, found.result) == ("sent", 1, {"ts": "1.2", "channel": "C1"})
 
 
-async def test_decisions_and_answers_to_people_go_first_and_one_lane_of_one_incident_keeps_its_order(ledger: Ledger, incident: str) -> None:
+async def test_decisions_and_answers_go_first_and_one_lane_of_an_incident_keeps_its_order(ledger: Ledger, incident: str) -> None:
     async with ledger.write() as tx:
         await put(tx, "note 1", incident)
         await put(tx, "note 2", incident)
