@@ -212,7 +212,7 @@ async def test_each_file_is_read_once(make: Make) -> None:
         ("topology__json", '{"edges": [["a"]]}', "topology.json: edges"),
         ("k8s__jsonl__gz", b"not gzip", "k8s.jsonl.gz is not readable gzip"),
         ("k8s__jsonl__gz", gzip.compress(b'{"cmd": "x"}\n' * 100, mtime=0)[:-12], "ends in the middle"),
-        ("extra__jsonl__gz", gzip.compress(b"\0" * (64 << 20, mtime=0)), "inflates to more"),
+        ("extra__jsonl__gz", gzip.compress(b"\0" * (64 << 20), mtime=0), "inflates to more"),
     ],
 )
 async def test_a_broken_file_is_named_with_its_line(make: Make, file: str, body: str | bytes, told: str) -> None:
