@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from app.domain.errors import Misconfigured
+from app.domain.errors import BadInput, Misconfigured, NotFound
 from app.domain.plugin import Plugin
 from app.plugins import catalogue_hash, discover
 from app.settings import Settings
@@ -37,13 +37,16 @@ def read_settings(kind: type[BaseModel]) -> Any:
 
 
 def open_plugins(package: str, attribute: str) -> dict[str, Any]:
-    """Every plug-in of a folder whose settings say that it is used, opened."""
+    """Every plug-in of a folder whose settings say that it is used, opened. Raises `Misconfigured` for one that can't be."""
     opened: dict[str, Any] = {}
     for plugin in discover(package, attribute).values():
         assert isinstance(plugin, Plugin)
         settings = read_settings(plugin.settings)
         if plugin.configured(settings):
-            opened[plugin.name] = plugin.open(settings)
+            try:
+                opened[plugin.name] = plugin.open(settings)
+            except (BadInput, NotFound) as error:
+                raise Misconfigured(f"{plugin.name} can't be opened as it is set: {error}") from error
     return opened
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.actions.shop_client import ShopClient
 from app.domain.errors import Misconfigured
-from app.plugged import load_policy, own_folder
+from app.plugged import load_policy, open_plugins, own_folder
 from app.settings import Settings
 
 
@@ -44,3 +44,11 @@ def test_a_policy_that_is_no_text_or_is_not_where_it_was_said_to_be_is_refused(t
 def test_an_address_that_is_none_is_refused_with_the_variable_s_name() -> None:
     with pytest.raises(Misconfigured, match="FIRSTMATE_SHOP_URL"):
         ShopClient("not a url")
+
+
+def test_a_connector_that_cannot_be_opened_as_it_is_set_stops_the_start_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRSTMATE_CASE_PATH", str(tmp_path / "nowhere"))
+    with pytest.raises(Misconfigured, match="case can't be opened"):
+        open_plugins("app.connectors", "CONNECTOR")
