@@ -12,8 +12,8 @@ WORKDIR /firstmate
 # Dependencies first: they change less often than the code. Every file's hash is checked; what only developers need goes again.
 COPY requirements.lock ./
 RUN pip install --quiet --require-hashes --requirement requirements.lock \
- && pip uninstall --quiet --yes hypothesis import-linter jsonschema mypy pytest pytest-asyncio pytest-timeout ruff \
-    time-machine types-pyyaml
+ && pip uninstall --quiet --yes hypothesis import-linter jsonschema mypy pytest pytest-asyncio pytest-timeout pytest-xdist \
+    ruff time-machine types-pyyaml
 
 COPY pyproject.toml README.md LICENSE manifest.yml ./
 COPY app ./app

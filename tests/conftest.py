@@ -19,21 +19,19 @@ def cases() -> Path:
     return SHARED_CASES
 
 
-LIVE = ("drills/", "integration/test_demo", "integration/test_shop", "integration/test_packaging", "integration/test_bad_input")
-"""What runs real processes for a long time, mostly waiting: one after another, so that they don't starve each other."""
-ALONE = ("integration/test_ledger_postgres", "integration/test_recorded_cases", "e2e/")
-"""What shares one expensive thing: one after another, beside the others."""
+LIVE = ("integration/test_demo", "integration/test_shop")
+"""What shows a live incident: one after another, so that they don't starve each other."""
+SMALL = ("unit/", "contract/")
+"""What goes wherever there is room, test by test; every other file stays together, for it shares something expensive."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two workers share the suite (`make test`): these groups stay together, everything else goes wherever there is room.
-
-    The live ones come first: they take longest.
-    """
+    """Two workers share the suite (`make test`). What takes longest comes first."""
     root = Path(__file__).parent
+    placed = {id(item): item.path.relative_to(root).as_posix() for item in items if item.path.is_relative_to(root)}
     for item in items:
-        where = item.path.relative_to(root).as_posix() if item.path.is_relative_to(root) else ""
-        group = "live" if where.startswith(LIVE) else next((each for each in ALONE if where.startswith(each)), None)
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: not item.path.is_relative_to(root) or not item.path.relative_to(root).as_posix().startswith(LIVE))
+        where = placed.get(id(item), "unit/")
+        if not where.startswith(SMALL):
+            item.add_marker(pytest.mark.xdist_group("live" if where.startswith(LIVE) else where))
+    items.sort(key=lambda item: (not placed.get(id(item), "").startswith(LIVE), placed.get(id(item), "unit/").startswith(SMALL)))

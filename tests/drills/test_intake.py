@@ -15,7 +15,7 @@ import pytest
 
 from tests.drills.stack import FULL, ROOT, Stack, stack
 
-ROUNDS = 10 if FULL else 2
+ROUNDS = 10 if FULL else 1
 
 
 async def acknowledged_then_killed(s: Stack, rounds: int) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from tests.drills.stack import FULL, Lost, Stack, stack
 
-WINDOWS = ("moving", "triage-begins", "investigating", "reporting", "reported", "weighed", "proposed", "triage-ended")
-SURFACE_WINDOWS = WINDOWS[1:] if FULL else ("investigating", "reported")
+ALL = ("moving", "triage-begins", "investigating", "reporting", "reported", "weighed", "proposed", "triage-ended")
+WINDOWS = ALL if FULL else ("moving", "investigating", "reported", "proposed", "triage-ended")
+SURFACE_WINDOWS = ALL[1:] if FULL else ("investigating",)
 DAMAGE = ("deleted", "emptied", "cut", "garbage", "garbled")
 
 

@@ -136,7 +136,10 @@ def undo(shop: Shop, intake: intakes.Intake, truth: dict[str, Any]) -> tuple[int
     return shop.control(f"/services/{guilty['service']}/rollout", body)
 
 
+# The others run in test_demo, through the product; all of them here with FIRSTMATE_DRILLS=full.
 FAULTS = ["pool", "n-plus-one", "leak", "route-crash", "upstream-outage", "timeout-cut"]
+if os.environ.get("FIRSTMATE_DRILLS") != "full":
+    FAULTS = ["pool", "upstream-outage"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
