@@ -8,7 +8,9 @@ from pathlib import Path
 from tests.drills.stack import FULL, Stack, stack
 
 BEFORE_IT_STARTED = ("decided", "approved")
-WHILE_IT_RUNS = ("started", "before the effect", "after the effect", "acted") if FULL else ("before the effect", "after the effect")
+WHILE_IT_RUNS = (
+    ("started", "before the effect", "after the effect", "acted") if FULL else ("started", "before the effect", "after the effect")
+)
 AFTERWARDS = ("ended", "verifying", "watched", "undoing") if FULL else ("verifying",)
 WINDOWS = (*BEFORE_IT_STARTED, *WHILE_IT_RUNS, *AFTERWARDS)
 ROUNDS = 5 if FULL else 1
