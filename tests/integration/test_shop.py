@@ -137,9 +137,8 @@ def undo(shop: Shop, intake: intakes.Intake, truth: dict[str, Any]) -> tuple[int
 
 
 # The others run in test_demo, through the product; all of them here with FIRSTMATE_DRILLS=full.
-FAULTS = ["pool", "n-plus-one", "leak", "route-crash", "upstream-outage", "timeout-cut"]
-if os.environ.get("FIRSTMATE_DRILLS") != "full":
-    FAULTS = ["pool", "upstream-outage"]
+ALL = ["pool", "n-plus-one", "leak", "route-crash", "upstream-outage", "timeout-cut"]
+FAULTS = ALL if os.environ.get("FIRSTMATE_DRILLS") == "full" else ["pool", "upstream-outage"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -362,4 +361,4 @@ def test_a_service_that_ends_by_itself_is_started_again(tmp_path: Path) -> None:
 def test_faults_are_listed_by_name() -> None:
     root = Path(__file__).resolve().parents[2]
     listed = subprocess.run([sys.executable, "-m", "app.demo", "--list"], cwd=root, capture_output=True, text=True, check=True)
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == FAULTS
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ALL
