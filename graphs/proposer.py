@@ -14,7 +14,7 @@ from app.domain.proposal import Criterion
 from app.domain.quantity import said
 from app.domain.value import canonical
 from app.domain.window import Window
-from graphs.analysis.metric_words import read, route
+from graphs.analysis.metrics.words import read, route
 from graphs.context import Draft, TriageContext
 
 AGENT = Agent(name="proposer", version="1.0.0")

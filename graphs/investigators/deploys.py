@@ -13,9 +13,9 @@ from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
 from app.domain.telemetry import ObjectTable, Topology
 from app.domain.window import Window
-from graphs.analysis.blame import ChangeSuspect, considered, explain, innocence
-from graphs.analysis.effects import clean
-from graphs.analysis.lexicon import remedy
+from graphs.analysis.changes.blame import ChangeSuspect, considered, explain, innocence
+from graphs.analysis.changes.effects import clean
+from graphs.analysis.changes.lexicon import remedy
 from graphs.analysis.objects import ObjectFault, examine
 from graphs.asking import ask_all
 from graphs.contract import Budget, Question, Report, View

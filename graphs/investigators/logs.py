@@ -16,12 +16,13 @@ from app.domain.finding import Finding, Gap, Signal
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
 from app.domain.telemetry import LOG_SCHEMA, LogTable, StatusTable, Topology
-from graphs.analysis import logreading, stacks, status_docs
-from graphs.analysis.complaints import Standing, Testimony
-from graphs.analysis.log_statements import IDENTIFIER, clean, kind_of, query_of, reason_of, spoken, statement_of
-from graphs.analysis.logreading import Reading, Repetition
-from graphs.analysis.logshift import Lengths, Shift
-from graphs.analysis.templates import Stretches
+from graphs.analysis.changes import stacks
+from graphs.analysis.logs import status_docs
+from graphs.analysis.logs.complaints import Standing, Testimony
+from graphs.analysis.logs.reading import Reading, Repetition, read
+from graphs.analysis.logs.shift import Lengths, Shift
+from graphs.analysis.logs.templates import Stretches
+from graphs.analysis.logs.wording import IDENTIFIER, clean, kind_of, query_of, reason_of, spoken, statement_of
 from graphs.asking import ask_all
 from graphs.contract import Budget, Investigator, Question, Report, View
 
@@ -125,11 +126,11 @@ class _Reporter:
             after_s=end_s - (onset_s if onset_s is not None else start_s),
         )
         stretches = Stretches(start_s=start_s, onset_s=onset_s)
-        reading = logreading.read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches)
+        reading = read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches)
         further = status_docs.patterns(documents, known=reading.shifts)
         if not further:
             return reading
-        return logreading.read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches, further=further)
+        return read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches, further=further)
 
     # findings
 

@@ -12,14 +12,14 @@ from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
 from app.domain.telemetry import MetricTable, SeriesName, SpanTable, Topology
-from graphs.analysis.measured import Measured, measure_all
-from graphs.analysis.metric_findings import AGENT, Writer, span_findings, utc
-from graphs.analysis.metric_words import read, route
+from graphs.analysis.metrics.measured import Measured, measure_all
+from graphs.analysis.metrics.patterns import climbs, pool_clues, traffic_clues
+from graphs.analysis.metrics.propagation import Edge
+from graphs.analysis.metrics.selftime import SpanShifts, compare
+from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, combine, metric_clues, span_clues
+from graphs.analysis.metrics.wording import AGENT, Writer, span_findings, utc
+from graphs.analysis.metrics.words import read, route
 from graphs.analysis.naming import Names
-from graphs.analysis.patterns import climbs, pool_clues, traffic_clues
-from graphs.analysis.propagation import Edge
-from graphs.analysis.selftime import SpanShifts, compare
-from graphs.analysis.suspects import ENTRY, Clue, Picture, combine, metric_clues, span_clues
 from graphs.asking import ask_all
 from graphs.contract import Budget, Question, Report, View
 

@@ -18,7 +18,7 @@ import polars as pl
 
 from app.domain.telemetry import LOG_SCHEMA
 from app.main import Composition
-from graphs.analysis import templates
+from graphs.analysis.logs import templates
 from tests.conftest import SHARED_CASES
 from tests.e2e.shop import write_case
 

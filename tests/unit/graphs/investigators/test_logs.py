@@ -14,7 +14,7 @@ from app.domain.errors import Unreachable
 from app.domain.incident import Alert, Scope
 from app.domain.telemetry import LOG_SCHEMA, LogTable, NoData, StatusTable, Topology
 from app.domain.window import Window
-from graphs.analysis.log_statements import clean
+from graphs.analysis.logs.wording import clean
 from graphs.contract import Question, Report, Sources, View
 from graphs.investigators.logs import INVESTIGATOR
 

@@ -1,0 +1,366 @@
+"""Which change explains which symptoms: what its diff alters, whether that is what is seen, when it went live, and where."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.domain.change import Change
+from app.domain.finding import Finding
+from app.domain.incident import Scope
+from app.domain.telemetry import Topology
+from graphs.analysis.changes.diff import Reading, read_diff
+from graphs.analysis.changes.effects import Effect
+from graphs.analysis.changes.lexicon import OUTSIDE, SEEN_OF_EFFECT, is_common, symptoms_in
+from graphs.analysis.changes.place import Places
+from graphs.analysis.changes.shipping import Shipment, shipments
+from graphs.analysis.changes.stacks import Frame, frames, hits, touched
+from graphs.analysis.changes.tokens import Measure, measure, measures_in, split_identifier, stem_set, stems
+
+SAMPLING_S = 120.0  # onsets are found on samples a minute or two apart
+_TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
+_RANKED = (1.0, 0.85, 0.7, 0.6)
+_PROOF = 5.0  # nats: nearly proof
+_UNREAD = 0.3  # behaviour of a change that nobody can read
+_THROWN = 3.0  # nats: the line that throws is one that the change wrote
+_SLOW_S, _QUICK_S = 6 * 3600.0, 1800.0
+
+
+@dataclass(frozen=True)
+class ChangeSuspect:
+    """One change, weighed. `weight` is in nats; `innocent` says in our words why it is ruled out, where it is.
+
+    `behaviour`, `link`, `mechanism` and `measured` are 0..1, `time` and `place` nats. `target` is where it went live.
+    `remedy` is the family of repairs: code, config, flag or scale.
+    """
+
+    shipment: Shipment
+    target: str | None
+    weight: float
+    kind: str | None
+    remedy: str
+    effect: Effect | None
+    neutral: str | None
+    seconds_before_onset: float
+    behaviour: float
+    link: float
+    mechanism: float
+    measured: float
+    time: float
+    place: float
+    innocent: str | None
+    linked: tuple[str, ...] = ()
+    thrown: float = 0.0  # 1: new failures are thrown by a line it wrote; .15: by another line of a file it touches
+
+    @property
+    def change(self) -> Change:
+        return self.shipment.change
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One symptom: stems with their worth, names of symptoms with their strength, numbers with the words beside them."""
+
+    entity: str | None
+    words: dict[str, float]
+    named: dict[str, float]
+    values: tuple[tuple[Measure, frozenset[str]], ...]
+    frames: tuple[Frame, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Tie:
+    """How one effect is tied to the symptoms."""
+
+    effect: Effect
+    link: float
+    mechanism: float
+    measured: float
+    linked: tuple[str, ...]
+
+    @property
+    def nats(self) -> float:
+        """A value of the diff that is measured shows that the change is live; it accuses as far as the mechanism fits."""
+        b = self.effect.weight
+        tied = max(b, 0.5) if self.effect.kind in ("flag", "unread") else b
+        return 3.0 * (b - 0.35) - 0.8 + tied * (1.8 * self.link + 1.8 * self.mechanism) + 1.5 * b * self.mechanism * self.measured
+
+
+def explain(
+    changes: Sequence[Change], scope: Scope, onset: datetime | None, symptoms: Sequence[Finding], topology: Topology | None
+) -> list[ChangeSuspect]:
+    """Every change weighed as the cause, heaviest first. Without `onset` the alert's time is an upper bound of it."""
+    shipped = shipments(changes, services=_services(changes, scope, topology))
+    places = Places.of(scope, symptoms, topology)
+    seen = [_of_alert(scope), *map(_of_finding, symptoms)]
+    readings = [_reading(shipment, shipped) for shipment in shipped]
+    rarity = _rarity(shipped, readings, ignored=places.name_words)
+    suspects = [
+        _suspect(shipment, reading, seen, rarity, scope, onset, places) for shipment, reading in zip(shipped, readings, strict=True)
+    ]
+    return sorted(suspects, key=lambda one: (-one.weight, one.seconds_before_onset, one.change.id))
+
+
+def innocence(suspects: Sequence[ChangeSuspect], symptoms: Sequence[Finding]) -> tuple[float, str | None]:
+    """How much speaks for no change being guilty, in nats, and what from outside reads like the cause instead."""
+    if not suspects:
+        return 0.0, None
+    outside, hint = _outside(symptoms)
+    best = max(suspects, key=lambda one: one.weight)
+    most = 1.2 if best.effect is None and best.weight > 0.0 else 2.0
+    return max(-3.0, min(most, 3.0 - best.weight) + outside), hint
+
+
+def _outside(symptoms: Sequence[Finding]) -> tuple[float, str | None]:
+    words = stem_set(f"{one.excerpt or ''} {one.statement}" for one in symptoms)
+    hits = {name: len(known & words) for name, known in OUTSIDE.items()}
+    if not hits or max(hits.values()) < 3:
+        return 0.0, None
+    name = max(sorted(hits), key=lambda one: hits[one])
+    return min(1.0, 0.35 * (hits[name] - 2)), name
+
+
+def _services(changes: Sequence[Change], scope: Scope, topology: Topology | None) -> frozenset[str]:
+    named = {change.service for change in changes if change.service}
+    edges = {end for edge in topology.edges for end in edge} if topology is not None else set()
+    alerting = {scope.alert.service} if scope.alert.service else set()
+    return frozenset(named | edges | alerting | {name.rpartition("/")[2] for name in scope.candidates})
+
+
+def _reading(shipment: Shipment, shipped: Sequence[Shipment]) -> Reading:
+    """What the change does. A flag does what the code does that asks for it, where a diff shows that code."""
+    change = shipment.change
+    if not shipment.live:
+        return Reading(unread=True)  # it could not act; reading it would only cost time
+    if change.kind != "flag":
+        return read_diff(change.diff, change.files)
+    flag = shipment.flag
+    for other in shipped:
+        if flag and flag in other.change.diff:
+            return read_diff(other.change.diff, other.change.files)
+    return Reading(unread=True)
+
+
+def _of_alert(scope: Scope) -> _Seen:
+    alert = scope.alert
+    text = " ".join(filter(None, (alert.summary, alert.metric, alert.name, alert.monitor)))
+    return _seen(alert.service, [(text, 0.8)], {})
+
+
+def _of_finding(finding: Finding) -> _Seen:
+    seen = _seen(finding.entity, [(finding.excerpt or "", 1.0), (finding.statement, 0.6)], finding.numbers)
+    return replace(seen, frames=frames(finding.excerpt or "")) if finding.signal == "logs" else seen
+
+
+def _seen(entity: str | None, texts: Sequence[tuple[str, float]], numbers: dict[str, float]) -> _Seen:
+    words: dict[str, float] = {}
+    named: dict[str, float] = {}
+    values: list[tuple[Measure, frozenset[str]]] = []
+    for text, worth in texts:
+        found = stems(text)
+        for word in found:
+            if not is_common(word):
+                words[word] = max(words.get(word, 0.0), worth)
+        for name, count in symptoms_in(frozenset(found)).items():
+            named[name] = max(named.get(name, 0.0), min(1.0, 0.55 * count) * worth)
+        values += [(one, frozenset(found)) for one in measures_in(text)]
+    around = frozenset(words)
+    for key, value in numbers.items():
+        one = measure(str(value), split_identifier(key)[::-1])
+        values.append((one or Measure(value, ""), around | stem_set([key])))
+    return _Seen(entity, words, named, tuple(values))
+
+
+def _rarity(shipped: Sequence[Shipment], readings: Sequence[Reading], *, ignored: frozenset[str]) -> dict[str, float]:
+    """Stem → 0..1, how few of the changes touch it; words of service names tell where, not what, and count nothing."""
+    counts: Counter[str] = Counter()
+    for shipment, reading in zip(shipped, readings, strict=True):
+        counts.update(_touched(shipment, reading))
+    total = math.log(len(shipped) + 1.5)
+    return {word: max(0.1, math.log((len(shipped) + 1.5) / count) / total) for word, count in counts.items() if word not in ignored}
+
+
+def _touched(shipment: Shipment, reading: Reading) -> frozenset[str]:
+    found = frozenset(word for effect in reading.effects for word in effect.words | effect.context)
+    return found | shipment.title_words
+
+
+def _suspect(
+    shipment: Shipment,
+    reading: Reading,
+    seen: Sequence[_Seen],
+    rarity: dict[str, float],
+    scope: Scope,
+    onset: datetime | None,
+    places: Places,
+) -> ChangeSuspect:
+    ties = [_tie(effect, seen, rarity) for effect in reading.effects] or _unread_ties(shipment, reading, seen, rarity)
+    best = max(ties, key=lambda one: one.nats) if ties else None
+    more = sum(max(0.0, one.nats) for one in ties if one is not best)
+    core = -3.0 if best is None or reading.neutral else best.nats + min(0.5, 0.15 * more)
+    thrown = _thrown(shipment, seen)
+    core += _THROWN * thrown
+    known = onset or scope.onset or scope.alert.fired_at
+    age = (known - shipment.live_at).total_seconds()
+    late = (shipment.live_at - scope.alert.fired_at).total_seconds()
+    slow = best is not None and (
+        (best.effect.resource is not None and best.effect.resource.slow) or best.effect.kind in ("growth", "leak")
+    )
+    when = _time(age, late, slow=slow)
+    where = places.nats(shipment.service)
+    live = 0.0 if shipment.live else -3.5
+    rides = -1.2 if shipment.rides else 0.0
+    weight = _bounded(core + when + where + live + rides, _alibi(shipment, reading, age, late))
+    return ChangeSuspect(
+        shipment=shipment,
+        target=places.candidate(shipment.service),
+        weight=weight,
+        kind=("feature_flag" if shipment.change.kind == "flag" else best.effect.fault) if best is not None else None,
+        remedy=_remedy(shipment, best),
+        effect=best.effect if best is not None and reading.effects else None,
+        neutral=reading.neutral,
+        seconds_before_onset=age,
+        behaviour=reading.weight if reading.effects else _UNREAD if reading.unread else 0.0,
+        link=best.link if best is not None else 0.0,
+        mechanism=best.mechanism if best is not None else 0.0,
+        measured=best.measured if best is not None else 0.0,
+        time=when,
+        place=where,
+        innocent=_innocent(shipment, reading, weight, age, late, where, best),
+        linked=best.linked if best is not None else (),
+        thrown=thrown,
+    )
+
+
+def _thrown(shipment: Shipment, seen: Sequence[_Seen]) -> float:
+    """Whether what fails now is thrown by a line the change wrote (1), or by another line of a file it touches (.15)."""
+    thrown = [symptom.frames[0] for symptom in seen if symptom.frames]
+    if not thrown or not shipment.live:
+        return 0.0
+    lines = touched(shipment.change.diff)
+    return max((hits(frame, lines) for frame in thrown), default=0.0)
+
+
+def _unread_ties(shipment: Shipment, reading: Reading, seen: Sequence[_Seen], rarity: dict[str, float]) -> list[_Tie]:
+    """A change without a diff is tied by its title and its flag's name alone, and weakly."""
+    if not reading.unread:
+        return []
+    kind = "flag" if shipment.change.kind == "flag" else "unread"
+    effect = Effect(kind, _UNREAD, "no diff to read", shipment.title_words, frozenset(), "", "")
+    return [_tie(effect, seen, rarity)]
+
+
+def _tie(effect: Effect, seen: Sequence[_Seen], rarity: dict[str, float]) -> _Tie:
+    sums: dict[str, float] = {}
+    for symptom in seen:
+        for word in (effect.words | effect.context) & symptom.words.keys():
+            worth = symptom.words[word] * rarity.get(word, 0.0) * (1.0 if word in effect.words else 0.4)
+            sums[word] = max(sums.get(word, 0.0), worth)
+    link = 1.0 - math.exp(-sum(sums.values()) / 1.2)
+    linked = tuple(sorted((word for word in sums if sums[word] >= 0.2), key=lambda word: (-sums[word], word))[:4])
+    return _Tie(effect, link, _mechanism(effect, seen), _measured(effect, seen), linked)
+
+
+def _mechanism(effect: Effect, seen: Sequence[_Seen]) -> float:
+    """How well what such an edit causes meets what is seen, 0..1."""
+    expected: dict[str, float] = {}
+    for rank, name in enumerate(SEEN_OF_EFFECT.get(effect.kind, ())):
+        expected[name] = 0.8 * _RANKED[min(rank, 3)]
+    resource = effect.resource
+    if resource is not None:
+        sure, listed = {
+            "down": (1.0, resource.shrinks),
+            "up": (1.0, resource.grows),
+            "gone": (1.0, resource.goes or resource.shrinks),
+            "new": (0.6, (*resource.shrinks, *resource.grows)),
+            "other": (0.5, (*resource.goes, *resource.shrinks)),
+        }[effect.direction]
+        for rank, name in enumerate(listed):
+            expected[name] = max(expected.get(name, 0.0), sure * _RANKED[min(rank, 3)])
+    named = {name: max((one.named.get(name, 0.0) for one in seen), default=0.0) for name in expected}
+    return max((expected[name] * named[name] * _TELLING.get(name, 1.0) for name in expected), default=0.0)
+
+
+def _measured(effect: Effect, seen: Sequence[_Seen]) -> float:
+    """1 when a symptom went from the old value of the diff to the new one, .8 when it holds the new one under the same name."""
+    if effect.after is None or effect.before is None:
+        return 0.0
+    best = 0.0
+    for symptom in seen:
+        now = [words for value, words in symptom.values if _same(value, effect.after)]
+        if not now:
+            continue
+        was = any(_same(value, effect.before) for value, _ in symptom.values)
+        alike = any(not is_common(word) for words in now for word in words & effect.words)
+        rare = effect.after.value not in (0.0, 1.0, 2.0, 100.0) or effect.after.unit != ""
+        best = max(best, 1.0 if was and alike else 0.8 if alike and rare else 0.3 if was and rare else 0.0)
+    return best
+
+
+def _same(seen: Measure, written: Measure) -> bool:
+    """A bare measurement may be in the diff's unit; a bare number of the diff is never 5 seconds."""
+    if seen.unit and seen.unit != written.unit:
+        return False
+    return math.isclose(seen.value, written.value, rel_tol=0.005) and seen.value != 0.0
+
+
+def _time(age_s: float, late_s: float, *, slow: bool) -> float:
+    """Nats for going live `age_s` before the onset (negative: after it) and `late_s` after the alert (negative: before)."""
+    if late_s > 0:
+        return -5.0
+    if age_s < 0:
+        return -0.8 * min(1.0, -age_s / SAMPLING_S) if -age_s <= SAMPLING_S else -1.0 - min(3.0, (-age_s - SAMPLING_S) / SAMPLING_S)
+    horizon = _SLOW_S if slow else _QUICK_S
+    return 0.4 - min(2.5, 0.45 * math.log2(1.0 + age_s / horizon))
+
+
+def _alibi(shipment: Shipment, reading: Reading, age_s: float, late_s: float) -> float:
+    """The most that a change can weigh, however guilty its diff looks: what was not running, or does nothing, did nothing."""
+    if late_s > 0:
+        return -3.0
+    if not shipment.live:
+        return -2.0
+    if reading.neutral:
+        return -1.5
+    return -1.0 if age_s < -3 * SAMPLING_S else _PROOF
+
+
+def _bounded(nats: float, most: float) -> float:
+    """Bends towards what one kind of evidence can show at all, so that two strong suspects stay apart."""
+    bent = _PROOF * math.tanh(nats / _PROOF) if nats > 0 else nats
+    return max(-6.0, min(most, bent))
+
+
+def _remedy(shipment: Shipment, best: _Tie | None) -> str:
+    kind = shipment.change.kind
+    if kind in ("flag", "config", "scale"):
+        return {"flag": "flag", "config": "config", "scale": "scale"}[kind]
+    if best is not None and shipment.config_only:
+        return "config"
+    return "code"
+
+
+def _innocent(
+    shipment: Shipment, reading: Reading, weight: float, age: float, late: float, where: float, best: _Tie | None
+) -> str | None:
+    if weight > 0.5:
+        return None
+    if late > 0 or age < -3 * SAMPLING_S:
+        return "it came after the onset"
+    if not shipment.live:
+        return "it was never deployed before the onset"
+    if reading.neutral:
+        return reading.neutral
+    if where < -0.5:
+        return "it went to a service that the incident does not touch"
+    if best is not None and best.link < 0.2 and best.mechanism < 0.2 and not reading.unread:
+        return "what it alters is not what is seen"
+    return "its diff alters little" if not reading.unread else "nothing in it points at the symptoms"
+
+
+def considered(suspects: Iterable[ChangeSuspect]) -> list[ChangeSuspect]:
+    """Those worth a finding of their own: everything that went live, or could have."""
+    return [one for one in suspects if (one.shipment.live and not one.shipment.rides) or one.weight > 0.0]

@@ -1,0 +1,241 @@
+"""Statements that went without a successor or came without a predecessor, and steps of dependencies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import re2
+
+from graphs.analysis.changes.effects import (
+    ASSIGNS,
+    CHECKERS,
+    CLOSERS,
+    FAILING,
+    GUARD,
+    IO,
+    LOCKERS,
+    SQL,
+    TRIVIAL,
+    WAITERS,
+    Effect,
+    blocks,
+    called_name,
+    calls_out,
+    clean,
+    effect_of,
+    first_resource,
+    head_words,
+    last_names,
+    name_of,
+    passes_error,
+    words_of,
+)
+from graphs.analysis.changes.statements import Statement, called, defined, file_kind
+from graphs.analysis.changes.tokens import stem_set
+
+_KEEPERS = stem_set(
+    [
+        "cache",
+        "registry",
+        "history",
+        "seen",
+        "buffer",
+        "sessions",
+        "listeners",
+        "subscribers",
+        "memo",
+        "store",
+        "recent",
+        "index",
+        "handlers",
+        "callbacks",
+    ]
+)
+_GROWERS = frozenset(
+    ["append", "push", "add", "put", "set", "setdefault", "extend", "insert", "Add", "Store", "Append", "Put", "Set"]
+)
+_STRICTERS = stem_set(["strict", "disallow", "forbid", "required", "mandatory"])
+_DEPENDENCY = re2.compile(r"([A-Za-z@][\w./@:-]*)[\"'`]?\s*(?:[:=<>~^!,]|\s)+\s*[\"'`]?[~^=<>]*v?(\d+(?:\.\d+)+[\w.+-]*)")
+_STATUSES = frozenset(str(code) for code in range(200, 600))
+
+
+def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]) -> Effect | None:
+    """What a statement without a successor took with it."""
+    words = words_of(one)
+    if passes_error(one) or defined(one.text) is not None:
+        return None
+    if file_kind(one.path) == "schema":
+        return effect_of("schema", 0.6, "schema statement removed", one, direction="gone")
+    if one.text.startswith(GUARD) or (" if " in one.text and one.text.endswith(("continue", "break", "return"))):
+        guards = sum(item.text.startswith(GUARD) for item in gone), sum(item.text.startswith(GUARD) for item in new)
+        return effect_of("guard_removed", 0.75 if guards[0] > guards[1] else 0.15, "a guard was removed", one, direction="gone")
+    if one.text.lstrip("} ").startswith(("except", "catch", "rescue")):
+        return effect_of("guard_removed", 0.6, "errors are no longer caught", one, direction="gone")
+    if file_kind(one.path) == "code" and one.tokens[0].kind == "string" and ":" in one.key[1:2] + one.key[2:3]:
+        return effect_of("literal", 0.45, f"{clean(one.tokens[0].text)} is no longer given", one)
+    if words & CLOSERS and (called(one) or one.text.startswith(("defer", "with ", "using "))):
+        return effect_of(
+            "leak", 0.8, f"{called_name(one)} was removed", one, resource=first_resource(words - CLOSERS), direction="gone"
+        )
+    if words & WAITERS and called(one):
+        return effect_of(
+            "gone", 0.6, f"{called_name(one)} was removed", one, resource=first_resource(stem_set(["backoff"])), direction="gone"
+        )
+    if words & CHECKERS and called(one):
+        return effect_of("guard_removed", 0.7, f"{called_name(one)} was removed", one, direction="gone")
+    if words & LOCKERS and called(one):
+        return effect_of(
+            "gone", 0.6, f"{called_name(one)} was removed", one, resource=first_resource(stem_set(["lock"])), direction="gone"
+        )
+    resource = first_resource(head_words(one))
+    if one.text.startswith("@") or (resource is not None and (called(one) or name_of(one))):
+        weight = 0.65 if one.text.startswith("@") else 0.5
+        return effect_of(
+            "gone",
+            weight,
+            f"{clean(name_of(one) or called_name(one))} was removed",
+            one,
+            resource=resource or first_resource(words),
+            direction="gone",
+        )
+    if one.text.startswith(("return", "break", "continue")):
+        others = any(item.text.startswith("return") and item.path == one.path for item in new)
+        return effect_of("condition", 0.1 if others else 0.3, "an exit was removed", one)
+    weight = 0.4 if called(one) else 0.25
+    return effect_of("call_removed", weight, f"{called_name(one)} was removed", one, direction="gone")
+
+
+def added(one: Statement, come: Sequence[Statement], helpers: set[str]) -> Effect | None:
+    """What a statement without a predecessor brings."""
+    words = words_of(one)
+    if passes_error(one) or defined(one.text) is not None:
+        return None
+    if file_kind(one.path) == "schema":
+        return _ddl(one)
+    fresh = any(name in helpers for name in one.parents)
+    called_here = fresh and any(
+        name.rpartition(".")[2] in one.parents for other in come for name in called(other) if other is not one
+    )
+    factor = 1.0 if not fresh else 0.8 if called_here else 0.35
+    found = _added(one, words)
+    return found.scaled(factor) if found is not None else None
+
+
+def _added(one: Statement, words: frozenset[str]) -> Effect | None:
+    names = last_names(one)
+    if one.loops and calls_out(one):
+        kind = "loop_query" if SQL.search(one.text) else "loop_call"
+        return effect_of(kind, 0.85, f"{called_name(one)} in a loop", one)
+    if one.text.startswith(FAILING):
+        return effect_of("strict", 0.55, "a new way to fail", one)
+    if blocks(names):
+        return effect_of("blocking", 0.75, f"{called_name(one)} blocks", one)
+    if _keeps(one, names, words):
+        return effect_of(
+            "growth", 0.65, "keeps what it is given", one, resource=first_resource(stem_set(["memory"])), direction="up"
+        )
+    if one.text.startswith(GUARD):
+        return effect_of("guard", 0.12, "a guard was added", one)
+    if words & LOCKERS and names:
+        return effect_of(
+            "blocking", 0.5, f"{called_name(one)} locks", one, resource=first_resource(stem_set(["lock"])), direction="up"
+        )
+    if words & _STRICTERS:
+        return effect_of("strict", 0.5, "stricter than before", one)
+    resource = first_resource(head_words(one))
+    if file_kind(one.path) == "config":
+        return effect_of(
+            "came",
+            0.45 if resource else 0.3,
+            f"{clean(name_of(one) or one.text)} is set now",
+            one,
+            resource=resource,
+            direction="new",
+        )
+    if SQL.search(one.text):
+        return effect_of("query", 0.4, "a new query", one)
+    if (
+        any(token.text in ASSIGNS for token in one.tokens[:4])
+        and any(token.kind == "number" for token in one.tokens)
+        and resource is not None
+    ):
+        return effect_of("came", 0.35, f"{clean(name_of(one) or '')} is set now", one, resource=resource, direction="new")
+    if one.text.startswith("return"):
+        return effect_of("changed", 0.2, "another result", one)
+    outward = names - TRIVIAL
+    return (
+        effect_of("called", 0.3 if stem_set(outward) & IO else 0.18, f"{called_name(one)} is called now", one)
+        if outward
+        else effect_of("changed", 0.1, "a new assignment", one)
+    )
+
+
+def _ddl(one: Statement) -> Effect:
+    low = one.text.lower()
+    for marks, weight, note in (
+        (("drop ", "rename "), 0.85, "schema: something was dropped or renamed"),
+        (("not null", "unique", "constraint", "check ("), 0.6, "schema: a stricter constraint"),
+        (("alter column", "type "), 0.6, "schema: another type"),
+        (("concurrently",), 0.15, "schema: an index built beside the traffic"),
+        (("create index", "create unique"), 0.4, "schema: an index built under lock"),
+    ):
+        if any(mark in low for mark in marks):
+            return effect_of("schema", weight, note, one)
+    return effect_of("schema", 0.15 if low.startswith("on ") else 0.3, "schema: an addition", one)
+
+
+def _keeps(one: Statement, names: set[str], words: frozenset[str]) -> bool:
+    """Puts something into a collection that outlives the call."""
+    receivers = stem_set([name.rpartition(".")[0] for name in called(one)] or [one.text.partition("[")[0]])
+    long_lived = one.text.startswith(("self.", "this.", "_", "global ")) or one.text[:2].isupper() or bool(receivers & _KEEPERS)
+    stored = (
+        bool(names & _GROWERS) and (bool(names & {"append", "push", "add", "Add", "Append", "extend"}) or "," in one.text)
+    ) or ("] =" in one.text.partition("==")[0] and "[" in one.text.partition("=")[0])
+    return long_lived and stored and not words & stem_set(["evict", "expire", "limit", "trim", "popleft"])
+
+
+def dependencies(made: Sequence[Statement]) -> list[Effect]:
+    """Version steps of a manifest: a patch is nothing, a major one may be anything."""
+    old = {name: (version, one) for one in made if one.sign == "-" for name, version in _dependency(one)}
+    new = {name: (version, one) for one in made if one.sign == "+" for name, version in _dependency(one)}
+    found = []
+    for name, (version, one) in new.items():
+        if name not in old:
+            found.append(effect_of("dependency", 0.12, f"{clean(name)} {clean(version)} added", one))
+        elif old[name][0] != version:
+            found.append(
+                effect_of(
+                    "dependency", _step(old[name][0], version), f"{clean(name)} {clean(old[name][0])} -> {clean(version)}", one
+                )
+            )
+    return found + [
+        effect_of("dependency", 0.35, f"{clean(name)} removed", one) for name, (_, one) in old.items() if name not in new
+    ]
+
+
+def _dependency(one: Statement) -> list[tuple[str, str]]:
+    return [(name, version) for name, version in _DEPENDENCY.findall(one.text) if name not in ("version", "go", "python")]
+
+
+def _step(old: str, new: str) -> float:
+    was, now = old.split("."), new.split(".")
+    if was[0] != now[0]:
+        return 0.5
+    if was[1:2] != now[1:2]:
+        return 0.3 if was[0] == "0" else 0.12
+    return 0.02
+
+
+def replaced_by(gone: Sequence[Statement], come: Sequence[Statement], helpers: set[str]) -> bool:
+    """Whether calls in `helpers` plausibly hold what `gone` did: named alike, or handed nearly everything it used."""
+    lost = stem_set(name.rpartition(".")[2] for one in gone for name in called(one))
+    named = stem_set(helpers) & lost - IO
+    before = {token.text for one in gone for token in one.tokens if token.kind == "word"}
+    after = {token.text for one in come for token in one.tokens if token.kind == "word"}
+    kept = len(before & after) / max(1, len(before))
+    numbers = {token.text for one in gone for token in one.tokens if token.kind == "number" and not passes_error(one)}
+    return (
+        (bool(named) or kept >= 0.6)
+        and len(helpers) > 0
+        and not (numbers - {token.text for one in come for token in one.tokens} - _STATUSES)
+    )

@@ -1,0 +1,291 @@
+"""Reading a diff: what it alters in behaviour, by tokens. No parser, no language of its own, and no trust in its title."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from graphs.analysis.changes import comings, edits
+from graphs.analysis.changes.effects import HARD, NEUTRAL_BELOW, Effect, name_of
+from graphs.analysis.changes.statements import FileKind, Statement, called, defined, file_kind, hunks, statements
+from graphs.analysis.changes.tokens import Token
+
+_INERT: dict[FileKind, str] = {
+    "docs": "documentation only",
+    "test": "tests only",
+    "style": "styling only",
+    "build": "build and lint settings only",
+    "asset": "generated files only",
+}
+_PAIR_AT = 0.5
+_CROWDED, _NEAR = 4000, 12  # pairs beyond which only neighbours are compared, and how far neighbours stand apart
+_MOST_STATEMENTS = 600  # per file; what a person calls unreadable is sampled from its start
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a diff does. `neutral` says why it cannot alter behaviour; None where it can, or where nobody can tell.
+
+    `unread`: there was no diff to read. `effects` heaviest first. `names` are the identifiers it touches.
+    """
+
+    effects: tuple[Effect, ...] = ()
+    neutral: str | None = None
+    unread: bool = False
+
+    @property
+    def weight(self) -> float:
+        return self.effects[0].weight if self.effects else 0.0
+
+
+def read_diff(diff: str, files: Sequence[str] = ()) -> Reading:
+    """Every effect of a unified diff (or something like one). The same lines in another order read the same."""
+    if not diff.strip():
+        kinds = {file_kind(path) for path in files}
+        inert = kinds and kinds <= set(_INERT)
+        return Reading(neutral=_INERT[sorted(kinds)[0]] if inert else None, unread=not inert)
+    by_path = _by_path(diff, files)
+    kinds = {file_kind(path) for path in by_path}
+    found: list[Effect] = []
+    sorts: set[str] = set()
+    lively: list[Statement] = []
+    for path, made in by_path.items():
+        kind = file_kind(path)
+        if kind in _INERT:
+            continue
+        sorts |= {one.sort for one in made}
+        if kind == "dependency":
+            found += comings.dependencies([one for one in made if one.sort in ("code", "import")])
+        else:
+            lively += [one for one in made if one.sort == "code"][:_MOST_STATEMENTS]
+    if lively:
+        found += _effects(lively)
+    found.sort(key=lambda effect: (-effect.weight, effect.path, effect.note))
+    return Reading(tuple(found[:12]), _why_neutral(found, kinds, sorts, moved=bool(lively)))
+
+
+def _by_path(diff: str, files: Sequence[str]) -> dict[str, list[Statement]]:
+    by_path: dict[str, list[Statement]] = {}
+    block = 0
+    for hunk in hunks(diff, files):
+        made = statements(hunk, first_block=block)
+        block += 1 + max((one.block for one in made), default=0)
+        by_path.setdefault(hunk.path, []).extend(made)
+    return by_path
+
+
+def _why_neutral(found: Sequence[Effect], kinds: set[FileKind], sorts: set[str], *, moved: bool) -> str | None:
+    if any(effect.weight >= NEUTRAL_BELOW for effect in found):
+        return None
+    live = kinds - set(_INERT)
+    if not live:
+        return _INERT[sorted(kinds)[0]] if kinds else "an empty diff"
+    if "dependency" in live and found and len(live) == 1:
+        return "a patch release of a dependency"
+    if moved:
+        return "moved, renamed or reworded code, the same behaviour"
+    if sorts & {"log", "telemetry"}:
+        return "logging and telemetry only"
+    return "comments and imports only"
+
+
+def _effects(made: Sequence[Statement]) -> list[Effect]:
+    old = [one for one in made if one.sign == "-" and not edits.boilerplate(one)]
+    new = [one for one in made if one.sign == "+" and not edits.boilerplate(one)]
+    found: list[Effect] = []
+    old, new, moved = _without_same(old, new)
+    found += [effect for pair in moved if (effect := edits.into_loop(*pair)) is not None]
+    renamed = _renames(old, new, made)
+    if renamed:
+        old, new, more = _without_same([_renamed(one, renamed) for one in old], new)
+        moved += more
+        found += [effect for pair in more if (effect := edits.into_loop(*pair)) is not None]
+    helpers = {name for one in new if (name := defined(one.text)) is not None}
+    pairs, gone, come = _paired(old, new)
+    changed = [(effect, before.block) for before, after in pairs for effect in edits.between(before, after)]
+    if (old or moved) and _same_atoms(old, new, helpers) and not any(effect.kind in HARD for effect, _ in changed):
+        return found
+    changed += [(effect, one.block) for one in gone if (effect := comings.removed(one, gone, new)) is not None]
+    changed += [(effect, one.block) for one in come if (effect := comings.added(one, come, helpers)) is not None]
+    covered = _covered_blocks(old, new, helpers)
+    return found + [effect.scaled(0.3) if block in covered and effect.kind not in HARD else effect for effect, block in changed]
+
+
+def _without_same(old: Sequence[Statement], new: Sequence[Statement]) -> tuple[
+    list[Statement], list[Statement], list[tuple[Statement, Statement]]
+]:  # fmt: skip
+    """Cancels statements that only moved, nearest block first; what moved is returned in pairs."""
+    waiting: dict[tuple[str, ...], list[Statement]] = {}
+    for one in new:
+        waiting.setdefault(one.key, []).append(one)
+    left: list[Statement] = []
+    moved: list[tuple[Statement, Statement]] = []
+    for one in old:
+        same = waiting.get(one.key)
+        if same:
+            nearest = min(same, key=lambda other: (other.path != one.path, abs(other.block - one.block)))
+            same.remove(nearest)
+            moved.append((one, nearest))
+        else:
+            left.append(one)
+    kept = {id(one) for listed in waiting.values() for one in listed}
+    return left, [one for one in new if id(one) in kept], moved
+
+
+def _renames(old: Sequence[Statement], new: Sequence[Statement], made: Sequence[Statement]) -> dict[str, str]:
+    """Identifiers that were consistently given another name: declared in the diff, and the names never meet."""
+    pairs, _, _ = _paired(old, new)
+    mapping: dict[str, str] = {}
+    bad: set[str] = set()
+    for before, after in pairs:
+        if len(before.tokens) != len(after.tokens):
+            continue
+        for left, right in zip(before.tokens, after.tokens, strict=True):
+            differs = left.kind == right.kind == "word" and left.text != right.text
+            if differs and mapping.setdefault(left.text, right.text) != right.text:
+                bad.add(left.text)
+    if len(set(mapping.values())) < len(mapping):
+        bad |= {name for name, target in mapping.items() if list(mapping.values()).count(target) > 1}
+    old_words = _words(one for one in made if one.sign == "-")
+    new_words = _words(one for one in made if one.sign == "+")
+    return {
+        name: target
+        for name, target in mapping.items()
+        if name not in bad
+        and name not in new_words
+        and target not in old_words
+        and _declared(target, new)
+        and not edits.loaded(name, target)
+    }
+
+
+def _words(made: Iterable[Statement]) -> set[str]:
+    return {token.text for one in made for token in one.tokens if token.kind == "word"}
+
+
+_DECLARERS = frozenset(
+    [
+        "const",
+        "let",
+        "var",
+        "def",
+        "func",
+        "function",
+        "fn",
+        "class",
+        "struct",
+        "type",
+        "interface",
+        "for",
+        "as",
+        "int",
+        "string",
+        "val",
+        "float",
+        "bool",
+        "auto",
+        "double",
+        "long",
+    ]
+)
+
+
+def _declared(name: str, new: Sequence[Statement]) -> bool:
+    """A new statement introduces `name`: assigns it, defines it, or takes it as a parameter."""
+    for one in new:
+        if file_kind(one.path) not in ("code", "schema"):
+            continue
+        if defined(one.text) is not None and any(token.text == name for token in one.tokens):
+            return True
+        for place, token in enumerate(one.tokens):
+            if token.text != name or (place and one.tokens[place - 1].text == "."):
+                continue
+            after = one.tokens[place + 1].text if place + 1 < len(one.tokens) else ""
+            before = one.tokens[place - 1].text if place else ""
+            if (after in (":=", "=") and place <= 3) or before in _DECLARERS:
+                return True
+    return False
+
+
+def _renamed(one: Statement, mapping: dict[str, str]) -> Statement:
+    tokens = tuple(
+        Token(token.kind, mapping.get(token.text, token.text)) if token.kind == "word" else token for token in one.tokens
+    )
+    return Statement(one.sign, one.path, one.text, tokens, one.sort, one.block, one.indent, one.loops, one.parents, one.nearby)
+
+
+def _paired(
+    old: Sequence[Statement], new: Sequence[Statement]
+) -> tuple[list[tuple[Statement, Statement]], list[Statement], list[Statement]]:
+    """Old and new statements that are versions of one another, best match first within a block; and what is left over."""
+    scored: list[tuple[float, int, int]] = []
+    crowded = len(old) * len(new) > _CROWDED
+    profiles = [_Profile.of(one) for one in old], [_Profile.of(one) for one in new]
+    for row, before in enumerate(old):
+        for column, after in enumerate(new):
+            far = crowded and abs(row - column) > _NEAR
+            if not far and before.path == after.path and abs(before.block - after.block) <= 1:
+                likeness = _likeness(profiles[0][row], profiles[1][column])
+                if likeness >= _PAIR_AT:
+                    scored.append((-likeness, row, column))
+    pairs: list[tuple[Statement, Statement]] = []
+    rows: set[int] = set()
+    columns: set[int] = set()
+    for _, row, column in sorted(scored):
+        if row not in rows and column not in columns:
+            rows.add(row)
+            columns.add(column)
+            pairs.append((old[row], new[column]))
+    return (
+        pairs,
+        [one for place, one in enumerate(old) if place not in rows],
+        [one for place, one in enumerate(new) if place not in columns],
+    )
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """What of a statement is compared: its name, and its tokens with numbers and strings masked."""
+
+    name: str | None
+    shapes: Counter[str]
+    size: int
+
+    @classmethod
+    def of(cls, one: Statement) -> _Profile:
+        shapes = Counter(token.kind if token.kind in ("number", "string") else token.text for token in one.tokens)
+        return cls(name_of(one), shapes, len(one.tokens))
+
+
+def _likeness(before: _Profile, after: _Profile) -> float:
+    """Share of tokens in common, 0..1, in any order; 1 where both give a value to the same name."""
+    if before.name is not None and before.name == after.name:
+        return 1.0
+    if 2.0 * min(before.size, after.size) < _PAIR_AT * (before.size + after.size):
+        return 0.0
+    small, large = (before.shapes, after.shapes) if len(before.shapes) <= len(after.shapes) else (after.shapes, before.shapes)
+    common = sum(min(count, large[shape]) for shape, count in small.items() if shape in large)
+    return 2.0 * common / max(1, before.size + after.size)
+
+
+def _same_atoms(old: Sequence[Statement], new: Sequence[Statement], helpers: set[str]) -> bool:
+    """The same numbers, strings, calls and comparisons before and after, but for new helpers and how errors are passed on."""
+    before, after = Counter(edits.atoms(old)), Counter(edits.atoms(new))
+    lost, gained = before - after, after - before
+    if lost or any(file_kind(one.path) == "schema" for one in (*old, *new)) or edits.named_only_before(old, new):
+        return False
+    return all(atom.partition(" ")[2] in helpers or atom in edits.EMPTY_ATOMS for atom in gained)
+
+
+def _covered_blocks(old: Sequence[Statement], new: Sequence[Statement], helpers: set[str]) -> set[int]:
+    """Blocks whose removed code was replaced by a call of a helper that is handed the same things, or bears the same name."""
+    known = {name.rpartition(".")[2] for one in old for name in called(one)}
+    covered: set[int] = set()
+    for block in {one.block for one in old}:
+        gone = [one for one in old if one.block == block]
+        come = [one for one in new if one.block == block]
+        calls = {name.rpartition(".")[2] for one in come for name in called(one)} - known
+        if come and calls and comings.replaced_by(gone, come, calls | helpers):
+            covered.add(block)
+    return covered

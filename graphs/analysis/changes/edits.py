@@ -1,0 +1,332 @@
+"""A statement and its new version: what changed between them, and what means the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from difflib import SequenceMatcher
+
+import re2
+
+from graphs.analysis.changes.effects import (
+    ARITHMETIC,
+    CHECKERS,
+    CLOSERS,
+    COMPARE,
+    CONVERTERS,
+    ERRORISH,
+    FAILING,
+    GUARD,
+    IO,
+    LOCKERS,
+    LOGIC,
+    NEGATIONS,
+    SQL,
+    TRUTHS,
+    TYPES,
+    VERSION,
+    Effect,
+    blocks,
+    called_name,
+    calls_out,
+    clean,
+    effect_of,
+    first_resource,
+    last_names,
+    name_of,
+    passes_error,
+    wordy,
+)
+from graphs.analysis.changes.numbers import HEADS, numbers, resource_at
+from graphs.analysis.changes.statements import Statement, called, file_kind
+from graphs.analysis.changes.tokens import Token, stem, stem_set
+
+_LEVELS = ("off", "fatal", "error", "warn", "warning", "info", "debug", "trace", "all")
+_LEAVING = ("return", "continue", "break", *FAILING)
+_PASSED_ON = re2.compile(r"^if err != nil \{? ?(?:return (?:\w+, )*(?:err|fmt\.Errorf\(.*\)) ?\}?)?$")
+_KEYWORDS = frozenset(
+    [
+        "await",
+        "async",
+        "break",
+        "continue",
+        "raise",
+        "throw",
+        "for",
+        "while",
+        "yield",
+        "lock",
+        "synchronized",
+        "defer",
+        "with",
+        "go",
+        "spawn",
+        "goto",
+    ]
+)
+EMPTY_ATOMS = frozenset(("op *", "call string", "call str"))  # a pointer's star is no product
+_OPPOSITES = (
+    ("read", "write"),
+    ("primary", "replica"),
+    ("active", "all"),
+    ("min", "max"),
+    ("start", "end"),
+    ("first", "last"),
+    ("before", "after"),
+    ("old", "new"),
+    ("source", "target"),
+    ("sync", "async"),
+    ("enable", "disable"),
+    ("allow", "deny"),
+    ("net", "gross"),
+    ("local", "utc"),
+    ("staging", "production"),
+    ("ms", "seconds"),
+)
+
+
+def boilerplate(one: Statement) -> bool:
+    """What carries no behaviour of its own: passing an error on, or opening a plain block."""
+    if one.text.startswith(("return nil, err", "return err", "return None, err", "@Override")) or _PASSED_ON.match(one.text):
+        return True
+    texts = [token.text for token in one.tokens]
+    return not texts or texts in (["if", "err", "!=", "nil"], ["return"], ["return", "nil"], ["try"], ["}", "else"], ["pass"])
+
+
+def atoms(made: Iterable[Statement]) -> Iterator[str]:
+    """What a statement means, order and names aside: its numbers, plain strings, calls, comparisons and constants."""
+    for one in made:
+        if passes_error(one):
+            continue
+        yield from (f"call {name.rpartition('.')[2]}" for name in called(one))
+        for token in one.tokens:
+            if token.kind == "number" or (token.kind == "string" and not wordy(token.text)):
+                yield f"{token.kind} {token.text}"
+            elif token.text in COMPARE | LOGIC | NEGATIONS | ARITHMETIC or token.text.lower() in TRUTHS or token.text in _KEYWORDS:
+                yield f"op {token.text}"
+
+
+def named_only_before(old: Sequence[Statement], new: Sequence[Statement]) -> set[str]:
+    """Words that vanished and were no locals of the old code: what a move or a renaming never loses."""
+    assigned = {
+        token.text
+        for one in old
+        for place, token in enumerate(one.tokens[:6])
+        if token.kind == "word" and any(later.text in ("=", ":=") for later in one.tokens[place + 1 : 6])
+    }
+    gone = {token.text for one in old if not passes_error(one) for token in one.tokens if token.kind == "word"}
+    kept = {token.text for one in new for token in one.tokens if token.kind == "word"}
+    return {word for word in gone - kept - assigned - TYPES - HEADS if word not in ERRORISH | _NOTHING and len(word) > 2}
+
+
+_NOTHING = frozenset(("nil", "null", "None", "undefined", "NULL"))
+
+
+def into_loop(before: Statement, after: Statement) -> Effect | None:
+    """The same statement, now inside a loop that it did not stand in."""
+    if after.loops <= before.loops or not calls_out(after):
+        return None
+    return effect_of("loop_call", 0.9, f"{called_name(after)} moved into a loop", after)
+
+
+def loaded(name: str, target: str) -> bool:
+    """Two names whose words differ in a resource or an opposite: no mere renaming."""
+    gone, come = stem_set([name]) - stem_set([target]), stem_set([target]) - stem_set([name])
+    return any(
+        (stem(pair[0]) in gone and stem(pair[1]) in come) or (stem(pair[1]) in gone and stem(pair[0]) in come)
+        for pair in _OPPOSITES
+    )
+
+
+def between(before: Statement, after: Statement) -> list[Effect]:
+    """What a statement's new version does otherwise."""
+    if file_kind(before.path) == "schema":
+        return [effect_of("schema", 0.6, "schema statement changed", after)]
+    if file_kind(before.path) == "config" and (setting := _setting(before, after)) is not None:
+        return [setting]
+    found = [*numbers(before, after), *_switches(before, after), *_strings(before, after), *_conditions(before, after)]
+    looped = into_loop(before, after)
+    found += [looped] if looped is not None else []
+    if found:
+        return found
+    old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
+    if sorted(old) == sorted(new) and old != new and not passes_error(after):
+        return [effect_of("swapped", 0.5, "same parts in another order", after)]
+    return _calls(before, after)
+
+
+def _switches(before: Statement, after: Statement) -> list[Effect]:
+    found = []
+    for old, new in _replaced(before, after):
+        was, now = old.text.strip("\"'`").lower(), new.text.strip("\"'`").lower()
+        if was in TRUTHS and now in TRUTHS and TRUTHS[was] != TRUTHS[now]:
+            key = name_of(after) or called_name(after)
+            found.append(
+                effect_of(
+                    "switch",
+                    0.6,
+                    f"{clean(key)} {was} -> {now}",
+                    after,
+                    resource=resource_at(key, after),
+                    direction="up" if TRUTHS[now] else "gone",
+                )
+            )
+        elif was in _LEVELS and now in _LEVELS and was != now and _levels_here(after):
+            louder = _LEVELS.index(now) > _LEVELS.index(was)
+            resource = resource_at("level", after) if louder else None
+            found.append(
+                effect_of(
+                    "switch",
+                    0.55 if louder else 0.15,
+                    f"log level {was} -> {now}",
+                    after,
+                    resource=resource,
+                    direction="up" if louder else "down",
+                )
+            )
+    return found
+
+
+def _levels_here(one: Statement) -> bool:
+    return bool(
+        {"level", "loglevel", "verbos", "log", "logg"} & stem_set([token.text for token in one.tokens] + list(one.parents))
+        or "level" in one.text.lower()
+    )
+
+
+def _replaced(before: Statement, after: Statement) -> list[tuple[Token, Token]]:
+    matcher = SequenceMatcher(None, before.key, after.key, autojunk=False)
+    return [
+        (before.tokens[left + step], after.tokens[right + step])
+        for tag, left, left_end, right, right_end in matcher.get_opcodes()
+        if tag == "replace" and left_end - left == right_end - right
+        for step in range(left_end - left)
+    ]
+
+
+def _strings(before: Statement, after: Statement) -> list[Effect]:
+    found = []
+    for old, new in _replaced(before, after):
+        was, now = old.text.strip("\"'`"), new.text.strip("\"'`")
+        plain = file_kind(after.path) in ("config", "image") and {old.kind, new.kind} <= {"string", "word"}
+        if not (old.kind == new.kind == "string" or plain) or was == now or was.lower() in TRUTHS or was.lower() in _LEVELS:
+            continue
+        if SQL.search(was) and SQL.search(now):
+            found.append(_query(was, now, after))
+        elif (VERSION.match(was) and VERSION.match(now)) or (was[:1].isdigit() and now[:1].isdigit()):
+            continue
+        elif not wordy(was) and not passes_error(after):
+            key = name_of(after) or ""
+            note = f"{clean(was)} -> {clean(now)}" + (f" in {clean(key)}" if key else "")
+            made = effect_of("literal", 0.6, note, after, resource=resource_at(key, after) if key else None)
+            found.append(replace(made, words=made.words | stem_set([was, now])))
+    return found
+
+
+def _setting(before: Statement, after: Statement) -> Effect | None:
+    """A configured name, address or word became another; numbers, switches and levels are read elsewhere."""
+    (key, was), (same, now) = _key_value(before.text), _key_value(after.text)
+    if not was or not now or key != same or was == now or wordy(was) or (was[0].isdigit() and now[0].isdigit()):
+        return None
+    if {was.lower(), now.lower()} & {*TRUTHS, *_LEVELS} or (VERSION.match(was) and VERSION.match(now)):
+        return None
+    resource = resource_at(key, after)
+    made = effect_of("literal", 0.6, f"{clean(was)} -> {clean(now)} in {clean(key)}", after, resource=resource, other=before)
+    return replace(made, words=made.words | stem_set([was, now]))
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    match = _KEY_VALUE.match(text.strip().rstrip(","))
+    return (match.group(1).strip("\"'"), match.group(2).strip("\"'")) if match is not None else ("", "")
+
+
+_KEY_VALUE = re2.compile(r"^(?:export |- )?([\w.\-\"']+)\s*[:=]\s*([^\s{\[].*)$")
+
+
+def _query(was: str, now: str, after: Statement) -> Effect:
+    lost = {
+        word
+        for word in ("limit", "where", "index", "join", "on")
+        if f" {word} " in f" {was.lower()} " and f" {word} " not in f" {now.lower()} "
+    }
+    weight = 0.85 if lost else 0.6
+    return effect_of("query", weight, "query lost its " + " and ".join(sorted(lost)) if lost else "query changed", after)
+
+
+def _conditions(before: Statement, after: Statement) -> list[Effect]:
+    old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
+    if old.count("!") + sum(text in ("not", "unless") for text in old) != new.count("!") + sum(
+        text in ("not", "unless") for text in new
+    ):
+        return [effect_of("negation", 0.85, "a negation came or went", after, other=before)]
+    conditional = any(text in COMPARE | LOGIC for text in (*old, *new)) or before.text.startswith(GUARD)
+    lost = {"await", "async", "volatile", "synchronized", "yield"} & (set(old) - set(new))
+    if lost:
+        return [effect_of("condition", 0.55, f"no longer {min(lost)}", after, other=before)]
+    if before.text.lstrip("} ").startswith(_CATCHES) and after.text.lstrip("} ").startswith(_CATCHES):
+        return [effect_of("guard_removed", 0.5, "other errors are caught", after, other=before)]
+    for left, right in _replaced(before, after):
+        if (left.text in COMPARE and right.text in COMPARE) or (left.text in LOGIC and right.text in LOGIC):
+            return [effect_of("condition", 0.75, f"{left.text} became {right.text}", after, other=before)]
+        if left.text in ARITHMETIC and right.text in ARITHMETIC:
+            return [effect_of("arithmetic", 0.6, f"{left.text} became {right.text}", after, other=before)]
+    if conditional and len(new) < len(old) and _subsequence(new, old) and before.text.startswith((*GUARD, "return", "while")):
+        return [effect_of("condition", 0.8, "part of a condition was dropped", after, other=before)]
+    if conditional and sum(text in LOGIC for text in new) != sum(text in LOGIC for text in old):
+        return [effect_of("condition", 0.65, "a condition has other parts", after, other=before)]
+    texts = any(token.kind == "string" for token in (*before.tokens, *after.tokens))  # joined or formatted, not reckoned with
+    steps = sum(text in ARITHMETIC for text in new) != sum(text in ARITHMETIC for text in old)
+    if steps and not conditional and not texts and _arithmetic_differs(old, new):
+        return [effect_of("arithmetic", 0.45, "a calculation has other parts", after, other=before)]
+    return []
+
+
+def _arithmetic_differs(old: Sequence[str], new: Sequence[str]) -> bool:
+    return any(text in ("+", "-", "/", "%") or text.isdigit() for text in (set(old) ^ set(new)))
+
+
+def _subsequence(short: Sequence[str], long: Sequence[str]) -> bool:
+    rest = iter(long)
+    return all(item in rest for item in short)
+
+
+_SPARING = frozenset(("cache", "connection_pool", "rate_limit", "retry", "lock"))
+_CATCHES = ("except", "catch", "rescue")
+
+
+def _calls(before: Statement, after: Statement) -> list[Effect]:
+    if passes_error(after) or passes_error(before):
+        return []
+    lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
+    if lost and not come:
+        weight = 0.7 if stem_set(lost) & (CHECKERS | CLOSERS | LOCKERS) else 0.45
+        return [
+            effect_of(
+                "call_removed",
+                weight,
+                f"{clean(min(lost))} is no longer called",
+                after,
+                resource=first_resource(stem_set(lost)),
+                direction="gone",
+                other=before,
+            )
+        ]
+    without = {token.text for token in before.tokens if token.kind == "word"} - {token.text for token in after.tokens}
+    if come and lost and (resource := first_resource(stem_set(without - HEADS))) is not None and resource.kind in _SPARING:
+        return [effect_of("gone", 0.6, f"{resource.kind} is passed by", after, resource=resource, direction="gone", other=before)]
+    if come and stem_set(come) & stem_set(["client", "connect", "session", "dial"]) and not any(name.islower() for name in come):
+        pool = first_resource(stem_set(["connection"]))
+        return [effect_of("came", 0.45, f"{clean(min(come))} made anew", after, resource=pool, direction="gone", other=before)]
+    if (strict := come & CONVERTERS) and not before.text.startswith(GUARD):
+        return [effect_of("conversion", 0.5, f"{clean(min(strict))} is demanded of a value", after, other=before)]
+    if come:
+        weight = 0.5 if not lost else 0.3
+        kind = "blocking" if blocks(come) else "loop_call" if after.loops and stem_set(come) & IO else "called"
+        return [effect_of(kind, 0.8 if kind == "loop_call" else weight, f"{clean(min(come))} is called now", after, other=before)]
+    old, new = {t.text for t in before.tokens if t.kind == "word"}, {t.text for t in after.tokens if t.kind == "word"}
+    if (old - new or new - old) - TYPES - HEADS:
+        left, right = ({text for text in side if text not in TYPES and len(text) > 1} for side in (old - new, new - old))
+        if left and right and not {"err", "nil"} & (left | right):
+            return [effect_of("changed", 0.4, f"{clean(min(left))} became {clean(min(right))}", after, other=before)]
+        return [effect_of("changed", 0.25, f"{clean(min(left | right))} differs", after, other=before)] if left | right else []
+    return []

@@ -1,0 +1,320 @@
+"""What one edit alters, and the vocabulary by which statements of any language are told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import re2
+
+from graphs.analysis.changes.lexicon import KIND_OF_EFFECT, Resource, resources_of
+from graphs.analysis.changes.statements import Statement, called
+from graphs.analysis.changes.tokens import Measure, split_identifier, stem_set
+
+Direction = Literal["down", "up", "gone", "new", "other"]
+NEUTRAL_BELOW = 0.1
+HARD = frozenset(
+    {"gone", "number", "negation", "condition", "swapped", "loop_call", "loop_query", "switch", "schema", "query", "conversion"}
+)
+"""Effects that no helper extraction explains away."""
+CONVERTERS = frozenset(
+    [
+        "int",
+        "float",
+        "Decimal",
+        "UUID",
+        "fromisoformat",
+        "strptime",
+        "Atoi",
+        "ParseInt",
+        "ParseFloat",
+        "ParseBool",
+        "parseInt",
+        "parseFloat",
+        "parseLong",
+        "parseDouble",
+        "BigInt",
+        "BigDecimal",
+        "valueOf",
+        "unwrap",
+    ]
+)
+"""Called names that take only what has the form they want, and throw or answer nonsense for the rest."""
+COMPARE = frozenset(("<", "<=", ">", ">=", "==", "!=", "===", "!==", "in", "is"))
+LOGIC = frozenset(("&&", "||", "and", "or"))
+NEGATIONS = frozenset(("!", "not", "unless"))
+ARITHMETIC = frozenset(("+", "-", "*", "/", "%", "//", "**", "<<", ">>"))
+TRUTHS = {"true": True, "false": False, "on": True, "off": False, "yes": True, "no": False, "enabled": True, "disabled": False}
+ASSIGNS = frozenset(("=", ":", ":=", "=>", "+=", "-="))
+TYPES = frozenset(
+    [
+        "int",
+        "float",
+        "str",
+        "bool",
+        "double",
+        "long",
+        "string",
+        "number",
+        "Duration",
+        "duration",
+        "Integer",
+        "i32",
+        "i64",
+        "u32",
+        "u64",
+        "usize",
+        "f64",
+        "float64",
+        "int64",
+        "int32",
+        "uint",
+        "time",
+    ]
+)
+ERRORISH = frozenset(
+    [
+        "err",
+        "error",
+        "errors",
+        "errorf",
+        "exception",
+        "wrap",
+        "badrequest",
+        "internalerror",
+        "writeerror",
+        "ex",
+        "exc",
+        "e",
+        "fail",
+        "failure",
+        "status",
+    ]
+)
+FAILING = ("raise ", "throw ", "panic(", "panic!(", "abort(", "assert ", "die(", "os.Exit", "sys.exit", "System.exit")
+GUARD = ("if ", "if(", "elif ", "unless ", "guard ", "assert", "require(", "check(", "when ", "else if")
+IO = stem_set(
+    [
+        "get",
+        "fetch",
+        "query",
+        "load",
+        "find",
+        "select",
+        "exec",
+        "execute",
+        "read",
+        "lookup",
+        "request",
+        "invoke",
+        "rpc",
+        "client",
+        "db",
+        "repo",
+        "http",
+        "call",
+        "send",
+        "list",
+        "describe",
+        "resolve",
+        "download",
+        "search",
+        "save",
+        "insert",
+        "update",
+        "post",
+    ]
+)
+CLOSERS = stem_set(
+    [
+        "close",
+        "release",
+        "unlock",
+        "rollback",
+        "cancel",
+        "dispose",
+        "cleanup",
+        "free",
+        "shutdown",
+        "stop",
+        "defer",
+        "evict",
+        "put",
+        "discard",
+        "unsubscribe",
+        "removelistener",
+        "done",
+    ]
+)
+WAITERS = stem_set(["sleep", "backoff", "wait", "delay", "jitter"])
+CHECKERS = stem_set(
+    [
+        "validate",
+        "check",
+        "verify",
+        "ensure",
+        "authorize",
+        "authenticate",
+        "sanitize",
+        "escape",
+        "require",
+        "permit",
+        "allow",
+        "normalize",
+    ]
+)
+LOCKERS = stem_set(["lock", "acquire", "synchronized", "mutex", "transaction", "begin"])
+_BLOCKERS = stem_set(["sleep", "block", "blocking"])
+_OBSERVERS = stem_set(["log", "logger", "slog", "metric", "span", "trace", "counter", "prometheus"])
+TRIVIAL = frozenset(
+    [
+        "append",
+        "len",
+        "str",
+        "int",
+        "range",
+        "print",
+        "format",
+        "make",
+        "new",
+        "copy",
+        "min",
+        "max",
+        "sorted",
+        "list",
+        "dict",
+        "set",
+        "tuple",
+        "Sprintf",
+        "Errorf",
+        "toString",
+        "String",
+    ]
+)
+SQL = re2.compile(r"(?i)\b(select|update|delete|insert|join|where|limit|order by|group by|create index|drop|alter)\b")
+VERSION = re2.compile(
+    r"^[\"'`]?(?:[~^=<>]+v?\d+(\.\d+)+|v\d+(\.\d+)+|\d+(\.\d+){2,})([.+-]\w+)*[\"'`]?$|^[\"'`]v?\d{4}\.\d\d[\w.-]*[\"'`]$"
+)
+_UNSAFE = re2.compile(r"[^\w.\-/ ]+")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One alteration of behaviour. `weight` 0..1: how likely such an edit changes what users see, whatever the symptom.
+
+    `words` are stems of what it touches, `context` of what stands around it (lines, path). `note` is ours: cleaned names and
+    numbers only; `line` is quoted from the diff.
+    """
+
+    kind: str
+    weight: float
+    note: str
+    words: frozenset[str]
+    context: frozenset[str]
+    path: str
+    line: str
+    resource: Resource | None = None
+    direction: Direction = "other"
+    before: Measure | None = None
+    after: Measure | None = None
+
+    @property
+    def fault(self) -> str:
+        """Our word for what this breaks."""
+        if self.resource is not None and self.kind in ("number", "gone", "switch", "literal", "came"):
+            return self.resource.kind
+        return KIND_OF_EFFECT.get(self.kind, "code_regression")
+
+    def scaled(self, factor: float) -> Effect:
+        return replace(self, weight=self.weight * factor)
+
+
+def clean(text: str, *, most: int = 40) -> str:
+    """An identifier or path of the diff, fit for our own sentences: names and dots only, cut short."""
+    safe: str = _UNSAFE.sub("", text.strip("\"'`"))
+    return safe[:most].strip()
+
+
+def name_of(one: Statement) -> str | None:
+    """The key or variable that a statement gives a value to, with the keys it stands in."""
+    words = [token for token in one.tokens if token.kind in ("word", "string")]
+    if not words:
+        return None
+    for place, token in enumerate(one.tokens[:8]):
+        if token.text in ASSIGNS and place:
+            left = [item for item in one.tokens[:place] if item.kind in ("word", "string") and item.text not in TYPES]
+            return (
+                "/".join([*one.parents[-2:], left[-1].text if token.text != ":" or len(left) < 3 else left[0].text])
+                if left
+                else None
+            )
+    return None
+
+
+def wordy(text: str) -> bool:
+    """A message for people, rather than a name for machines."""
+    bare = text.strip("\"'`")
+    return bare.count(" ") >= 1 and not SQL.search(bare) and "://" not in bare
+
+
+def first_resource(words: frozenset[str]) -> Resource | None:
+    hits = resources_of(words)
+    return hits[0] if hits else None
+
+
+def passes_error(one: Statement) -> bool:
+    """Reports or wraps an error that arose elsewhere; its wording and status are not behaviour that breaks things."""
+    words = {word for name in called(one) for word in split_identifier(name)}
+    if one.text.startswith(("return", "raise", "throw")) and words & ERRORISH and not one.text.startswith(FAILING):
+        return True
+    return bool(words) and words & {"error", "errorf", "errors", "wrap"} != set() and not one.text.startswith((*FAILING, *GUARD))
+
+
+def calls_out(one: Statement) -> bool:
+    names = called(one)
+    outward = {name for name in names if name.rpartition(".")[2] not in TRIVIAL and not stem_set([name]) & _OBSERVERS}
+    return bool(stem_set(outward) & IO) or (any("." in name for name in outward) and "await" in one.text)
+
+
+def blocks(names: set[str]) -> bool:
+    """A called name that keeps the thread waiting by its nature."""
+    return bool(stem_set(names) & _BLOCKERS) or any(name.endswith("Sync") for name in names)
+
+
+def last_names(one: Statement) -> set[str]:
+    return {name.rpartition(".")[2] for name in called(one)}
+
+
+def called_name(one: Statement) -> str:
+    outward = sorted((name for name in called(one) if name.rpartition(".")[2] not in TRIVIAL), key=lambda name: (-len(name), name))
+    return clean(outward[0] if outward else name_of(one) or "") or "a statement"
+
+
+def head_words(one: Statement) -> frozenset[str]:
+    """Stems of what stands left of an assignment, or of the called name."""
+    for place, token in enumerate(one.tokens[:6]):
+        if token.text in ASSIGNS and place:
+            return stem_set([item.text for item in one.tokens[:place]] + list(one.parents[-1:]))
+    return stem_set([*called(one)]) or words_of(one)
+
+
+def words_of(one: Statement) -> frozenset[str]:
+    return stem_set(token.text for token in one.tokens if token.kind != "op")
+
+
+def effect_of(
+    kind: str,
+    weight: float,
+    note: str,
+    one: Statement,
+    *,
+    resource: Resource | None = None,
+    direction: Direction = "other",
+    before: Measure | None = None,
+    after: Measure | None = None,
+    other: Statement | None = None,
+) -> Effect:
+    words = words_of(one) | (words_of(other) if other is not None else frozenset()) | stem_set(one.parents[-2:])
+    context = stem_set([one.nearby, *one.parents, *one.path.rsplit("/", 3)[-3:]]) - words
+    line = f"- {other.text}\n+ {one.text}" if other is not None else f"{one.sign} {one.text}"
+    return Effect(kind, weight, note[:140], words, context, one.path, line[:400], resource, direction, before, after)

@@ -1,0 +1,152 @@
+"""Numbers of a statement: under which key, in which unit, and what their change is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import re2
+
+from graphs.analysis.changes.effects import (
+    ASSIGNS,
+    COMPARE,
+    TYPES,
+    VERSION,
+    Direction,
+    Effect,
+    clean,
+    effect_of,
+    passes_error,
+)
+from graphs.analysis.changes.lexicon import Resource, resources_of
+from graphs.analysis.changes.statements import Statement, file_kind
+from graphs.analysis.changes.tokens import Measure, measure, split_identifier, stems
+
+HEADS = frozenset(
+    ["const", "let", "var", "return", "public", "private", "static", "final", "def", "val", "if", "while", "export", "self", "this"]
+)
+
+
+def numbers(before: Statement, after: Statement) -> list[Effect]:
+    if passes_error(before) and passes_error(after):
+        return []
+    old, new = dict(_valued(before)), dict(_valued(after))
+    found = []
+    for key, (number, value) in old.items():
+        if key in new and new[key][1] != value and not VERSION.match(number):
+            found.append(_number(key, value, new[key][1], before, after, texts=(number, new[key][0])))
+        elif key not in new and len(new) < len(old) and resource_at(key, before) is not None and number not in "01":
+            found.append(
+                effect_of(
+                    "gone", 0.4, f"{clean(key)} {clean(number)} dropped", after, resource=resource_at(key, before), direction="gone"
+                )
+            )
+    return found
+
+
+def _number(key: str, was: Measure, now: Measure, before: Statement, after: Statement, *, texts: tuple[str, str]) -> Effect:
+    resource = resource_at(key, after)
+    direction: Direction = "up" if now.value > was.value else "down"
+    if was.value * now.value > 0:
+        weight = min(1.0, 0.25 + 0.25 * abs(math.log2(now.value / was.value)))
+    else:
+        weight = 0.8
+    if resource is None:
+        weight = max(weight * 0.6, 0.3)
+    elif resource.harm not in ("both", direction):
+        weight *= 0.45
+    names = (
+        [clean(name) for name in (*after.parents[-1:], key) if name]
+        if file_kind(after.path) == "config"
+        else [clean(key).rstrip(" 0123456789")]
+    )
+    note = f"{'.'.join(dict.fromkeys(filter(None, names))) or 'a number'} {clean(texts[0])} -> {clean(texts[1])}"
+    return effect_of("number", weight, note, after, resource=resource, direction=direction, before=was, after=now, other=before)
+
+
+def _valued(one: Statement) -> Iterator[tuple[str, tuple[str, Measure]]]:
+    """(key, (its text, its measure)) of every number in a statement; a number inside quotes counts when it is all there is."""
+    seen: dict[str, int] = {}
+    for place, token in enumerate(one.tokens):
+        text = token.text.strip("\"'`") if token.kind == "string" else token.text
+        if token.kind not in ("number", "string") or not text[:1].isdigit():
+            continue
+        if place and one.tokens[place - 1].text == "-" and (place < 2 or one.tokens[place - 2].kind == "op"):
+            text = "-" + text
+        key = _key_at(one, place)
+        found = measure(text, _unit_words(one, place, key))
+        if found is None:
+            continue
+        seen[key] = seen.get(key, 0) + 1
+        unit = "".join(item.text for item in one.tokens[place + 1 : place + 5] if item.text not in ",;)}")
+        shown = text + _unit_shown(unit)
+        yield key if seen[key] == 1 else f"{key} {seen[key]}", (shown, found)
+
+
+_SHORT = {"nanosecond": "ns", "microsecond": "us", "millisecond": "ms", "second": "s", "minute": "min", "hour": "h", "day": "d"}
+
+
+def _unit_shown(following: str) -> str:
+    match = re2.search(r"(?i)^\*?(?:time|duration)?[.:]*(nano|micro|milli)?(second|minute|hour|day)s?", following)
+    return _SHORT[(match.group(1) or "").lower() + match.group(2).lower()] if match is not None else ""
+
+
+def _unit_words(one: Statement, place: int, key: str) -> list[str]:
+    after = [item.text for item in one.tokens[place + 1 : place + 5]]
+    near = (
+        [word for text in after[: after.index(",") if "," in after else 4] for word in split_identifier(text)]
+        if after[:1] in (["*"], [","]) or (one.tokens[place - 1].text == "(")
+        else []
+    )
+    callee = split_identifier(one.tokens[place - 2].text) if place >= 2 and one.tokens[place - 1].text == "(" else []
+    if "per" in split_identifier(key):
+        return []
+    return [word for word in [*near, *callee[::-1], *split_identifier(key)[::-1][:1]] if len(word) > 1]
+
+
+def _key_at(one: Statement, place: int) -> str:
+    tokens = one.tokens
+    previous = tokens[place - 1].text if place else ""
+    depth = 0
+    arguments = 0
+    for back in range(place - 1, -1, -1):
+        text = tokens[back].text
+        if text in ")]":
+            depth += 1
+        elif text in "([" and depth:
+            depth -= 1
+        elif depth:
+            continue
+        elif text in ASSIGNS and back:
+            left = back - 1
+            while left > 0 and (tokens[left].text in TYPES or tokens[left].text in (":", ".", ")", "]")):
+                left -= 1
+            return tokens[left].text.strip("\"'`")
+        elif text in COMPARE and back and tokens[back - 1].kind == "word":
+            return tokens[back - 1].text
+        elif text == ",":
+            arguments += 1
+        elif text in "([" and back and tokens[back - 1].kind == "word":
+            return f"{tokens[back - 1].text} {arguments}" if arguments else tokens[back - 1].text
+    first = next(
+        (
+            token.text
+            for token in tokens
+            if token.kind in ("word", "string") and token.text not in TYPES and token.text not in HEADS
+        ),
+        previous,
+    )
+    return first.strip("\"'`")
+
+
+def resource_at(key: str, one: Statement) -> Resource | None:
+    """What a key names; else the keys it stands in; else the rest of the statement. Bounds of something are that thing's."""
+    found: list[Resource] = []
+    for words in (
+        stems(key),
+        stems(" ".join(one.parents[-2:])),
+        [word for token in one.tokens if token.kind == "word" for word in stems(token.text)],
+    ):
+        hits = resources_of(frozenset(words))
+        found += [hit for hit in hits[:1] if hit.kind != "threshold"] or hits[:1]
+    return next((hit for hit in found if hit.kind != "threshold"), found[0] if found else None)

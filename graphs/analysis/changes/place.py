@@ -1,0 +1,100 @@
+"""Where a change went, against where it hurts: the failing service, what it calls, what calls it, and its node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.domain.finding import Finding
+from app.domain.incident import Scope
+from app.domain.telemetry import Topology
+from graphs.analysis.changes.tokens import stem_set, stems
+
+_FAR = 4
+
+
+@dataclass(frozen=True)
+class Places:
+    """`closeness` 0..1 of every service that anything speaks of; `known` says whether absence from it means anything."""
+
+    closeness: dict[str, float]
+    known: bool
+    candidates: tuple[str, ...]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, scope: Scope, symptoms: Sequence[Finding], topology: Topology | None) -> Places:
+        """From the alert, the symptoms' entities and the calls between services."""
+        alerting = _bare(scope.alert.service or "")
+        closeness: dict[str, float] = {alerting: 1.0} if alerting else {}
+        edges = [(_bare(caller), _bare(callee)) for caller, callee in topology.edges] if topology is not None else []
+        for service, steps in _downstream(alerting, edges).items():
+            _raise(closeness, service, 0.9 if steps == 1 else 0.75)
+        for caller, callee in edges:
+            if callee == alerting:
+                _raise(closeness, caller, 0.5)
+        for symptom in symptoms:
+            for entity in _entities(symptom.entity, scope.candidates):
+                _raise(closeness, entity, 0.75)
+        if topology is not None and alerting:
+            home = {_bare(name): node for name, node in topology.placement.items()}
+            for service, node in home.items():
+                if node == home.get(alerting):
+                    _raise(closeness, service, 0.3)
+        names = frozenset(
+            [alerting, *closeness, *(_bare(name) for name in scope.candidates), *(end for edge in edges for end in edge)]
+        )
+        return cls(closeness, bool(edges or symptoms), scope.candidates, names)
+
+    @property
+    def name_words(self) -> frozenset[str]:
+        """Stems of the services' names: they say where, not what."""
+        shortened = {name[: -len(end)] for name in self.names for end in ("service", "svc", "server", "db") if name.endswith(end)}
+        return stem_set([*self.names, *shortened]) - frozenset(stems("pool cache queue timeout"))
+
+    def nats(self, service: str | None) -> float:
+        """What being deployed to `service` says: up to 1 at the failing one, -2 where nothing moved."""
+        if service is None:
+            return 0.0
+        close = self.closeness.get(_bare(service))
+        if close is not None:
+            return close
+        return -2.0 if self.known else -0.5
+
+    def candidate(self, service: str | None) -> str | None:
+        """The scope's own name for a service; where nothing is offered, the service's."""
+        if service is None or not self.candidates or service in self.candidates:
+            return service
+        return next((name for name in self.candidates if _bare(name) == _bare(service)), None)
+
+
+def _bare(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _raise(closeness: dict[str, float], service: str, value: float) -> None:
+    closeness[service] = max(closeness.get(service, 0.0), value)
+
+
+def _downstream(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, int]:
+    listed = list(edges)
+    steps: dict[str, int] = {}
+    front = {start}
+    for step in range(1, _FAR + 1):
+        front = {callee for caller, callee in listed if caller in front and callee not in steps and callee != start}
+        steps |= dict.fromkeys(front, step)
+    return steps
+
+
+def _entities(entity: str | None, candidates: Sequence[str]) -> list[str]:
+    """Services that a finding's entity names: itself, both ends of a call, or the candidate that a pod belongs to."""
+    if entity is None:
+        return []
+    found = []
+    for end in entity.split(">"):
+        bare = _bare(end)
+        owner = next(
+            (_bare(name) for name in sorted(candidates, key=len, reverse=True) if bare.startswith(_bare(name) + "-")), None
+        )
+        found.append(owner or bare)
+    return found

@@ -1,0 +1,401 @@
+"""A unified diff as files, hunks and statements: what was there, what is there now, and how deep in loops it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import re2
+
+from graphs.analysis.changes.tokens import Token, extension, lex, split_identifier, without_comment
+
+FileKind = Literal["code", "config", "schema", "dependency", "image", "docs", "test", "style", "build", "asset"]
+Sort = Literal["code", "log", "telemetry", "import", "comment"]
+
+_PATH = re2.compile(
+    r"([\w.@+-]+/)*[\w.@+-]*\.[A-Za-z]\w{0,9}\b|([\w.@+-]+/)+[\w.@+-]+|\b(?:Dockerfile|Makefile|CODEOWNERS|Procfile)\b"
+)
+_LOOP = re2.compile(
+    r"^\s*(?:\}\s*)?(?:async\s+)?(?:for|foreach|while|loop|until|do)\b|\.(?:forEach|map|flatMap|each|each_with_index|filter)\s*\(|\.(?:times|each)\s+do\b"
+)
+_TEST = re2.compile(
+    r"(^|/)(tests?|testdata|__tests__|specs?|fixtures|golden|e2e)(/|$)|_test\.|\.test\.|\.spec\.|(^|/)test_|Tests?\.(java|kt|cs)$"
+)
+_LOGGER = re2.compile(
+    r"^(?:[\w\.\(\)]*\b)?(?:log|logger|logging|slog|console|klog|glog|zap|_logger|_log|LOG|LOGGER|Log|Logger|warnings|NSLog)(?:\.\w+)?\s*[\.(!]"
+    r"|^(?:LOG_[A-Z]+|(?:std::)?(?:cout|cerr)|print|println|printf|fmt\.Print\w*|System\.(?:out|err)|puts|echo|eprintln|(?:tracing::)?(?:debug|info|warn|trace)!?)\b\s*[!(.<\"]"
+)
+_TELEMETRY_WORDS = frozenset(
+    [
+        "attributes",
+        "span",
+        "prometheus",
+        "metrics",
+        "metric",
+        "counter",
+        "histogram",
+        "gauge",
+        "observe",
+        "inc",
+        "span",
+        "tracer",
+        "statsd",
+        "otel",
+        "telemetry",
+        "setattributes",
+        "attribute",
+        "summary",
+        "timer",
+        "monitoring",
+        "sentry",
+        "breadcrumb",
+        "registry",
+    ]
+)
+_LOG_WORDS = frozenset(
+    ["log", "logger", "logging", "slog", "console", "klog", "zap", "logrus", "tracing", "printf", "println", "print", "str"]
+)
+_IMPORT = re2.compile(
+    r"^(import\b|from\s+[\w.]+\s+import\b|#include\b|using\s+[\w.:]+;|package\s+[\w.]+;?$|require\s*\(?['\"]|use\s+[\w:]+|export\s+\*\s+from)"
+)
+_LONGEST, _MOST_LINES = 1200, 6000  # beyond that it is generated, and no person wrote the cause there
+_LONE = re2.compile(r"^[\s\{\}\(\)\[\];,]*(?:else|end|fi|done|try|do|then|begin|pass|finally)?[\s\{\}\(\)\[\];,:]*$")
+_QUOTED_ONLY = re2.compile(r"^\"[\w./-]+\"$")
+
+
+@dataclass(frozen=True)
+class Line:
+    sign: Literal["+", "-", " "]
+    text: str
+
+
+@dataclass
+class Hunk:
+    """Lines of one place in one file. `header` is what stood on the `@@` line beside the position."""
+
+    path: str
+    header: str
+    lines: list[Line] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One logical line, joined over open brackets, without comments. `parents` are the keys or blocks it stands in."""
+
+    sign: Literal["+", "-"]
+    path: str
+    text: str
+    tokens: tuple[Token, ...]
+    sort: Sort
+    block: int  # contiguous stretch of changed lines it belongs to
+    indent: int
+    loops: int
+    parents: tuple[str, ...]
+    nearby: str  # the hunk's header and unchanged lines, for what they name
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for statements that differ in blanks, comments and trailing commas only."""
+        return tuple(token.text for token in self.tokens)
+
+
+def file_kind(path: str) -> FileKind:
+    """What a path's name says the file is."""
+    low = path.lower()
+    name, ending = low.rsplit("/", 1)[-1], extension(low)
+    if _TEST.search(path):
+        return "test"
+    if (
+        ending in {"md", "rst", "adoc"}
+        or name in {"codeowners", "license", "authors", "changelog", "notice"}
+        or (ending == "txt" and "requirements" not in name and "constraints" not in name)
+        or low.startswith(("docs/", "doc/"))
+    ):
+        return "docs"
+    if ending in {"css", "scss", "less", "sass", "svg", "png", "jpg", "ico", "woff", "woff2"} or (
+        "/static/" in low and ending in {"html"}
+    ):
+        return "style"
+    if name in {"go.mod", "package.json", "cargo.toml", "pom.xml", "gemfile", "pyproject.toml", "pipfile", "composer.json"} or (
+        "requirements" in name or "constraints" in name or name.startswith("build.gradle")
+    ):
+        return "dependency"
+    if name in {
+        "go.sum",
+        "package-lock.json",
+        "yarn.lock",
+        "poetry.lock",
+        "cargo.lock",
+        "gemfile.lock",
+        "pnpm-lock.yaml",
+        "uv.lock",
+    }:
+        return "asset"
+    if low.startswith((".github/", ".circleci/", ".gitlab", ".buildkite/")) or name in {
+        "makefile", "jenkinsfile", ".editorconfig", ".gitignore", ".dockerignore", ".pre-commit-config.yaml", ".gitlab-ci.yml"
+    } or "lint" in name:  # fmt: skip
+        return "build"
+    if name.startswith("dockerfile") or ending == "dockerfile":
+        return "image"
+    if ending in {"sql", "proto", "avsc", "graphql", "prisma", "xsd", "thrift"} or "migration" in low:
+        return "schema"
+    if (
+        ending in {"yaml", "yml", "json", "toml", "ini", "cfg", "conf", "properties", "env", "tf", "hcl", "xml", "plist"}
+        or name == ".env"
+    ):
+        return "config"
+    return "code"
+
+
+def hunks(diff: str, files: Sequence[str] = ()) -> list[Hunk]:
+    """The hunks of unified-diff-like text. A `@@` line may name the file itself; else the headers before it, else `files`."""
+    found: list[Hunk] = []
+    path = files[0] if len(files) == 1 else ""
+    lines = [line[:_LONGEST] for line in diff.splitlines()[:_MOST_LINES]]
+    for position, text in enumerate(lines):
+        following = lines[position + 1] if position + 1 < len(lines) else ""
+        if text.startswith(("diff --git ", "index ", "similarity ", "rename ", "new file", "deleted file", "Binary ")):
+            continue
+        if text.startswith("--- ") and following.startswith("+++ "):
+            path = _headed(text[4:]) or path
+            continue
+        if text.startswith("+++ ") and position and lines[position - 1].startswith("--- "):
+            path = _headed(text[4:]) or path
+            continue
+        if text.startswith("@@"):
+            path, header = _opened(text, path, files, found)
+            found.append(Hunk(path, header))
+            continue
+        if not found:
+            found.append(Hunk(path or (files[0] if files else ""), ""))
+        sign: Literal["+", "-", " "] = "+" if text[:1] == "+" else "-" if text[:1] == "-" else " "
+        found[-1].lines.append(Line(sign, text[1:] if text[:1] in "+- " else text))
+    return [hunk for hunk in found if any(line.sign != " " for line in hunk.lines)]
+
+
+def _headed(name: str) -> str:
+    bare = name.split("\t")[0].strip()
+    if bare == "/dev/null":
+        return ""
+    return bare[2:] if bare[:2] in {"a/", "b/"} else bare
+
+
+def _opened(text: str, path: str, files: Sequence[str], found: Sequence[Hunk]) -> tuple[str, str]:
+    body = text.strip("@ ").split("@@")
+    inside, rest = body[0].strip(), " ".join(part.strip() for part in body[1:])
+    for name in files:
+        if name and name in text:
+            return name, (inside + " " + rest).replace(name, "").strip(" :")
+    match = _PATH.search(inside)
+    if match is not None and "/" in match.group() and not inside.startswith("-"):
+        return match.group(), (inside[match.end() :] + " " + rest).strip(" :")
+    if path or not files:
+        return path, rest or inside
+    return files[min(len(found), len(files) - 1)], rest or inside
+
+
+def statements(hunk: Hunk, *, first_block: int = 0) -> list[Statement]:
+    """What the hunk removed and added, each against its own image (old lines for removals, new lines for additions)."""
+    nearby = " ".join([hunk.header, *(line.text.strip() for line in hunk.lines if line.sign == " ")])
+    old = _image(hunk, "-", nearby, first_block)
+    new = _image(hunk, "+", nearby, first_block)
+    return [*old, *new]
+
+
+def _image(hunk: Hunk, sign: Literal["+", "-"], nearby: str, first_block: int) -> list[Statement]:
+    found: list[Statement] = []
+    stack: list[tuple[int, str, bool]] = []  # (indent, key or opening line, opens a loop)
+    block, inside, opened = first_block, False, 0
+    waiting: list[str] = []
+    prose = False  # between the quotes of a docstring
+    for line in hunk.lines:
+        if line.sign == " ":
+            inside = False
+        elif not inside:
+            block, inside = block + 1, True
+        if line.sign not in (" ", sign):
+            continue
+        quotes = line.text.count('"""') + line.text.count("'''")
+        code = "" if prose or (quotes and line.text.lstrip().startswith(('"""', "'''"))) else without_comment(line.text, hunk.path)
+        prose = prose ^ (quotes % 2 == 1)
+        if not code.strip():
+            if line.sign == sign and line.text.strip():
+                found.append(_statement(line.text.strip(), "comment", sign, hunk.path, block, 0, (), nearby))
+            continue
+        if not waiting:
+            indent = -1 if _SECTION.match(code) else _indent(code)
+            while stack and stack[-1][0] >= indent:
+                stack.pop()
+        waiting.append(code.strip())
+        opened += _opened_brackets(code)
+        if opened > 0 and len(waiting) < 40 and line.sign == sign:
+            continue
+        text, opened = " ".join(waiting), 0
+        waiting = []
+        if line.sign == sign and not _LONE.match(text):
+            parents = tuple(name for _, name, _ in stack if name)
+            loops = sum(loop for _, _, loop in stack) + _inline_loop(text)
+            sort = "log" if parents and parents[-1] in _LOG_WORDS and file_kind(hunk.path) == "code" else _sort(text)
+            made = _statement(text, sort, sign, hunk.path, block, indent, parents, nearby)
+            found.append(_with_loops(made, loops))
+        stack.append((indent, _opening_name(text), bool(_LOOP.search(text))))
+    return found
+
+
+_SECTION = re2.compile(r"^\[+[\w.\- \"]+\]+\s*$")
+
+
+def _inline_loop(text: str) -> int:
+    """A comprehension, or a body on the loop's own line."""
+    return int(bool(_COMPREHENSION.search(text)) or bool(_LOOP.search(text) and ("{ " in text or ": " in text or "=>" in text)))
+
+
+_COMPREHENSION = re2.compile(r"[\[\({].*\bfor\s+\w+(?:\s*,\s*\w+)*\s+in\b")
+
+
+def _indent(code: str) -> int:
+    bare = code.expandtabs(4)
+    return len(bare) - len(bare.lstrip())
+
+
+def _opened_brackets(code: str) -> int:
+    depth = 0
+    for token in lex(code):
+        if token.kind == "op":
+            depth += (token.text in "([") - (token.text in ")]")
+    return depth
+
+
+def _opening_name(text: str) -> str:
+    """The key of a mapping, or the named block, that deeper lines stand in."""
+    named = defined(text)
+    if named is not None:
+        return named
+    tokens = lex(text)
+    for token in tokens:
+        if token.kind == "word" and token.text not in _OPENERS:
+            return token.text
+        if token.kind == "string":
+            return token.text.strip("\"'`")
+    return ""
+
+
+_OPENERS = frozenset(
+    [
+        "func",
+        "def",
+        "function",
+        "class",
+        "struct",
+        "public",
+        "private",
+        "static",
+        "async",
+        "return",
+        "if",
+        "for",
+        "while",
+        "const",
+        "var",
+        "let",
+        "type",
+        "interface",
+        "export",
+        "fn",
+        "pub",
+    ]
+)
+
+
+def _sort(text: str) -> Sort:
+    if _IMPORT.match(text) or _QUOTED_ONLY.match(text):
+        return "import"
+    if _LOGGER.match(text):
+        return "log"
+    if not text.startswith(("return", "raise", "throw")) and _only_telemetry(text):
+        return "telemetry"
+    return "code"
+
+
+def _only_telemetry(text: str) -> bool:
+    """Every call of the statement measures or logs, and there is one."""
+    called = _calls(lex(text))
+    if not called or (" append(" in f" {text}" and not _all_observing(called - {"append"})):
+        return False
+    return _all_observing(called - {"append"}) and bool(called)
+
+
+def _all_observing(chains: Iterable[str]) -> bool:
+    listed = list(chains)
+    return bool(listed) and all(set(split_identifier(chain)) & (_TELEMETRY_WORDS | _LOG_WORDS) for chain in listed)
+
+
+def _calls(tokens: Sequence[Token]) -> set[str]:
+    """Dotted names that stand before an opening bracket."""
+    found: set[str] = set()
+    for place, token in enumerate(tokens):
+        if token.text != "(" or place == 0:
+            continue
+        end = _before_generics(tokens, place)
+        if end == 0 or tokens[end - 1].kind != "word":
+            continue
+        start = end - 1
+        while start >= 2 and tokens[start - 1].text == "." and tokens[start - 2].kind == "word":
+            start -= 2
+        name = "".join(one.text for one in tokens[start:end])
+        if name not in {"if", "for", "while", "switch", "return", "catch", "func", "function", "and", "or", "not"}:
+            found.add(name)
+    return found
+
+
+def _before_generics(tokens: Sequence[Token], place: int) -> int:
+    """Where the name before `(` ends: `decode[Order](` names `decode`."""
+    if tokens[place - 1].text != "]":
+        return place
+    for back in range(place - 2, -1, -1):
+        if tokens[back].text == "[":
+            return back
+    return 0
+
+
+_DEFINES = re2.compile(
+    r"\b(?:func|def|function|fn|class|interface|struct|sub|proc|macro_rules!)\s+(?:\([^)]*\)\s*)?([A-Za-z_]\w*)"
+    r"|^(?:(?:public|private|protected|internal|static|final|async|override|virtual|inline)\s+)+"
+    r"[\w<>\[\],\.\? ]*?\b(\w+)\s*\([^;]*\)[^;=]*\{?$"
+    r"|\b(?:const|let|var)\s+(\w+)\s*=\s*(?:async\s*)?(?:\([^)]*\)|\w+)\s*=>"
+)
+
+
+def defined(text: str) -> str | None:
+    """The function, method or class that a line opens."""
+    match = _DEFINES.search(text)
+    return next((name for name in match.groups() if name), None) if match is not None else None
+
+
+def called(statement: Statement) -> set[str]:
+    return _calls(statement.tokens)
+
+
+def _statement(
+    text: str, sort: Sort, sign: Literal["+", "-"], path: str, block: int, indent: int, parents: tuple[str, ...], nearby: str
+) -> Statement:
+    tokens = () if sort == "comment" else tuple(_trimmed(lex(text)))
+    return Statement(sign, path, text, tokens, sort, block, indent, 0, parents, nearby)
+
+
+def _trimmed(tokens: tuple[Token, ...]) -> Sequence[Token]:
+    end = len(tokens)
+    while end and tokens[end - 1].text in {",", ";", "{", "}"}:
+        end -= 1
+    start = 0
+    while start < end and tokens[start].text in {"}", "{", "else"}:
+        start += 1
+    kept = tokens[start:end]
+    return [token for place, token in enumerate(kept) if token.text != "&" or (place and kept[place - 1].kind != "op")]
+
+
+def _with_loops(made: Statement, loops: int) -> Statement:
+    return Statement(
+        made.sign, made.path, made.text, made.tokens, made.sort, made.block, made.indent, loops, made.parents, made.nearby
+    )

@@ -1,0 +1,1 @@
+"""Log lines: templates, what is new, gone or at another rate, who complains about whom."""

@@ -1,0 +1,267 @@
+"""Log templates at memory speed: mask every piece that holds a digit, group, then merge the few distinct masked strings.
+
+What tells lines apart although it holds digits (level, HTTP status class) becomes a key column before the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+import re2
+
+from graphs.analysis.logs import error_words
+
+WILD = "<*>"
+PIECE = r"""[^\s/=:,;\[\](){}"'|]*\d[^\s/=,;\[\](){}"'|]*"""
+"""Any piece between blanks or punctuation that contains a digit; a colon may stand inside it, not before its first digit."""
+STATUS = (
+    r"""(?i)(?:\bstatus(?:[_ ]?code)?["']?\s*[=: ]\s*["']?|"""
+    r"""\bHTTP/\d(?:\.\d)?["']?\s+|\breturned\s+|\bcode["']?\s*[=:]\s*)([1-5])\d\d\b"""
+)
+LONGEST = 1600
+"""Characters of a message that take part: enough for a stack trace's head; the tail is kept too, as it names the exception."""
+
+REFERENCE, BEFORE, AFTER, HISTORY = 0, 1, 2, 3
+"""The stretches of a line: the reference, the incident's window before the onset, from the onset on, and older than the window."""
+
+Protected = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Mined:
+    """`templates` as `mine` describes them; `spelled` maps each masked text to the template it became part of."""
+
+    templates: pl.DataFrame
+    spelled: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Where the incident's lines divide. Epoch seconds; None where it is not known."""
+
+    start_s: float | None = None  # incident lines older than this are history
+    onset_s: float | None = None
+
+
+def mine(frame: pl.DataFrame, *, stretches: Stretches | None = None, protected: Protected | None = None) -> Mined:
+    """`templates` has one row per (service, level, status class, template), with counts per stretch, most frequent first.
+
+    `frame` has the columns of `LOG_SCHEMA`; rows in any order; `time` may be null. Counts: `n_*` lines, `e_*` distinct
+    moments (a line delivered twice counts once; lines without a time all count). `first_s` and `last_s` are of the
+    incident's lines from the onset on (of all of the incident's where there are none). `exemplar` is one whole message.
+    """
+    distinct = _distinct(frame, stretches or Stretches())
+    return _merged(distinct, protected or _never)
+
+
+def lines_of(frame: pl.DataFrame, mined: Mined, wanted: pl.DataFrame) -> pl.DataFrame:
+    """The incident's lines of some templates, oldest first, with a column `template`.
+
+    `wanted` has the columns service, level, status and template. Only lines of their services and levels are looked at.
+    """
+    spelled = mined.spelled.join(wanted.select(*_KEYS, "template").unique(), on=[*_KEYS, "template"], how="semi")
+    lines = frame.lazy().filter(pl.col("incident") & pl.col("service").is_in(wanted["service"].unique().implode()))
+    lines = keyed(lines).filter(pl.col("level").is_in(wanted["level"].unique().implode()))
+    return (
+        lines.with_columns(mask(pl.col("msg")).alias("masked"))
+        .join(spelled.lazy(), on=[*_KEYS, "masked"], how="inner")
+        .drop("masked")
+        .sort("time", "service", "msg", nulls_last=True)
+        .collect()
+    )
+
+
+_KEYS = ["service", "level", "status"]
+
+
+def keyed(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """The key columns as templates have them, and the message cut to the part that takes part."""
+    message = pl.col("msg").fill_null("")
+    cut = pl.concat_str([message.str.head(LONGEST - 400), pl.lit(" … "), message.str.tail(400)])
+    return lines.with_columns(
+        pl.col("time").fill_nan(None), pl.when(message.str.len_bytes() > LONGEST).then(cut).otherwise(message).alias("msg")
+    ).with_columns(
+        pl.col("service").fill_null(""),
+        pl.col("level").fill_null("").str.to_uppercase().replace_strict(error_words.LEVELS, default="", return_dtype=pl.String),
+        pl.col("msg").str.extract(STATUS, 1).fill_null("").alias("status"),
+    )
+
+
+def mask(column: pl.Expr) -> pl.Expr:
+    """The masked form of a column of messages."""
+    return column.str.replace_all(PIECE, WILD)
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+def stretch_of(stretches: Stretches) -> pl.Expr:
+    time = pl.col("time")
+    old = (time < stretches.start_s).fill_null(False) if stretches.start_s is not None else pl.lit(False)
+    early = (time < stretches.onset_s).fill_null(False) if stretches.onset_s is not None else pl.lit(False)
+    return (
+        pl.when(~pl.col("incident")).then(REFERENCE).when(old).then(HISTORY).when(early).then(BEFORE).otherwise(AFTER).cast(pl.Int8)
+    )
+
+
+def _distinct(frame: pl.DataFrame, stretches: Stretches) -> pl.DataFrame:
+    """Groups of equal masked text; the only pass over the lines."""
+    moments = pl.col("time").drop_nulls().n_unique() + pl.col("time").null_count()
+    return (
+        keyed(frame.lazy())
+        .select(*_KEYS, mask(pl.col("msg")).alias("template"), stretch_of(stretches).alias("stretch"), "time", "msg")
+        .group_by(*_KEYS, "template", "stretch")
+        .agg(
+            pl.len().alias("n"),
+            moments.alias("e"),
+            pl.col("time").min().alias("first_s"),
+            pl.col("time").max().alias("last_s"),
+            pl.col("msg").min().alias("exemplar"),
+        )
+        .filter(~pl.col("exemplar").str.contains(error_words.STACK_FRAME) & ~pl.col("exemplar").str.contains(error_words.COLLECTOR))
+        .collect()
+    )
+
+
+def _merged(distinct: pl.DataFrame, protected: Protected) -> Mined:
+    keys = _KEYS
+    weights = (
+        distinct.group_by([*keys, "template"])
+        .agg(pl.col("n").sum())
+        .sort([*keys, "n", "template"], descending=[False, False, False, True, False])
+    )
+    names: list[str] = []
+    for group in weights.partition_by(keys, maintain_order=True):
+        names += merge(group["template"].to_list(), protected=protected)
+    named = weights.select([*keys, "template"]).with_columns(pl.Series("merged", names, dtype=pl.String))
+    joined = distinct.join(named, on=[*keys, "template"], how="left").with_columns(pl.col("merged").alias("template"))
+
+    def total(column: str, stretch: int) -> pl.Expr:
+        return pl.col(column).filter(pl.col("stretch") == stretch).sum()
+
+    after, incident = pl.col("stretch") == AFTER, pl.col("stretch") != REFERENCE
+    templates = (
+        joined.group_by([*keys, "template"])
+        .agg(
+            *(
+                total(column, stretch).alias(f"{column}_{name}")
+                for column in ("n", "e")
+                for name, stretch in (("reference", REFERENCE), ("before", BEFORE), ("after", AFTER), ("history", HISTORY))
+            ),
+            pl.col("first_s").filter(after).min().fill_null(pl.col("first_s").filter(incident).min()).alias("first_s"),
+            pl.col("last_s").filter(after).max().fill_null(pl.col("last_s").filter(incident).max()).alias("last_s"),
+            pl.col("last_s").filter(pl.col("stretch") == BEFORE).max().alias("last_before_s"),
+            pl.col("exemplar").filter(incident).min().fill_null(pl.col("exemplar").min()).alias("exemplar"),
+        )
+        .sort(["n_after", "n_before", "n_reference", *keys, "template"], descending=[True, True, True, False, False, False, False])
+    )
+    return Mined(templates, named.rename({"template": "masked", "merged": "template"}))
+
+
+MOST_MERGED = 20_000
+LONGEST_MERGED = 60  # tokens of a text that are compared
+MANY_WORDS = 12  # plain words found at one place of otherwise equal texts: it holds data, not wording
+MANY_VALUES = 3  # the same for tokens that look like data
+CROWD = 24  # different texts behind one beginning: what follows it is data
+ROUNDS = 4
+
+
+def merge(masked: Sequence[str], *, protected: Protected = _never) -> list[str]:
+    """The template of each masked string, in their order; strings that differ only where data stands share one.
+
+    A place holds data when texts that are equal everywhere else show many different words there (or a few tokens that
+    look like values). Tokens that are `protected` (a service's name) or tell of a failure are never merged away. Time and
+    memory grow linearly with the texts' length; of more than `MOST_MERGED` texts the rest keeps its first words only.
+    """
+    place: dict[str, tuple[str, ...]] = {}
+    for text in masked:
+        if text not in place:
+            tokens = tuple(squeeze(text).split(" "))
+            place[text] = tokens if len(place) < MOST_MERGED else (*tokens[:6], "…")
+    fixed: dict[str, bool] = {}
+
+    def stays(token: str) -> bool:
+        if token not in fixed:
+            fixed[token] = token == WILD or protected(token) or _wordy(token)
+        return fixed[token]
+
+    for _ in range(ROUNDS):
+        found = {
+            tokens: _generalised(tokens, variants, stays)
+            for variants in (_variants(place.values(), stays),)
+            for tokens in place.values()
+        }
+        changed = any(before != after for before, after in found.items())
+        place = {text: found[tokens] for text, tokens in place.items()}
+        if not changed:
+            break
+    return _uncrowded([squeeze(" ".join(place[text])) for text in masked])
+
+
+def _variants(texts: Iterable[tuple[str, ...]], stays: Callable[[str], bool]) -> dict[tuple[int, int, int], set[str]]:
+    """The tokens found at each place of texts that are equal but for it: by length, place and the rest's hash."""
+    found: dict[tuple[int, int, int], set[str]] = {}
+    for tokens in set(texts):
+        whole = sum(hash((i, token)) for i, token in enumerate(tokens))
+        for i, token in enumerate(tokens[:LONGEST_MERGED]):
+            if not stays(token):
+                found.setdefault((len(tokens), i, whole - hash((i, token))), set()).add(token)
+    return found
+
+
+def _generalised(
+    tokens: tuple[str, ...], variants: Mapping[tuple[int, int, int], set[str]], stays: Callable[[str], bool]
+) -> tuple[str, ...]:
+    whole = sum(hash((i, token)) for i, token in enumerate(tokens))
+    return tuple(
+        WILD
+        if i < LONGEST_MERGED and not stays(token) and _holds_data(variants[(len(tokens), i, whole - hash((i, token)))])
+        else token
+        for i, token in enumerate(tokens)
+    )
+
+
+def _holds_data(tokens: set[str]) -> bool:
+    if len(tokens) >= MANY_WORDS:
+        return True
+    return len(tokens) >= MANY_VALUES and sum(map(_looks_like_data, tokens)) > len(tokens) / 2
+
+
+def _looks_like_data(token: str) -> bool:
+    word = token.strip("\"'.,:;!?()[]{}<>")
+    return WILD in token or not word.replace("-", "").replace("'", "").isalpha()
+
+
+@lru_cache(maxsize=65536)
+def _wordy(token: str) -> bool:
+    return token != WILD and error_words.kind_of(token) is not None
+
+
+@lru_cache(maxsize=1)
+def _runs() -> Any:
+    return re2.compile(r"<\*>(?:[\s,;:/|=._-]*<\*>)+")
+
+
+def squeeze(text: str) -> str:
+    """Blanks to single spaces, and a run of masked pieces to one: lists of any length look alike."""
+    return " ".join(str(_runs().sub(WILD, text)).split())
+
+
+def _uncrowded(templates: list[str]) -> list[str]:
+    crowds: dict[str, set[str]] = {}
+    for template in templates:
+        crowds.setdefault(_beginning(template), set()).add(template)
+    return [
+        f"{start} {WILD}" if len(crowds[start]) > CROWD and error_words.kind_of(t) == error_words.kind_of(start) else t
+        for t in templates
+        for start in (_beginning(t),)
+    ]
+
+
+def _beginning(template: str) -> str:
+    return " ".join(template.split(" ", 6)[:6])

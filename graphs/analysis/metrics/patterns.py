@@ -1,0 +1,112 @@
+"""Shapes over several series that name a fault: a leak, a pool at its limit, a surge, one call that became many. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.analysis.metrics.propagation import Edge, callers_of
+from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, trust
+
+Floats = NDArray[np.float64]
+
+
+def climbs(rows: Floats, *, least: float = 0.1) -> NDArray[np.bool_]:
+    """Which rows (series by samples, in time order) climb slowly and steadily to their end, by at least the share `least`
+    of where they began: no step, no saw-tooth."""
+    k, n = rows.shape
+    out = np.zeros(k, np.bool_)
+    if n < 8:
+        return out
+    for index, row in enumerate(rows):
+        kept = row[~np.isnan(row)]
+        if len(kept) < 8:
+            continue
+        parts = np.array([np.median(part) for part in np.array_split(kept, 8)])
+        steps = np.diff(parts)
+        rise = parts[-1] - parts[0]
+        if rise <= least * abs(parts[0]) or rise <= 0:
+            continue
+        steady = (steps > 0).sum() >= 6
+        out[index] = bool(steady and steps.max() < 0.5 * rise and steps.min() > -0.1 * rise)
+    return out
+
+
+def pool_clues(picture: Picture) -> list[Clue]:
+    """In use close to the size, or a size that shrank, or callers that wait for a free one."""
+    by: dict[str, dict[str, list[int]]] = {}
+    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+        if words.family in {"pool_wait", "pool_use", "limit"} and picture.shifts.usable[column]:
+            by.setdefault(name.entity, {}).setdefault(words.family, []).append(column)
+    shifts = picture.shifts
+    clues = []
+    for entity, found in sorted(by.items()):
+        strength, columns = 0.0, []
+        for column in found.get("pool_wait", ()):
+            if shifts.z[column] > 0:
+                strength = max(strength, 0.75 * trust(float(shifts.z[column])) * min(1.0, float(shifts.log_ratio[column]) / 0.7))
+                columns.append(column)
+        for column in found.get("limit", ()):
+            if shifts.z[column] < -2 and shifts.log_ratio[column] < -0.2:
+                strength = 1 - (1 - strength) * 0.4
+                columns.append(column)
+        for use in found.get("pool_use", ()):
+            for size in found.get("limit", ()):
+                full, was = (part[use] / part[size] if part[size] > 0 else 0.0 for part in (shifts.level, shifts.base))
+                if full >= 0.9 and was < 0.85:
+                    strength = 1 - (1 - strength) * 0.5
+                    columns.append(use)
+        if strength > 0:
+            clues.append(Clue(entity, "pool", "connection_pool", min(strength, 0.95), tuple(dict.fromkeys(columns))))
+    return clues
+
+
+def traffic_clues(picture: Picture, edges: Sequence[Edge], alert: str | None) -> list[Clue]:
+    """More users (everything grew from the entry on), or one call that became many (a callee got more while its callers
+    did not)."""
+    grown: dict[str, tuple[float, float, int]] = {}
+    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+        plain = words.family == "traffic" and not words.labels and not words.per_node
+        if plain and picture.shifts.usable[column]:
+            entity = name.entity.partition(">")[2] or name.entity
+            if ">" in name.entity and entity in picture.own_entities:
+                continue
+            now = (float(picture.shifts.log_ratio[column]), float(picture.shifts.z[column]), column)
+            if entity not in grown or abs(now[0]) > abs(grown[entity][0]):
+                grown[entity] = now
+    up = callers_of(edges)
+    roots = [entity for entity in sorted(grown) if not up.get(entity)]
+    entry = ENTRY if ENTRY in grown else alert if alert in roots else max(roots, key=lambda one: grown[one][0], default=None)
+    clues: list[Clue] = []
+    surging = entry is not None and grown[entry][0] > math.log(1.5) and grown[entry][1] > 3
+    if entry is not None and surging:
+        others = [ratio for entity, (ratio, _, _) in grown.items() if entity != entry]
+        along = sum(ratio > 0.5 * grown[entry][0] for ratio in others) / len(others) if others else 0.5
+        if along >= 0.5:
+            target = entry if entry != ENTRY else next((root for root in roots if root != ENTRY), alert or entry)
+            strength = 0.9 * trust(grown[entry][1]) * along * min(1.0, grown[entry][0] / math.log(2))
+            clues.append(Clue(target, "surge", "traffic_surge", strength, (grown[entry][2],), {"along": along}))
+    for callee, (ratio, z, column) in sorted(grown.items()):
+        callers = [caller for caller in up.get(callee, ()) if caller in picture.own_entities]
+        if ratio < math.log(1.6) or z < 3 or not callers:
+            continue
+        fed = max((grown[caller][0] for caller in callers if caller in grown), default=0.0)
+        if fed < 0.4 * ratio:
+            for caller in callers:
+                slow = _slower(picture, caller)
+                strength = 0.55 * trust(z) * (0.3 + 0.7 * slow) / len(callers) ** 0.5
+                clues.append(Clue(caller, "amplified", "extra_calls", strength, (column,), {"times": math.exp(ratio)}))
+    return clues
+
+
+def _slower(picture: Picture, entity: str) -> float:
+    """How surely calls of this entity became slower."""
+    found = [
+        trust(float(picture.shifts.z[column]))
+        for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True))
+        if name.entity == entity and words.family == "latency" and picture.shifts.z[column] > 0
+    ]
+    return max(found, default=0.0)

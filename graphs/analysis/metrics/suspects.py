@@ -1,0 +1,488 @@
+"""From shifts and spans to who is suspected of what, and how strongly. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from app.domain.telemetry import SeriesName
+from graphs.analysis.metrics.propagation import Edge, behind, blame_of_edges, callees_of, own_masses, reach, sharpened
+from graphs.analysis.metrics.selftime import SpanShifts, failed
+from graphs.analysis.metrics.shift import Shifts
+from graphs.analysis.metrics.words import Words, read
+
+ENTRY = "entrypoint"
+_MULTIPLE = {"ms": 1e-3, "us": 1e-6}
+_RESOURCES = {
+    "cpu": 1.0,
+    "memory": 0.8,
+    "disk": 0.8,
+    "network": 0.45,
+    "loss": 1.0,
+    "pool_wait": 1.1,
+    "pool_use": 0.9,
+    "queue": 0.7,
+    "other": 0.3,
+    "traffic": 0.25,
+    "limit": 0.8,
+}
+
+
+@dataclass(frozen=True)
+class Clue:
+    """One reason to suspect `target`. `strength` 0..1; `columns` are the series it rests on, best first."""
+
+    target: str
+    channel: str
+    kind: str
+    strength: float
+    columns: tuple[int, ...] = ()
+    numbers: dict[str, float] = field(default_factory=dict)
+    spans: tuple[str, ...] = ()  # sentences' subjects for clues from spans
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The shifted series of all tables in one row of columns, with what their names say."""
+
+    names: tuple[SeriesName, ...]
+    words: tuple[Words, ...]
+    shifts: Shifts
+    own_entities: frozenset[str]  # those with series of their own, not only seen by their callers
+
+    @classmethod
+    def of(cls, names: Sequence[SeriesName], shifts: Shifts) -> Picture:
+        own = frozenset(name.entity for name in names if ">" not in name.entity)
+        return cls(tuple(names), tuple(read(name.metric) for name in names), shifts, own)
+
+    @property
+    def observed(self) -> frozenset[str]:
+        """Those with series of their own, and callees that only their callers can see."""
+        return self.own_entities | {callee for name in self.names if (callee := name.entity.partition(">")[2])}
+
+
+def trust(z: float) -> float:
+    """0 for noise, one half at a floored z of 4, nearly 1 from 12 on."""
+    z = max(abs(z) - 1.5, 0.0)
+    return z * z / (z * z + 6.25)
+
+
+def combine(clues: Iterable[Clue], cap: float = 5.0) -> dict[str, tuple[float, tuple[Clue, ...]]]:
+    """Target -> (weight in nats, its clues, strongest first): independent reasons add up, none alone is certain."""
+    by: dict[str, list[Clue]] = {}
+    for clue in clues:
+        if clue.strength > 0.02:
+            by.setdefault(clue.target, []).append(clue)
+    out = {}
+    for target, its in sorted(by.items()):
+        its.sort(key=lambda clue: (-clue.strength, clue.channel, clue.kind))
+        best: dict[str, Clue] = {}
+        for clue in its:
+            best.setdefault(clue.channel, clue)
+        doubt = math.prod(1 - min(clue.strength, 0.97) for clue in best.values())
+        out[target] = (cap * (1 - doubt), tuple(its))
+    return out
+
+
+def metric_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, alert_metric: str | None = None) -> list[Clue]:
+    """Every clue that the series give. `alert` is the alert's service, as it is called in the series."""
+    volumes = _volumes(picture)
+    clues = _latency_clues(picture, edges, alert, volumes)
+    clues += _error_clues(picture, edges, alert, volumes)
+    clues += _resource_clues(picture, edges)
+    clues += _edge_clues(picture, volumes)
+    clues += _route_clues(picture, edges)
+    wanted = read(alert_metric).family if alert_metric else None
+    if wanted in {"error", "success"}:
+        clues = [_scaled(clue, 1.0 if clue.channel == "errors" else 0.6) for clue in clues]
+    elif wanted == "latency":
+        clues = [_scaled(clue, 0.5 if clue.channel == "errors" else 1.0) for clue in clues]
+    return clues
+
+
+def _scaled(clue: Clue, factor: float) -> Clue:
+    return replace(clue, strength=clue.strength * factor)
+
+
+def _volumes(picture: Picture) -> dict[str, float]:
+    """Calls per time of each entity, from its traffic series, incident level; a neutral 1 is used where there is none."""
+    found: dict[str, list[float]] = {}
+    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+        if words.family == "traffic" and not words.labels and picture.shifts.usable[column] and not words.per_node:
+            found.setdefault(name.entity, []).append(max(picture.shifts.level[column], picture.shifts.base[column] * 0.1))
+    volumes = {entity: float(np.median(levels)) for entity, levels in found.items()}
+    positive = [value for value in volumes.values() if value > 0]
+    top = max(positive, default=0.0)
+    return {entity: value / top for entity, value in volumes.items()} if top > 0 else {}
+
+
+def _rises(picture: Picture, wanted: Callable[[SeriesName, Words], bool]) -> dict[int, dict[str, tuple[float, float, int]]]:
+    """Statistic (0, 50, 90, …) -> entity -> (believed rise in seconds or ratio, z, column)."""
+    out: dict[int, dict[str, tuple[float, float, int]]] = {}
+    shifts = picture.shifts
+    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+        if not shifts.usable[column] or not wanted(name, words):
+            continue
+        # a callee that shows nothing of its own is known by what its callers see of it
+        entity = name.entity.partition(">")[2] or name.entity
+        if entity != name.entity and entity in picture.own_entities:
+            continue
+        z = float(shifts.z[column])
+        rise = float(shifts.level[column] - shifts.base[column]) * _MULTIPLE.get(words.unit, 1.0)
+        believed = rise * trust(z) if rise * z > 0 else 0.0
+        kept = out.setdefault(words.stat, {})
+        if entity not in kept or abs(believed) > abs(kept[entity][0]):
+            kept[entity] = (believed, z, column)
+    return out
+
+
+def _shares(
+    found: Mapping[str, tuple[float, float, int]],
+    edges: Sequence[Edge],
+    alert: str | None,
+    volumes: Mapping[str, float],
+    *,
+    tail: bool = False,
+) -> dict[str, float]:
+    rise = {entity: value for entity, (value, _, _) in found.items() if entity != ENTRY and ">" not in entity}
+    missing = sorted(volumes.values())[len(volumes) // 4] if volumes else 1.0
+    volume = {entity: volumes.get(entity, missing) for entity in rise}
+    if tail:
+        # a tail that a tenth of the calls meets is the caller's tail whole: how many calls there are doesn't dilute it
+        own = {entity: mass * volume[entity] ** 0.5 for entity, mass in own_masses(rise, {}, edges).items()}
+    else:
+        own = own_masses(rise, volume, edges)
+    near = reach(alert, edges) if alert else {}
+    weighted = {entity: mass * (1.0 if not near or entity in near else 0.5) for entity, mass in own.items()}
+    arrived = rise.get(alert, 0.0) * volume.get(alert, 1.0) ** (0.5 if tail else 1.0) if alert else 0.0
+    total = max(sum(weighted.values()), arrived)
+    return {entity: value / total for entity, value in weighted.items()} if total > 0 else {}
+
+
+def _usual_latency(picture: Picture, alert: str | None) -> float:
+    """Seconds that a call of the alert's service took before, at its mildest statistic; 0 where that is unknown."""
+    found = [
+        float(picture.shifts.base[column]) * _MULTIPLE.get(words.unit, 1.0)
+        for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True))
+        if words.family == "latency" and name.entity == alert and picture.shifts.usable[column] and not words.labels
+    ]
+    return min(found, default=0.0)
+
+
+def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, volumes: Mapping[str, float]) -> list[Clue]:
+    def wanted(name: SeriesName, words: Words) -> bool:
+        outside = words.side != "client" or ">" in name.entity
+        return words.family == "latency" and outside and not words.labels and not words.per_node
+
+    by_stat = _rises(picture, wanted)
+    if not by_stat:
+        return []
+    share: dict[str, float] = {}
+    prominent: dict[str, float] = {}
+    best: dict[str, tuple[float, int]] = {}
+    weights = 0.0
+    down = callees_of(edges)
+    for stat, found in sorted(by_stat.items()):
+        # means add up along a call, tails do not
+        weight = 1.0 / (1.0 + stat / 40)
+        weights += weight
+        shares = _shares(found, edges, alert, volumes, tail=stat >= 50)
+        for entity, value in shares.items():
+            share[entity] = share.get(entity, 0.0) + weight * value
+        for entity, (_, z, column) in found.items():
+            if ">" in entity or entity == ENTRY:
+                continue
+            effect = max(z, 0.0) and trust(z) * max(float(picture.shifts.log_ratio[column]), 0.0)
+            kids = [found[callee] for callee in behind(entity, down, found)]
+            below = max((trust(kz) * max(float(picture.shifts.log_ratio[kc]), 0.0) for _, kz, kc in kids if kz > 0), default=0.0)
+            prominent[entity] = prominent.get(entity, 0.0) + weight * max(effect - below, 0.15 * effect)
+            if entity not in best or z > best[entity][0]:
+                best[entity] = (z, column)
+    clues = []
+    if volumes:
+        prominent = {entity: value * min(1.0, 20 * volumes.get(entity, 0.05)) ** 0.5 for entity, value in prominent.items()}
+    sharp = sharpened(prominent)
+    loud = 1 - math.exp(-max(prominent.values(), default=0.0) / weights / 0.7)
+    top_z = max((z for z, _ in best.values()), default=0.0)
+    usual = _usual_latency(picture, alert)
+    for entity in sorted(best):
+        z, column = best[entity]
+        rise = float(picture.shifts.level[column] - picture.shifts.base[column]) * _MULTIPLE.get(picture.words[column].unit, 1.0)
+        # next to what the alert's callers are used to wait, a small rise is no cause, however sure
+        felt = max(rise, 0.0) / (max(rise, 0.0) + 0.1 * usual) if rise > 0 else 0.0
+        strength = 0.85 * felt * trust(top_z) * share.get(entity, 0.0) / weights
+        if strength > 0:
+            clues.append(Clue(entity, "latency", "latency", strength, (column,), {"own_share": share.get(entity, 0.0) / weights}))
+        strength = 0.6 * felt * loud * sharp.get(entity, 0.0)
+        if strength > 0:
+            clues.append(Clue(entity, "latency_stands_out", "latency", strength, (column,), {"z": z}))
+    return clues
+
+
+def _sick(picture: Picture) -> dict[str, float]:
+    """How surely each entity itself shows a symptom or a strained resource, 0..1."""
+    out: dict[str, float] = {}
+    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+        if not picture.shifts.usable[column] or words.family in {"traffic", "other", "network", "limit"} or words.per_node:
+            continue
+        z, ratio = float(picture.shifts.z[column]), float(picture.shifts.log_ratio[column])
+        # a callee that shows nothing of its own is known by what its callers see of it
+        callee = name.entity.partition(">")[2]
+        entity = callee if callee and callee not in picture.own_entities else name.entity
+        if z > 0:
+            out[entity] = max(out.get(entity, 0.0), trust(z) * min(1.0, ratio / 0.7))
+    return out
+
+
+def _error_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, volumes: Mapping[str, float]) -> list[Clue]:
+    clues: list[Clue] = []
+    sick, observed = _sick(picture), picture.observed
+    for ratio in (True, False):
+
+        def wanted(name: SeriesName, words: Words, ratio: bool = ratio) -> bool:
+            is_ratio = words.ratio or words.family == "success"
+            return words.family in {"error", "success"} and is_ratio == ratio and not words.labels and not words.per_node
+
+        by_stat = _rises(picture, wanted)
+        found = by_stat.get(0, {})
+        found = {entity: (abs(value), z, column) for entity, (value, z, column) in found.items() if z > 0}
+        shares = _shares(found, edges, alert, volumes if ratio else {})
+        top_z = max((z for _, z, _ in found.values()), default=0.0)
+        down = callees_of(edges)
+        for entity, value in sorted(shares.items()):
+            below = max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0)
+            own = max(value, 0.1 if found[entity][1] > 4 else 0.0) * (1 - 0.6 * below)
+            if ratio and volumes:
+                rise, _, column = found[entity]
+                whole = float(max(abs(picture.shifts.level[column]), abs(picture.shifts.base[column]), 1.0))
+                # errors that nobody's traffic meets explain nothing
+                met = rise / (100.0 if whole > 1.5 else 1.0) * volumes.get(entity, 0.25)
+                own *= met / (met + 0.002)
+            if own > 0:
+                clues.append(Clue(entity, "errors", "errors", 0.85 * trust(top_z) * own, (found[entity][2],), {"own_share": value}))
+    return clues
+
+
+def _resource_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
+    shifts = picture.shifts
+    sick, observed, down = _sick(picture), picture.observed, callees_of(edges)
+    siblings: dict[str, list[int]] = {}
+    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+        if words.family in _RESOURCES and shifts.usable[column] and ">" not in name.entity and name.entity != ENTRY:
+            siblings.setdefault(name.metric, []).append(column)
+    effects: dict[str, dict[str, tuple[float, int, float]]] = {}
+    for _, columns in sorted(siblings.items()):
+        words = picture.words[columns[0]]
+        ratios = shifts.log_ratio[columns]
+        rises = np.abs(shifts.level[columns] - shifts.base[columns])
+        common = float(np.median(ratios)) if len(columns) >= 4 else 0.0
+        for column in columns:
+            z, ratio = float(shifts.z[column]), float(shifts.log_ratio[column])
+            # what the same series of the other entities did as well is not this one's
+            own = ratio - common if abs(ratio) > abs(common) and ratio * common > 0 else ratio
+            part = own / ratio if ratio else 0.0
+            effect = trust(z) * math.log1p(abs(z) / 3) * min(1.0, abs(own) / 0.7) * part * _RESOURCES[words.family]
+            if z < 0:
+                effect *= 0.45
+            if words.family == "loss":
+                # both ends of a lossy line send again; the lossy end does so most
+                effect *= float(abs(shifts.level[column] - shifts.base[column]) / max(rises.max(), 1e-300))
+            if words.per_node:
+                effect *= 0.15
+            entity = picture.names[column].entity
+            if words.family == "queue":  # requests pile up at whoever waits for a callee as well
+                if not words.unit and not words.ratio:  # a fraction of one thing waiting is nobody's trouble
+                    effect *= min(1.0, abs(float(shifts.level[column] - shifts.base[column])))
+                effect *= 1 - 0.6 * max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0)
+            kept = effects.setdefault(words.family, {})
+            if entity not in kept or effect > kept[entity][0]:
+                kept[entity] = (effect, column, z)
+    total: dict[str, float] = {}
+    for kept in effects.values():
+        for entity, (effect, _, _) in kept.items():
+            total[entity] = math.hypot(total.get(entity, 0.0), effect)
+    sharp = sharpened(total)
+    clues = []
+    for entity in sorted(total):
+        its = sorted(
+            ((kept[entity], family) for family, kept in effects.items() if entity in kept), key=lambda pair: (-pair[0][0], pair[1])
+        )
+        (effect, column, z), family = its[0]
+        strength = 0.85 * (1 - math.exp(-total[entity] / 1.0)) * sharp.get(entity, 0.0) ** 0.5
+        if strength > 0:
+            based_on = tuple(kept[1] for kept, _ in its if kept[0] > 0.3 * effect)
+            grown = effects.get("memory", {}).get(entity)
+            if family == "cpu" and grown and grown[2] > 12 and _much(picture, grown[1]):
+                # filling memory burns processor time; burning processor time fills no memory
+                family, based_on = "memory", tuple(dict.fromkeys((grown[1], *based_on)))
+            clues.append(Clue(entity, "resource", _kind(family, z), strength, based_on, {"z": z}))
+    return clues
+
+
+def _much(picture: Picture, column: int) -> bool:
+    """Whether a series at least doubled, by an amount that counts next to the largest of its kind."""
+    shifts, metric = picture.shifts, picture.names[column].metric
+    alike = [float(shifts.base[other]) for other, name in enumerate(picture.names) if name.metric == metric]
+    rise = float(shifts.level[column] - shifts.base[column])
+    return bool(shifts.log_ratio[column] > math.log(2)) and rise > 0.1 * max(alike)
+
+
+def _kind(family: str, z: float) -> str:
+    named = {
+        "cpu": "cpu",
+        "memory": "memory",
+        "disk": "disk",
+        "network": "network_delay",
+        "loss": "packet_loss",
+        "pool_wait": "connection_pool",
+    }
+    named |= {"pool_use": "connection_pool", "limit": "connection_pool", "queue": "saturation", "traffic": "traffic"}
+    return named.get(family, "anomaly")
+
+
+def _route_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
+    """One route that fails or crawls behind a healthy average."""
+    found: dict[str, tuple[float, int, str]] = {}
+    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+        z = float(picture.shifts.z[column])
+        bad = words.family in {"error", "success", "latency"} and words.side != "client"
+        if not bad or not words.labels or not picture.shifts.usable[column] or z <= 0 or ">" in name.entity:
+            continue
+        effect = trust(z) * min(1.0, max(float(picture.shifts.log_ratio[column]), 0.0) / 0.7)
+        if name.entity not in found or effect > found[name.entity][0]:
+            found[name.entity] = (effect, column, "latency" if words.family == "latency" else "errors")
+    sick, observed = _sick(picture), picture.observed
+    down = callees_of(edges)
+    own = {
+        entity: effect * (1 - 0.85 * max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0))
+        for entity, (effect, _, _) in found.items()
+        if entity != ENTRY
+    }
+    return [
+        Clue(entity, "route", found[entity][2], 0.7 * own[entity] * share**0.5, (found[entity][1],))
+        for entity, share in sorted(sharpened(own).items())
+    ]
+
+
+def _edge_clues(picture: Picture, volumes: Mapping[str, float]) -> list[Clue]:
+    """Client-side slow and server-side fine: the network between."""
+    sides: dict[tuple[Edge, int], dict[str, int]] = {}
+    servers: dict[tuple[str, int], int] = {}
+    answered: dict[tuple[str, int], float] = {}  # the callee's rise: on its worst route, a caller may use no other
+    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+        served = words.family == "latency" and words.side != "client" and not words.per_node
+        if served and ">" not in name.entity and picture.shifts.usable[column]:
+            rise = float(picture.shifts.level[column] - picture.shifts.base[column])
+            answered[name.entity, words.stat] = max(answered.get((name.entity, words.stat), 0.0), rise)
+            if not words.labels:
+                servers.setdefault((name.entity, words.stat), column)
+    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+        if words.family == "latency" and ">" in name.entity and picture.shifts.usable[column] and not words.labels:
+            caller, _, callee = name.entity.partition(">")
+            seen = sides.setdefault(((caller, callee), words.stat), {})
+            seen.setdefault("client" if words.side == "any" else words.side, column)
+            if (callee, words.stat) in servers:
+                seen.setdefault("server", servers[callee, words.stat])
+    rises: dict[Edge, float] = {}
+    columns: dict[Edge, int] = {}
+    for (edge, stat), found in sorted(sides.items()):
+        if "client" not in found or "server" not in found:
+            continue
+        client, server = found["client"], found["server"]
+        shifts = picture.shifts
+        at_callee = max(float(shifts.level[server] - shifts.base[server]), answered.get((edge[1], stat), 0.0), 0.0)
+        gap = (shifts.level[client] - shifts.base[client]) - at_callee
+        z = float(gap / shifts.spread[client])
+        believed = float(gap) * trust(min(z, float(shifts.z[client]))) if gap > 0 and shifts.z[client] > 0 else 0.0
+        if edge not in rises or believed > rises[edge]:
+            rises[edge], columns[edge] = believed, client
+    blame = blame_of_edges(rises, {edge: volumes.get(edge[1], 1.0) for edge in rises})
+    total = sum(blame.values())
+    top_z = max((float(picture.shifts.z[columns[edge]]) for edge, rise in rises.items() if rise > 0), default=0.0)
+    clues = []
+    for node, mass in sorted(blame.items()):
+        its = sorted((edge for edge in rises if node in edge and rises[edge] > 0), key=lambda edge: -rises[edge])
+        clues.append(
+            Clue(node, "between", "network_delay", 0.8 * trust(top_z) * mass / total, tuple(columns[edge] for edge in its))
+        )
+    return clues
+
+
+def span_clues(spans: SpanShifts, alert: str | None) -> list[Clue]:
+    """Every clue that spans give."""
+    del alert
+    own: dict[str, float] = {}
+    own_z: dict[str, float] = {}
+    said: dict[str, list[tuple[float, str]]] = {}
+    for shift in spans.own:
+        believed = max(shift.mass, 0.0) * trust(shift.z + 1) if shift.z > 0 else 0.0
+        own[shift.service] = own.get(shift.service, 0.0) + believed
+        own_z[shift.service] = max(own_z.get(shift.service, 0.0), shift.z if believed > 0 else 0.0)
+        said.setdefault(shift.service, []).append((believed, shift.op))
+    rises: dict[Edge, float] = {}
+    calls: dict[Edge, float] = {}
+    gap_z: dict[str, float] = {}
+    for shift in spans.gaps:
+        edge = (shift.service, shift.callee or "")
+        believed = max(shift.mass, 0.0) * trust(shift.z + 1) if shift.z > 0 else 0.0
+        rises[edge] = rises.get(edge, 0.0) + believed / max(shift.n_inc, 1)
+        calls[edge] = calls.get(edge, 0.0) + shift.n_inc
+        for node in edge:
+            gap_z[node] = max(gap_z.get(node, 0.0), shift.z if believed > 0 else 0.0)
+    blame = blame_of_edges(rises, calls)
+    total = sum(own.values()) + sum(blame.values())
+    clues = []
+    if total > 0:
+        for node, mass in sorted(blame.items()):
+            clues.append(
+                Clue(node, "gap", "network_delay", 0.9 * trust(gap_z[node] + 1) * mass / total, numbers={"extra_ms": mass})
+            )
+        for service, mass in sorted(own.items()):
+            if mass > 0.3 * blame.get(service, 0.0):
+                # slow within as well: it answers late, the network is innocent
+                clues = [
+                    replace(clue, kind="latency") if clue.target == service and clue.channel == "gap" else clue for clue in clues
+                ]
+            if mass > 0:
+                ops = tuple(op for _, op in sorted(said[service], reverse=True)[:3])
+                clues.append(
+                    Clue(
+                        service,
+                        "own_time",
+                        "latency",
+                        0.9 * trust(own_z[service] + 1) * mass / total,
+                        spans=ops,
+                        numbers={"extra_ms": mass},
+                    )
+                )
+    clues += _call_clues(spans)
+    marked = {mark.service: mark.deepest * max(mark.inc - mark.ref, 0.0) for mark in spans.marks}
+    sure = {mark.service: trust(max(mark.z, 0.0) + 1.5) for mark in spans.marks}
+    for service, value in sharpened(marked, 1.0).items():
+        clues.append(Clue(service, "marks", "errors", 0.6 * value * sure[service]))
+    return clues
+
+
+def _call_clues(spans: SpanShifts) -> list[Clue]:
+    by: dict[str, float] = {}
+    said: dict[str, list[tuple[float, str]]] = {}
+    for shift in spans.calls:
+        if shift.service != shift.child_service or (shift.z < 0 and failed(shift.child_op)):
+            continue  # fewer calls of an error's handler are no fault
+        effect = trust(shift.z) * abs(shift.inc - shift.ref) / max(shift.ref, shift.inc, 1e-9)
+        by[shift.service] = max(by.get(shift.service, 0.0), effect)
+        said.setdefault(shift.service, []).append((effect, f"{shift.op} > {shift.child_op}"))
+    sharp = sharpened(by)
+    return [
+        Clue(
+            service,
+            "calls",
+            "code",
+            0.6 * by[service] * value**0.5,
+            spans=tuple(text for _, text in sorted(said[service], reverse=True)[:3]),
+        )
+        for service, value in sorted(sharp.items())
+    ]

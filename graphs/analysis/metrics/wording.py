@@ -1,0 +1,163 @@
+"""The series and spans behind an opinion, written down as findings. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from app.domain.agent import Agent
+from app.domain.finding import Finding, Plot
+from app.domain.incident import Scope
+from app.domain.quantity import said
+from app.domain.telemetry import SpanTable
+from graphs.analysis.metrics.measured import Measured
+from graphs.analysis.metrics.selftime import SpanShifts, failed
+from graphs.analysis.metrics.spark import downsample
+from graphs.analysis.metrics.suspects import ENTRY, Clue, trust
+
+AGENT = Agent(name="metrics", version="1.0.0")
+
+
+def utc(moment_s: float) -> datetime:
+    """Aware UTC from seconds since the epoch."""
+    return datetime.fromtimestamp(moment_s, UTC)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 10000 else f"{value:.3e}" if abs(value) >= 1e7 else f"{value:.0f}"
+
+
+def _times(base: float, level: float) -> str:
+    if base > 0 and level > 0 and not 0.8 < level / base < 1.25:
+        return f" ({level / base:.1f} times)" if level > base else f" (to {100 * level / base:.0f}% of it)"
+    return ""
+
+
+class Writer:
+    """Turns columns and spans into findings, each once."""
+
+    def __init__(self, scope: Scope, measured: Measured | None, spans: SpanTable | None) -> None:
+        self.scope = scope
+        self.measured = measured
+        self.spans = spans
+        self.findings: dict[str, Finding] = {}
+
+    def _keep(self, finding: Finding) -> str:
+        self.findings.setdefault(finding.id, finding)
+        return finding.id
+
+    def column(self, column: int) -> str:
+        assert self.measured is not None
+        one, shifts = self.measured.series[column], self.measured.picture.shifts
+        words = self.measured.picture.words[column]
+        base, level = float(shifts.base[column]), float(shifts.level[column])
+        if one.inverted:
+            base, level = one.top - base, one.top - level
+        unit = words.unit or ("ratio" if words.ratio else "")
+        against = "the minutes before" if shifts.own_before[column] else "the reference"
+        values = one.table.values[:, one.column]
+        moved = self._moved_at(column)
+        entity = "what users see" if one.name.entity == ENTRY else one.name.entity
+        clock = utc(moved if moved is not None else self.measured.onset_s).strftime("%H:%M:%S")
+        statement = (
+            f"{entity}: {one.name.metric} went from {said(base, unit)} to {said(level, unit)}{_times(base, level)} "
+            f"against {against}, from {clock} on"
+        )
+        if abs(float(shifts.z[column])) < 2:
+            statement = f"{entity}: {one.name.metric} stayed at {said(level, unit)} (before {said(base, unit)})"
+        here = one.table.incident
+        seen = here & np.isfinite(values)
+        times, shown = downsample(one.table.times[seen], values[seen])
+        as_of = float(one.table.times[seen].max()) if seen.any() else one.table.as_of_s
+        return self._keep(
+            Finding.of(
+                agent=AGENT,
+                signal="metrics",
+                source=one.table.source,
+                query=one.table.query(one.name),
+                window=self.scope.window,
+                as_of=utc(as_of),
+                coverage=float(min(max(shifts.coverage[column], 0.0), 1.0)),
+                statement=statement[:400],
+                entity=one.name.entity,
+                at=utc(moved) if moved is not None else None,
+                numbers={
+                    "base": base,
+                    "level": level,
+                    "z": float(shifts.z[column]),
+                    "samples_before": float(shifts.n_base[column]),
+                    "samples_after": float(shifts.n_level[column]),
+                },
+                plot=Plot(title=str(one.name), unit=words.unit, times=times, values=shown, onset=self.measured.onset_s)
+                if times
+                else None,
+            )
+        )
+
+    def _moved_at(self, column: int) -> float | None:
+        """When it first left three spreads around its base and stayed out for two samples, from just before the onset on."""
+        assert self.measured is not None
+        one, shifts = self.measured.series[column], self.measured.picture.shifts
+        values = one.table.values[:, one.column]
+        values = one.top - values if one.inverted else values
+        late = one.table.incident & np.isfinite(values) & (one.table.times >= self.measured.onset_s)
+        order = np.argsort(one.table.times[late], kind="stable")
+        times, values = one.table.times[late][order], values[late][order]
+        side = 1.0 if shifts.level[column] >= shifts.base[column] else -1.0
+        out = (values - shifts.base[column]) * side > 3 * shifts.spread[column]
+        stays = out & np.concatenate((out[1:], [True])) if len(out) else out
+        return float(times[int(np.argmax(stays))]) if stays.any() else None
+
+    def span(self, statement: str, entity: str, numbers: dict[str, float]) -> str:
+        assert self.spans is not None
+        return self._keep(
+            Finding.of(
+                agent=AGENT,
+                signal="traces",
+                source=self.spans.source,
+                query=self.spans.query,
+                window=self.scope.window,
+                as_of=utc(self.spans.as_of_s),
+                statement=statement[:400],
+                entity=entity,
+                numbers=numbers,
+            )
+        )
+
+
+def span_findings(writer: Writer, shifts: SpanShifts, target: str, clue: Clue) -> list[str]:
+    """The spans behind one clue, as findings."""
+    ids = []
+    if clue.channel == "own_time":
+        own = sorted(
+            (one for one in shifts.own if one.service == target and one.mass > 0),
+            key=lambda one: (-one.mass * trust(one.z + 1), one.op),
+        )
+        for one in own[:2]:
+            spent = f"{_number(one.inc_ms)} ms of its own per call, {_number(one.ref_ms)} ms before"
+            text = f"{one.service}: {one.op[:120]} spends {spent}"
+            ids.append(writer.span(text, target, {"own_ms": one.inc_ms, "before_ms": one.ref_ms, "z": one.z, "calls": one.n_inc}))
+    elif clue.channel == "gap":
+        gaps = [one for one in shifts.gaps if target in (one.service, one.callee) and one.mass > 0]
+        for one in sorted(gaps, key=lambda one: (-one.mass * trust(one.z + 1), one.op))[:2]:
+            text = (
+                f"between {one.service} and {one.callee} a call spends {_number(one.inc_ms)} ms that neither end accounts for, "
+                f"{_number(one.ref_ms)} ms before"
+            )
+            ids.append(writer.span(text, target, {"gap_ms": one.inc_ms, "before_ms": one.ref_ms, "z": one.z, "calls": one.n_inc}))
+    elif clue.channel == "calls":
+        calls = [
+            one
+            for one in shifts.calls
+            if one.service == target and one.child_service == target and not (one.z < 0 and failed(one.child_op))
+        ]
+        for call in sorted(calls, key=lambda one: (-abs(one.z), one.op, one.child_op))[:2]:
+            text = f"{target}: {call.op[:100]} calls {call.child_op[:100]} {call.inc:.2f} times each, {call.ref:.2f} before"
+            ids.append(writer.span(text, target, {"per_call": call.inc, "before": call.ref, "z": call.z, "calls": call.n_inc}))
+    else:
+        for mark in shifts.marks:
+            if mark.service == target:
+                text = f"{target}: {100 * mark.inc:.0f}% of its spans are marked as failed, {100 * mark.ref:.0f}% before"
+                ids.append(writer.span(text, target, {"share": mark.inc, "before": mark.ref, "deepest": mark.deepest}))
+    return ids

@@ -1,0 +1,263 @@
+"""Which change explains what is seen: behaviour, link, time and place together, and nobody where nobody is guilty."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.domain.agent import Agent
+from app.domain.change import Change
+from app.domain.finding import Finding
+from app.domain.incident import Alert, Scope
+from app.domain.telemetry import Topology
+from app.domain.window import Window
+from graphs.analysis.changes.blame import ChangeSuspect, explain, innocence
+
+ONSET = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+CALLS = Topology(source="t", edges=(("web", "orders"), ("orders", "stock"), ("web", "profile")))
+POOL = '@@\n "pool": {\n-    "max": 50,\n+    "max": 5,\n     "idle": 2\n'
+REFACTOR = "@@\n-    item = repo.get(key)\n-    return item\n+    return repo.get(key)\n"
+LOOP = "@@\n     for line in cart:\n-        total += line.price\n+        total += catalog.fetch(line.sku).price\n"
+
+
+def at(minutes: float) -> datetime:
+    return ONSET + timedelta(minutes=minutes)
+
+
+def deploy(
+    name: str, minutes: float, service: str, diff: str = "", *, path: str = "app/config.json", title: str = "tidy"
+) -> list[Change]:
+    """A commit and, two minutes later, its deploy."""
+    commit = Change(id=f"{name:0<12}", kind="commit", at=at(minutes - 2), title=title, files=(path,), diff=diff)
+    return [commit, Change(id=commit.id, kind="deploy", at=at(minutes), service=service, version=f"1.{name}")]
+
+
+def scope(service: str = "orders", summary: str = "orders p99 latency above 800 ms") -> Scope:
+    return Scope(
+        alert=Alert(fired_at=at(3), summary=summary, service=service, metric="latency_p99_ms"),
+        window=Window(start=at(-60), end=at(20)),
+        candidates=("web", "orders", "stock", "profile"),
+    )
+
+
+def symptom(entity: str, excerpt: str, statement: str = "new since the onset", **numbers: float) -> Finding:
+    window = Window(start=at(-60), end=at(20))
+    return Finding.of(
+        agent=Agent(name="logs", version="1"),
+        signal="logs",
+        source="s",
+        query=excerpt,
+        window=window,
+        as_of=window.end,
+        statement=statement,
+        entity=entity,
+        excerpt=excerpt,
+        numbers=numbers,
+    )
+
+
+WAITS = symptom("orders", "timed out waiting 5000ms for a connection from the pool")
+SLOW = symptom("orders", "slow request: 48 calls of catalog fetch in one cart")
+
+
+def names(suspects: list[ChangeSuspect]) -> list[str]:
+    return [one.change.id.rstrip("0") for one in suspects]
+
+
+def test_a_shrunk_pool_is_blamed_over_the_latest_deploy_on_the_loud_service() -> None:
+    changes = [
+        *deploy("pool", -9, "orders", POOL),
+        *deploy("late", -1, "orders", REFACTOR, path="app/orders.py", title="orders pool fix"),
+    ]
+    suspects = explain(changes, scope(), ONSET, [WAITS], CALLS)
+    assert names(suspects)[0] == "pool"
+    assert suspects[0].weight > 2.5
+    assert suspects[0].kind == "connection_pool"
+    assert suspects[1].innocent
+    assert suspects[1].weight < 0
+
+
+def test_a_change_after_the_onset_is_innocent() -> None:
+    suspects = explain(deploy("pool", 12, "orders", POOL), scope(), ONSET, [WAITS], CALLS)
+    assert suspects[0].innocent == "it came after the onset"
+    assert suspects[0].weight < 0
+
+
+def test_a_commit_that_was_never_deployed_is_innocent_where_deploys_are_recorded() -> None:
+    stray, _ = deploy("pool", -5, "orders", POOL, path="lib/unshipped.json")
+    suspects = explain([stray, *deploy("other", -30, "web", REFACTOR, path="web/a.py")], scope(), ONSET, [WAITS], CALLS)
+    assert {one.change.id: one.innocent for one in suspects}[stray.id] == "it was never deployed before the onset"
+
+
+def test_a_commit_counts_by_itself_where_no_deploys_are_recorded() -> None:
+    suspects = explain(deploy("pool", -5, "orders", POOL, path="services/orders/config.json")[:1], scope(), ONSET, [WAITS], CALLS)
+    assert suspects[0].weight > 2.0
+    assert suspects[0].target == "orders"
+
+
+def test_a_guilty_diff_on_an_untouched_service_weighs_less() -> None:
+    near = explain(deploy("pool", -5, "orders", POOL), scope(), ONSET, [WAITS], CALLS)[0]
+    callee = explain(deploy("pool", -5, "stock", POOL), scope(), ONSET, [WAITS], CALLS)[0]
+    away = explain(deploy("pool", -5, "profile", POOL), scope(), ONSET, [WAITS], CALLS)[0]
+    assert near.weight >= callee.weight > away.weight + 1.5
+
+
+def test_the_symptom_decides_between_two_guilty_looking_diffs() -> None:
+    changes = [*deploy("pool", -6, "orders", POOL), *deploy("loop", -6, "orders", LOOP, path="app/cart.py")]
+    assert names(explain(changes, scope(), ONSET, [WAITS], CALLS))[0] == "pool"
+    assert names(explain(changes, scope(), ONSET, [SLOW], CALLS))[0] == "loop"
+
+
+def test_a_measured_value_of_the_diff_strengthens_it() -> None:
+    changes = deploy("pool", -6, "orders", POOL)
+    measured = symptom("orders", "", "pool_max fell to 5", reference=50.0, incident=5.0)
+    with_value = explain(changes, scope(), ONSET, [WAITS, measured], CALLS)[0]
+    assert with_value.measured == 1.0
+    assert with_value.weight > explain(changes, scope(), ONSET, [WAITS], CALLS)[0].weight
+
+
+def test_units_are_converted_when_values_are_compared() -> None:
+    cut = "@@\n-timeout: 5s\n+timeout: 250ms\n"
+    deadline = symptom("orders", "deadline exceeded", "calls end at the timeout", timeout_ms=250.0)
+    suspect = explain(deploy("cut", -6, "orders", cut, path="a.yaml"), scope(), ONSET, [deadline], CALLS)[0]
+    assert suspect.measured >= 0.8
+
+
+def test_slow_acting_changes_keep_their_weight_over_hours() -> None:
+    leak = "@@\n     def open(self, user):\n+        self._seen.append(user)\n"
+    late = [symptom("orders", "heap out of memory: container killed")]
+    fast = "@@\n-    if not allowed:\n+    if allowed:\n"
+    grown = explain(deploy("leak", -300, "orders", leak, path="s.py"), scope(), ONSET, late, CALLS)[0]
+    flipped = explain(deploy("flip", -300, "orders", fast, path="s.py"), scope(), ONSET, late, CALLS)[0]
+    assert grown.time > flipped.time + 0.5
+
+
+def test_no_change_is_guilty_when_all_diffs_are_neutral() -> None:
+    changes = [
+        *deploy("a", -20, "orders", REFACTOR, path="app/a.py"),
+        *deploy("b", -2, "orders", "@@\n-    log.info('x')\n+    log.info('y')\n", path="app/b.py"),
+        *deploy("c", 9, "orders", POOL),
+    ]
+    suspects = explain(changes, scope(), ONSET, [WAITS], CALLS)
+    weight, _ = innocence(suspects, [WAITS])
+    assert all(one.innocent for one in suspects)
+    assert weight >= 1.5
+    assert weight > max(one.weight for one in suspects)
+
+
+def test_a_guilty_change_silences_innocence() -> None:
+    suspects = explain(deploy("pool", -6, "orders", POOL), scope(), ONSET, [WAITS], CALLS)
+    assert innocence(suspects, [WAITS])[0] < suspects[0].weight
+
+
+def test_what_reads_like_an_outage_elsewhere_is_said() -> None:
+    outage = symptom("orders", "provider sdk: ServiceUnavailable, SlowDown in region eu-1, upstream degraded")
+    suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, [outage], CALLS)
+    assert innocence(suspects, [outage])[1] == "a provider's trouble"
+
+
+def test_a_flag_does_what_the_code_that_asks_for_it_does() -> None:
+    guarded = LOOP.replace("@@\n", "@@\n+    if flags.on('bulk_quotes'):\n")
+    changes = [
+        *deploy("quotes", -400, "orders", guarded, path="app/cart.py"),
+        Change(id="flag-1", kind="flag", at=at(-1), service="orders", details={"flag": "bulk_quotes", "from": "off", "to": "on"}),
+    ]
+    suspects = explain(changes, scope(), ONSET, [SLOW], CALLS)
+    assert suspects[0].change.id == "flag-1"
+    assert suspects[0].kind == "feature_flag"
+    assert suspects[0].remedy == "flag"
+
+
+def test_first_rollouts_of_a_workload_are_no_changes() -> None:
+    births = [
+        Change(id=f"r{n}", kind="rollout", at=at(-3), service=name, title="Scaled up to 1", details={"revision": "1"})
+        for n, name in enumerate(("web", "orders", "stock"))
+    ]
+    assert explain(births, scope(), ONSET, [WAITS], CALLS) == []
+
+
+@pytest.mark.parametrize("version", ["build 1a2b3c4", "1a2b3c4d5e6f", "v9"])
+def test_a_deploy_is_joined_with_its_commit(version: str) -> None:
+    commit = Change(id="1a2b3c4d5e6f7788", kind="commit", at=at(-9), files=("services/orders/config.json",), diff=POOL)
+    shipped = Change(id="d-77", kind="deploy", at=at(-4), service="orders", version=version)
+    suspect = explain([commit, shipped], scope(), ONSET, [WAITS], CALLS)[0]
+    assert suspect.change.id == commit.id
+    assert suspect.shipment.deploy == shipped
+
+
+def test_order_of_changes_and_symptoms_changes_nothing() -> None:
+    changes = [
+        *deploy("pool", -9, "orders", POOL),
+        *deploy("loop", -4, "web", LOOP, path="a.py"),
+        *deploy("b", -2, "stock", REFACTOR),
+    ]
+    one = explain(changes, scope(), ONSET, [WAITS, SLOW], CALLS)
+    other = explain(changes[::-1], scope(), ONSET, [SLOW, WAITS], CALLS)
+    assert [(s.change.id, s.weight) for s in one] == [(s.change.id, s.weight) for s in other]
+
+
+def test_a_shift_of_all_times_changes_nothing() -> None:
+    by = timedelta(days=400, hours=5)
+    changes = [*deploy("pool", -9, "orders", POOL), *deploy("loop", -4, "web", LOOP, path="a.py")]
+    moved = [change.model_copy(update={"at": change.at + by}) for change in changes]
+    base = scope()
+    later = base.model_copy(update={"alert": base.alert.model_copy(update={"fired_at": base.alert.fired_at + by})})
+    one = explain(changes, base, ONSET, [WAITS], CALLS)
+    other = explain(moved, later, ONSET + by, [WAITS], CALLS)
+    assert [s.weight for s in one] == [s.weight for s in other]
+
+
+def test_other_service_names_give_the_same_answer() -> None:
+    spelt = {"orders": "kestrel", "web": "plover", "stock": "siskin", "profile": "dunlin"}
+    changes = [*deploy("pool", -9, "orders", POOL), *deploy("loop", -4, "stock", REFACTOR, path="a.py")]
+    renamed = [change.model_copy(update={"service": spelt.get(change.service or "")}) for change in changes]
+    base = scope(summary="p99 latency above 800 ms")
+    other = base.model_copy(
+        update={
+            "alert": base.alert.model_copy(update={"service": "kestrel"}),
+            "candidates": tuple(spelt[name] for name in base.candidates),
+        }
+    )
+    calls = Topology(source="t", edges=tuple((spelt[a], spelt[b]) for a, b in CALLS.edges))
+    one = explain(changes, base, ONSET, [WAITS], CALLS)
+    two = explain(renamed, other, ONSET, [WAITS.model_copy(update={"entity": "kestrel"})], calls)
+    assert [(s.change.id, round(s.weight, 6)) for s in one] == [(s.change.id, round(s.weight, 6)) for s in two]
+
+
+NUMBERED = (
+    "--- a/services/orders/zones.py\n+++ b/services/orders/zones.py\n@@ -10,3 +10,3 @@ def zone(code):\n"
+    "     kept = code\n-    part = code[:2].strip()\n+    part = int(code[:2])\n     return part\n"
+)
+
+
+def thrown_at(place: str) -> Finding:
+    return symptom("orders", f"unhandled error in GET /zone · ValueError: invalid literal 'AB' at {place} in zone")
+
+
+def test_the_change_that_wrote_the_line_that_throws_is_blamed() -> None:
+    changes = [
+        *deploy("zones", -4, "orders", NUMBERED, path="services/orders/zones.py"),
+        *deploy("late", -1, "orders", "@@\n-    fee = 490\n+    fee = 520\n", path="services/orders/fees.py"),
+    ]
+    suspects = explain(changes, scope(summary="12% of requests fail"), ONSET, [thrown_at("services/orders/zones.py:11")], CALLS)
+    assert names(suspects)[0] == "zones"
+    assert suspects[0].thrown == 1.0
+    assert suspects[0].weight > 2.5
+
+
+def test_a_line_of_the_same_file_that_it_did_not_write_says_little_and_another_file_nothing() -> None:
+    changes = deploy("zones", -4, "orders", NUMBERED, path="services/orders/zones.py")
+
+    def weight(place: str) -> float:
+        return explain(changes, scope(), ONSET, [thrown_at(place)], CALLS)[0].weight
+
+    own, near, elsewhere = (weight(f"services/{place}") for place in ("orders/zones.py:11", "orders/zones.py:90", "web/page.py:11"))
+    assert own > near + 1.0
+    assert near >= elsewhere
+    assert near - elsewhere < 0.6
+
+
+def test_a_change_that_came_long_after_the_onset_is_not_blamed_for_the_line_either() -> None:
+    late = deploy("zones", 14, "orders", NUMBERED, path="services/orders/zones.py")
+    assert explain(late, scope(), ONSET, [thrown_at("services/orders/zones.py:11")], CALLS)[0].weight <= -1.0

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphs.analysis.metrics.shift import change_points, consensus_onset, measure, quantiles
+
+
+def series(seed: int, k: int = 6, n: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    noise = np.random.default_rng(seed)
+    values = noise.lognormal(1, 0.3, (n, k))
+    values[n // 2 :, 0] *= 4
+    values[n // 2 :, 1] *= 0.2
+    return np.arange(n) * 10.0, np.arange(n) >= n // 2, values
+
+
+def test_a_shift_up_and_one_down_stand_out_with_their_signs() -> None:
+    times, incident, values = series(1)
+    found = measure(times, incident, values, 300.0)
+    assert found.z[0] > 5
+    assert found.z[1] < -2
+    assert np.all(np.abs(found.z[2:]) < 2)
+    assert found.log_ratio[0] > 0.7 > 0 > found.log_ratio[1]
+
+
+def test_one_spike_is_no_sustained_shift() -> None:
+    times, incident, values = series(2)
+    values[45, 3] = 1e6
+    assert abs(measure(times, incident, values, 300.0).z[3]) < 2
+
+
+def test_a_constant_series_has_a_floor_under_its_spread() -> None:
+    times = np.arange(40.0)
+    values = np.column_stack([np.full(40, 7.0), np.where(times >= 20, 7.01, 7.0), np.where(times >= 20, 14.0, 7.0), np.zeros(40)])
+    z = measure(times, times >= 20, values, 20.0).z
+    assert z[0] == 0
+    assert abs(z[1]) < 0.2
+    assert 5 < z[2] < 100
+    assert z[3] == 0
+
+
+def test_a_series_without_samples_is_unusable_and_says_nothing() -> None:
+    times, incident, values = series(3)
+    values[:, 2] = np.nan
+    values[incident, 4] = np.nan
+    found = measure(times, incident, values, 300.0)
+    assert not found.usable[2]
+    assert not found.usable[4]
+    assert found.z[2] == found.z[4] == 0
+    assert not np.isnan(found.base).any()
+
+
+def test_without_a_reference_the_part_before_the_onset_is_one() -> None:
+    times, _, values = series(4)
+    found = measure(times, np.ones(60, np.bool_), values, 300.0)
+    assert found.own_before.all()
+    assert found.z[0] > 5
+
+
+def test_what_was_so_before_the_onset_is_no_shift() -> None:
+    times = np.arange(90.0)
+    incident = times >= 30
+    already = np.where(incident, 5.0, 1.0)
+    fresh = np.where(times >= 60, 5.0, 1.0)
+    z = measure(times, incident, np.column_stack([already, fresh]), 60.0).z
+    assert abs(z[0]) < 1 < z[1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), scale=st.floats(1e-6, 1e6), by=st.floats(-1e8, 1e8), order=st.permutations(range(6)))
+def test_units_time_and_the_order_of_columns_change_nothing(seed: int, scale: float, by: float, order: list[int]) -> None:
+    times, incident, values = series(seed)
+    by = float(round(by))
+    plain = measure(times, incident, values, 300.0)
+    moved = measure(times + by, incident, values[:, order] * scale, 300.0 + by)
+    assert moved.z == pytest.approx(plain.z[order], rel=1e-6, abs=1e-9)
+    assert moved.log_ratio == pytest.approx(plain.log_ratio[order], rel=1e-6, abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(st.floats(-1e3, 1e3), st.just(float("nan"))), min_size=1, max_size=30), st.floats(0, 1))
+def test_quantiles_are_numpys_without_the_gaps(row: list[float], share: float) -> None:
+    (found,) = quantiles(np.array([row]), (share,))[:, 0:1]
+    kept = [value for value in row if not np.isnan(value)]
+    if kept:
+        assert found[0] == pytest.approx(np.quantile(kept, share), abs=1e-9)
+    else:
+        assert np.isnan(found[0])
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), at=st.integers(8, 50), scale=st.floats(1e-4, 1e4))
+def test_the_change_point_is_found_where_it_is(seed: int, at: int, scale: float) -> None:
+    noise = np.random.default_rng(seed)
+    rows = noise.normal(10, 0.5, (2, 60))
+    rows[0, at:] += 8
+    found = change_points(rows * scale)
+    assert abs(int(found.at[0]) - at) <= 1
+    assert found.score[0] > 10
+    assert found.score[1] < 6
+    assert bool(found.up[0])
+
+
+def test_series_agree_on_one_onset_against_noise_and_older_changes() -> None:
+    noise = np.random.default_rng(8)
+    rows = noise.normal(0, 1, (40, 120)) + 20
+    rows[:6, 70:] += 15
+    rows[6, 20:] += 15
+    times = 1e9 + np.arange(120) * 15.0
+    onset = consensus_onset(times, change_points(rows))
+    assert onset is not None
+    assert onset[0] == pytest.approx(times[70], abs=30)
+
+
+def test_nothing_moved_means_no_onset() -> None:
+    rows = np.random.default_rng(9).normal(5, 1, (20, 60))
+    assert consensus_onset(np.arange(60.0), change_points(rows)) is None
