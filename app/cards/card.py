@@ -121,7 +121,7 @@ class Confirm(Value):
 
 
 class Button(Value):
-    """`value` is an opaque id; what it stands for is looked up by the server."""
+    """`value` is an opaque id; what it stands for is looked up by the server. Where it decides nothing it may be words."""
 
     label: str = Field(max_length=30)
     action: str
@@ -170,20 +170,26 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(plot: Plot) -> str:
-    """The series as eight heights, zero-based unless it never comes near zero; `│` marks the onset."""
+    """The series as eight heights, zero-based unless it never comes near zero; `│` marks the onset, and what is usual
+    stands before `┊`."""
     if not plot.values:
         return ""
-    low, high = min(plot.values), max(plot.values)
+    usual = () if plot.usual is None else (plot.usual,)
+    low, high = min((*plot.values, *usual)), max((*plot.values, *usual))
     floor = min(0.0, low) if low < 0.5 * high else low - 0.1 * (high - low)
     reach = high - floor
-    bars = []
+
+    def bar(value: float) -> str:
+        height = 0 if reach <= 0 else round((value - floor) / reach * (len(BARS) - 1))
+        return BARS[max(0, min(len(BARS) - 1, height))]
+
+    bars = [*map(bar, usual), *("┊" for _ in usual)]
     marked = False
     for at, value in zip(plot.times, plot.values, strict=True):
         if plot.onset is not None and not marked and at >= plot.onset:
             bars.append("│")
             marked = True
-        height = 0 if reach <= 0 else round((value - floor) / reach * (len(BARS) - 1))
-        bars.append(BARS[max(0, min(len(BARS) - 1, height))])
+        bars.append(bar(value))
     return "".join(bars)
 
 

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.cards.card import Card, Code, Line, Note, Part, Picture, Quote, Rule, Strong, line, paragraph
-from app.cards.incident import numbering
+from app.cards.incident import numbering, of_whom
 from app.cards.wording import clipped, percent
 from app.domain.finding import Finding
 from app.domain.hypothesis import Diagnosis, Hypothesis
+from app.domain.quantity import counted, said
 
 MOST_SHOWN = 8
 MOST_PICTURES = 3
 
 
-def findings_card(diagnosis: Diagnosis) -> Card:
-    """What the hypotheses rest on. Goes to the thread."""
+def findings_card(diagnosis: Diagnosis, *, most: int = MOST_SHOWN) -> Card:
+    """What the hypotheses rest on: `most` findings of it, and all gaps. Goes to the thread."""
     return Card(
         kind="findings",
-        gist=f"{len(diagnosis.findings)} findings and {len(diagnosis.gaps)} gaps behind the brief",
+        gist=f"{counted(len(diagnosis.findings), 'finding')} and {counted(len(diagnosis.gaps), 'gap')} behind the brief",
         title="Findings",
-        parts=_parts(diagnosis),
+        parts=_parts(diagnosis, diagnosis.findings, most=most),
+    )
+
+
+def behind_card(diagnosis: Diagnosis, rank: int) -> Card:
+    """Everything that speaks for and against one hypothesis (1: the first), numbered as on the other cards."""
+    hypothesis, numbers = diagnosis.hypotheses[rank - 1], numbering(diagnosis.findings)
+    cited = {*hypothesis.supporting, *hypothesis.contradicting}
+    found = [finding for finding in diagnosis.findings if finding.id in cited]
+    return Card(
+        kind="findings",
+        gist=f"{counted(len(found), 'finding')} behind hypothesis {rank}: {clipped(hypothesis.statement, 400)}",
+        title=f"Behind hypothesis {rank}",
+        parts=(paragraph(*_hypothesis(rank, hypothesis, numbers)), Rule(), *_parts(diagnosis, found, most=len(found))),
     )
 
 
@@ -33,9 +49,9 @@ def why_card(diagnosis: Diagnosis) -> Card:
         told.append(Note(line=line(Strong(text=f"Why only {diagnosis.verdict}: "), why)))
     return Card(
         kind="findings",
-        gist=f"{len(diagnosis.hypotheses)} hypotheses and what speaks for and against them",
+        gist=f"{counted(len(diagnosis.hypotheses), 'hypothesis', 'hypotheses')} and what speaks for and against them",
         title="Why",
-        parts=(*told, Rule(), *_parts(diagnosis)),
+        parts=(*told, Rule(), *_parts(diagnosis, diagnosis.findings, most=MOST_SHOWN)),
     )
 
 
@@ -46,8 +62,8 @@ def _hypothesis(rank: int, hypothesis: Hypothesis, numbers: dict[str, str]) -> l
     lines = [
         line(
             Strong(text=f"{rank}. {percent(hypothesis.confidence)} "),
-            Code(text=hypothesis.target),
-            f" {clipped(hypothesis.statement, 300)} ({hypothesis.verdict})",
+            *of_whom(hypothesis),
+            f"{clipped(hypothesis.statement, 300)} ({hypothesis.verdict})",
         ),
         line("For: ", Code(text=cited(hypothesis.supporting))),
     ]
@@ -58,21 +74,21 @@ def _hypothesis(rank: int, hypothesis: Hypothesis, numbers: dict[str, str]) -> l
     return lines
 
 
-def _parts(diagnosis: Diagnosis) -> tuple[Part, ...]:
-    """The cited findings first; the rest is counted, and listed by `firstmate triage`."""
+def _parts(diagnosis: Diagnosis, findings: Sequence[Finding], *, most: int) -> tuple[Part, ...]:
+    """The first `most` of these findings and all gaps; the rest is counted. `firstmate triage --all` lists all."""
     numbers = numbering(diagnosis.findings)
     parts: list[Part] = []
     pictures = 0
-    for finding in diagnosis.findings[:MOST_SHOWN]:
+    for finding in findings[:most]:
         parts.append(paragraph(*_lines(finding, numbers[finding.id])))
         if finding.plot is not None and pictures < MOST_PICTURES:
             parts.append(Picture(plot=finding.plot, caption=_caption(finding)))
             pictures += 1
     for gap in diagnosis.gaps:
         parts.append(Note(line=line(Strong(text="Gap "), Code(text=gap.source), f" {clipped(gap.statement, 200)}")))
-    left = len(diagnosis.findings) - MOST_SHOWN
+    left = len(findings) - most
     if left > 0:
-        parts.append(Note(line=line(f"{left} more findings are in the run's record.")))
+        parts.append(Note(line=line(f"{counted(left, 'more finding')} in the run's record.")))
     return tuple(parts)
 
 
@@ -89,4 +105,6 @@ def _lines(finding: Finding, number: str) -> list[Line]:
 def _caption(finding: Finding) -> str:
     assert finding.plot is not None
     plot = finding.plot
-    return f"{plot.title}: from {min(plot.values):.3g} to {max(plot.values):.3g} {plot.unit}".rstrip()
+    low, high = said(min(plot.values), plot.unit), said(max(plot.values), plot.unit)
+    seen = f"between {low} and {high}" if low != high else f"at {low} throughout"
+    return f"{plot.title}: {seen}" + (f", usually {said(plot.usual, plot.unit)}" if plot.usual is not None else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from app.cards.wording import VERDICTS, clipped, duration, percent
 from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Diagnosis, Hypothesis
 from app.domain.incident import Alert, Incident, Scope
+from app.domain.quantity import counted
 from app.domain.value import Value
 
 MOST_SHOWN = 3
@@ -33,8 +35,8 @@ def incident_card(
     result: str | None = None,
     ongoing: bool = False,
 ) -> Card:
-    """The card as the ledger stands. `asking`: what is being investigated right now; `result`: what the last action did;
-    `ongoing`: triage is still looking, and the diagnosis may change."""
+    """The card as the ledger stands. `asking`: why there is no diagnosis although nobody looks; `result`: what the last action
+    did; `ongoing`: triage is still looking, and the diagnosis may change."""
     parts: list[Part] = [Note(line=_status(incident))]
     parts.append(paragraph(line(Strong(text="What is going on")), _symptom(incident, alerts)))
     if diagnosis is None:
@@ -47,14 +49,16 @@ def incident_card(
             Code(text=decision.name),
             f" {decision.sentence}, until ",
             When(at=decision.expires_at),
+            "; press on its own message",
         )
         parts.append(paragraph(waits))
     if result:
         parts.append(paragraph(line(Strong(text="Last action"), f" {result}")))
     if diagnosis is not None:
         parts.extend(_unknown(diagnosis.gaps))
-    parts.append(_buttons(incident))
-    parts.append(Note(line=_footer(diagnosis)))
+    parts.extend(_buttons(incident, concluded=diagnosis is not None))
+    if diagnosis is not None:
+        parts.append(Note(line=_footer(diagnosis)))
     return Card(
         kind="incident", gist=_gist(incident, diagnosis, pending, result), title=_title(incident, diagnosis), parts=tuple(parts)
     )
@@ -90,7 +94,7 @@ def _symptom(incident: Incident, alerts: Sequence[Alert]) -> Line:
     if not alerts:
         return line("Declared by ", Who(id=incident.declared_by), ": ", Quote(text=clipped(incident.title, 200)))
     newest = alerts[-1]
-    more = f" (and {len(alerts) - 1} more alerts)" if len(alerts) > 1 else ""
+    more = f" (and {counted(len(alerts) - 1, 'more alert')})" if len(alerts) > 1 else ""
     return (*_symptom_of(newest), *line(more))
 
 
@@ -128,13 +132,13 @@ def _said(diagnosis: Diagnosis) -> str:
 def _hypothesis_line(rank: int, hypothesis: Hypothesis, numbers: dict[str, str], *, brief: bool) -> Line:
     cited = " ".join(numbers[i] for i in hypothesis.supporting[: 2 if brief else 4] if i in numbers)
     statement = clipped(hypothesis.statement, 90 if brief else 190)
-    return line(
-        Strong(text=f"{rank}. {percent(hypothesis.confidence)}"),
-        " ",
-        Code(text=hypothesis.target),
-        f" {statement} ",
-        Code(text=cited),
-    )
+    return line(Strong(text=f"{rank}. {percent(hypothesis.confidence)} "), *of_whom(hypothesis), f"{statement} ", Code(text=cited))
+
+
+def of_whom(hypothesis: Hypothesis) -> Line:
+    """The target's name, before a statement that does not begin with saying it."""
+    named = hypothesis.target in re.split(r"[ ,]", hypothesis.statement.partition(": ")[0])
+    return () if named else line(Code(text=hypothesis.target), " ")
 
 
 def numbering(findings: Sequence[Finding]) -> dict[str, str]:
@@ -150,10 +154,11 @@ def _unknown(gaps: Sequence[Gap]) -> list[Part]:
     return [Note(line=line(f"Not known: {told}{more}"))]
 
 
-def _buttons(incident: Incident) -> Buttons:
-    buttons = [
-        Button(label="Why?", action="why", value=incident.id, spoken=f"Show the arithmetic behind the hypotheses of {incident.id}")
-    ]
+def _buttons(incident: Incident, *, concluded: bool) -> list[Part]:
+    buttons: list[Button] = []
+    if concluded:
+        spoken = f"Show the arithmetic behind the hypotheses of {incident.id}"
+        buttons.append(Button(label="Why?", action="why", value=incident.id, spoken=spoken))
     if incident.status != "closed":
         buttons.append(Button(label="Triage again", action="triage", value=incident.id, spoken=f"Investigate {incident.id} again"))
         if incident.commander is None:
@@ -166,17 +171,15 @@ def _buttons(incident: Incident) -> Buttons:
                     style="primary",
                 )
             )
-    return Buttons(name="incident", buttons=tuple(buttons))
+    return [Buttons(name="incident", buttons=tuple(buttons))] if buttons else []
 
 
-def _footer(diagnosis: Diagnosis | None) -> Line:
-    if diagnosis is None:
-        return line("triage running · no model")
+def _footer(diagnosis: Diagnosis) -> Line:
     cost = diagnosis.cost
-    model = f"{cost.model_calls} model calls, ${cost.usd:.3f}" if cost.model_calls else "no model"
+    model = f"{counted(cost.model_calls, 'model call')}, ${cost.usd:.3f}" if cost.model_calls else "no model"
     agents = " ".join(f"{name}@{version}" for name, version in sorted(diagnosis.agents.items()) if name in ("judge",))
-    rounds = f"{diagnosis.rounds} round{'s' if diagnosis.rounds > 1 else ''}"
-    return line(f"{cost.queries} queries · {rounds} · {duration(diagnosis.elapsed_s)} · {model} · {agents}")
+    asked, rounds = counted(cost.queries, "query", "queries"), counted(diagnosis.rounds, "round")
+    return line(f"{asked} · {rounds} · {duration(diagnosis.elapsed_s)} · {model} · {agents}")
 
 
 def _gist(incident: Incident, diagnosis: Diagnosis | None, pending: Sequence[Pending], result: str | None) -> str:

@@ -117,19 +117,13 @@ def outcome_card(proposal: Proposal, execution: Execution, *, decided: Sequence[
     word = _OUTCOMES[execution.state]
     approvers = [Who(id=a.by) for a in decided if a.decision == "approve"]
     by = [piece for who in approvers for piece in (", ", who)][1:] or ["nobody"]
-    text = f"{proposal.effects.sentence}: {word}. {execution.detail}".strip()
+    text = f"{proposal.effects.sentence}: {word}" + (f"; {execution.detail}" if execution.detail else "")
     parts: list[Part] = [paragraph(line(Strong(text=f"{word.capitalize()}: "), proposal.effects.sentence), line(execution.detail))]
     if undo:
-        parts.append(paragraph(line("To undo it in one step: ", Code(text=undo), f" ({proposal.effects.undo_sentence})")))
-    if execution.state == "unknown":
-        parts.append(
-            paragraph(
-                line(
-                    Strong(text="A person is needed: "),
-                    "nobody knows whether it took effect. Look, then say so; it will not run again by itself.",
-                )
-            )
-        )
+        back = f" ({proposal.effects.undo_sentence})"
+        parts.append(paragraph(line("To undo it in one step: press Undo on ", Code(text=undo), back)))
+    if todo := _NEXT.get(execution.state):
+        parts.append(paragraph(line(Strong(text="A person is needed: "), todo)))
     parts.append(Note(line=line("Approved by ", *by, " · run ", Code(text=execution.id))))
     return Card(kind="outcome", gist=clipped(text, 580), title="", parts=tuple(parts))
 
@@ -150,14 +144,22 @@ _OUTCOMES = {
     "unknown": "unknown whether it took effect",
 }
 
+_NEXT = {
+    "missed": "the symptom is still there. Press Triage again on the pinned card, or undo it.",
+    "unverified": "look whether the symptom is gone.",
+    "failed": "look why; if it is still wanted, propose it again.",
+    "unknown": "look whether it took effect. It will not run again by itself; if it did not and is still wanted, propose it again.",
+}
+"""What to do now, by how it came out."""
+
 _STATES: dict[State, str] = {
     "proposed": "waits for a decision",
     "approved": "approved",
     "rejected": "rejected",
-    "expired": "expired: nobody decided in time",
-    "superseded": "superseded: things are no longer as they were when it was proposed",
+    "expired": "expired: nobody decided in time; if it is still wanted, propose it again",
+    "superseded": "superseded: things are no longer as they were when it was proposed; if it is still wanted, propose it again",
     "executing": "running",
-    "done": "done",
+    "done": "ran",
     "failed": "failed",
     "unknown": "unknown whether it took effect",
 }
@@ -228,8 +230,11 @@ def _gist(proposal: Proposal, state: State, decided: Sequence[Approval], result:
             f"expires {_utc(proposal.expires_at)}. Undo: {proposal.effects.undo_sentence or 'none'}",
             580,
         )
-    by = ", ".join(f"{a.by} at {_utc(a.at)}" for a in decided)
-    return clipped(f"{proposal.name} {_STATES[state]}{' by ' + by if by else ''}: {proposal.effects.sentence}. {result or ''}", 580)
+    word, by = _STATES[state], ", ".join(f"{a.by} at {_utc(a.at)}" for a in decided)
+    if by and ":" not in word:
+        word += f" by {by}" if state in ("approved", "rejected") else f", approved by {by}"
+    told = f"{proposal.effects.sentence}; {result}" if result else f"{proposal.effects.sentence}."
+    return clipped(f"{proposal.name} {word}: {told}", 580)
 
 
 def _utc(moment: datetime) -> str:

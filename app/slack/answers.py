@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from app.cards.card import Card, Strong, Text, Who, line, paragraph
+from datetime import datetime, timedelta
+
+from app.cards.card import Card, Code, Note, Strong, Text, When, Who, line, paragraph
 from app.domain.approval import Person
 from app.domain.errors import Denied, Unreachable
 from app.domain.value import JsonObject
 from app.incidents.desk import Desk
-from app.ledger import outbox
+from app.ledger import deliveries, outbox
+
+LATE = timedelta(seconds=30)
+"""An answer that comes later than this says to what."""
+ANSWERED_THERE = timedelta(minutes=25)
+"""How long a response_url is used: Slack forgets it after half an hour."""
 
 
 async def answer(desk: Desk, to: str, card: Card, *, delivery: int) -> None:
     """To whoever sent `delivery`, and only to them; once, however often it is worked on."""
-    body: JsonObject = {"to": to, "card": card.model_dump(mode="json")}
+    now = desk.clock()
     async with desk.ledger.write() as tx:
-        await outbox.put(tx, f"answer:{delivery}", incident=None, lane="note", kind="answer", body=body, at=desk.clock())
+        asked = await deliveries.get(tx, delivery)
+        shown = late(card, asked_at=asked.received_at) if asked and now - asked.received_at > LATE else card
+        body: JsonObject = {"to": to, "card": shown.model_dump(mode="json")}
+        await outbox.put(tx, f"answer:{delivery}", incident=None, lane="note", kind="answer", body=body, at=now)
+
+
+def late(card: Card, *, asked_at: datetime) -> Card:
+    """The answer to something that waited while the work process was away."""
+    said = Note(line=line("You asked at ", When(at=asked_at), "; it was kept, and could be worked on only now."))
+    gist = f"{card.gist[:540]} (You asked at {asked_at:%H:%M:%S} UTC.)"
+    return card.model_copy(update={"gist": gist, "parts": (*card.parts, said)})
+
+
+def reachable(body: JsonObject, *, age: timedelta) -> JsonObject:
+    """What was heard `age` ago, with where its sender can still be answered: in the channel, once the response_url is dead."""
+    if age < ANSWERED_THERE or "://" not in str(body.get("answer_to")) or not body.get("channel"):
+        return body
+    return {**body, "answer_to": f"{body['channel']}/{body['user']}"}
 
 
 async def fill(desk: Desk, view: str, card: Card, *, delivery: int) -> None:
@@ -24,11 +48,16 @@ async def fill(desk: Desk, view: str, card: Card, *, delivery: int) -> None:
         await outbox.put(tx, f"view:{delivery}", incident=None, lane="note", kind="view", body=body, at=desk.clock())
 
 
-async def member(desk: Desk, id: str) -> Person:
-    """Whoever asks, looked up now. Raises `Denied` unless they are a full member of this workspace."""
+async def member(desk: Desk, id: str, *, patient: bool = False) -> Person:
+    """Whoever asks, looked up now. Raises `Denied` unless they are a full member of this workspace.
+
+    While nobody can be asked that means no, too; `patient`: it raises `Unreachable`, and the delivery is worked on again later.
+    """
     try:
         person = await desk.people(id)
     except Unreachable as error:
+        if patient:
+            raise
         raise Denied(f"who you are could not be looked up, and that means no: {error}; try again") from error
     if person is None or person.deleted or person.bot or person.guest or person.stranger or person.team != desk.home_team:
         raise Denied("only full members of this workspace can do this; ask one of them")
@@ -36,11 +65,15 @@ async def member(desk: Desk, id: str) -> Person:
 
 
 def told(sentence: str, *, to: str) -> Card:
-    """One sentence to one person; where it speaks of them, it says their name."""
-    pieces: list[Text | Who] = []
-    for i, words in enumerate(sentence.split(to)):
-        pieces += [Who(id=to)] if i else []
-        pieces += [Text(text=words)] if words else []
+    """One sentence to one person; where it speaks of them, it says their name; what stands in backticks is to be typed."""
+    pieces: list[Text | Code | Who] = []
+    for i, part in enumerate(sentence.split("`")):
+        if i % 2:
+            pieces.append(Code(text=part))
+            continue
+        for j, words in enumerate(part.split(to)):
+            pieces += [Who(id=to)] if j else []
+            pieces += [Text(text=words)] if words else []
     return Card(kind="note", gist=sentence[:600], parts=(paragraph(line(*pieces)),))
 
 

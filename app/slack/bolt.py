@@ -1,8 +1,8 @@
 """The surface: verify, keep, acknowledge. It never reads or writes the ledger, and of Slack it calls `views.open` alone.
 
-A listener keeps the delivery in the inbox (on disk when `put` returns) and then acknowledges; the acknowledgement is its last
-line, because Bolt takes an acknowledgement back when something is raised within moments of it. What could not be kept is not
-acknowledged, so that Slack sends it again or shows the person that it did not work.
+A listener keeps the delivery in the inbox (on disk when `put` returns) and then acknowledges; nothing behind the acknowledgement
+raises, because Bolt takes it back when something is raised within moments of it. What could not be kept is not acknowledged, so
+that Slack sends it again or shows the person that it did not work. What is kept and not worked on says so in a dialog.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ log = structlog.get_logger()
 
 OPEN_WITHIN_S = 2.0
 """A dialog opens within this, or not: the whole delivery must be acknowledged within three seconds."""
+
+TAKEN_WITHIN_S = 1.0
+"""What nobody has taken over after this long is shown to wait. Slack allows three seconds to open the dialog that says so."""
 
 Body = dict[str, Any]
 
@@ -90,37 +93,25 @@ class Listeners:
     actions: tuple[modals.Offered, ...]
 
     async def command(self, ack: Any, body: Body) -> None:
+        unseen = False  # whether nothing yet tells the person that nobody works
         try:
-            said = await self._command(body)
+            given = _typed(body)
+            verb, rest = read(str(body.get("text") or ""))
+            dialog = verb.dialog(rest)
+            if dialog:
+                given = given.model_copy(update={"view": await self._open(body["trigger_id"], self._view(dialog, given.channel))})
+            if not dialog or verb.looks:
+                await self._keep(f"trigger:{body['trigger_id']}", COMMAND, given)
+            said = verb.acknowledgement(rest)
+            if not dialog:
+                behind_s = await self.inbox.behind_s()
+                unseen = behind_s <= BEHIND_S
+                said = said if unseen else _away(behind_s)
         except FirstmateError as error:
             said = _sentence(error)
-        if said:
-            await ack(text=escaped(said))
-        else:
-            await ack()
-
-    async def _command(self, body: Body) -> str:
-        """What the person sees at once."""
-        text = str(body.get("text") or "")
-        verb, rest = read(text)
-        channel, user = str(body["channel_id"]), str(body["user_id"])
-        if dialog := verb.dialog(rest):
-            await self._open(body["trigger_id"], self._view(dialog, {"channel": channel}))
-            return ""
-        given = Command(
-            user=user,
-            team=str(body["team_id"]),
-            app=str(body.get("api_app_id") or ""),
-            answer_to=str(body["response_url"]),
-            channel=channel,
-            text=redact(text),
-            slash=True,
-        )
-        await self._keep(f"trigger:{body['trigger_id']}", COMMAND, given)
-        behind_s = await self.inbox.behind_s()
-        if behind_s > BEHIND_S:
-            return f"Kept, but what came before it has waited for {behind_s:.0f} s: my work process may hang. Tell whoever runs me."
-        return verb.acknowledgement(rest)
+        await (ack(text=escaped(said)) if said else ack())
+        if unseen:
+            await self._say_if_it_waits(body["trigger_id"])
 
     async def keep_events(self, body: Body, next: Any) -> Any:
         """Before any listener: Bolt acknowledges an event before its listener runs, and this must be kept first."""
@@ -148,14 +139,19 @@ class Listeners:
 
     async def press(self, ack: Any, body: Body) -> None:
         action, container = body["actions"][0], body.get("container") or {}
+        unseen = False
         if container.get("type") == "message" and "value" in action:
             press = _press(body, action, container)
             known = BUTTONS.get(press.action)
             if known and known.opens:
                 press = press.model_copy(update={"view": await self._open(body["trigger_id"], known.opens(press))})
             if known is None or known.kept:
-                await self._keep(_key_of(press, str(action.get("action_ts"))), PRESS, press)
+                moment = "once" if known and known.once else str(action.get("action_ts"))
+                await self._keep(_key_of(press, moment), PRESS, press)
+                unseen = not press.view
         await ack()
+        if unseen:
+            await self._say_if_it_waits(body["trigger_id"])
 
     async def submission(self, ack: Any, body: Body) -> None:
         view = body["view"]
@@ -171,9 +167,19 @@ class Listeners:
             await ack(response_action="errors", errors=wrong)
         else:
             await ack()
+            await self._say_if_it_waits(body["trigger_id"])
 
     async def _keep(self, key: str, kind: str, heard: Heard) -> None:
         await self.inbox.put(key, kind, heard.model_dump(mode="json"))
+
+    async def _say_if_it_waits(self, trigger: str) -> None:
+        """Behind an acknowledgement: where nobody has taken over what was kept, a dialog says so. Else a button would seem dead."""
+        await asyncio.sleep(TAKEN_WITHIN_S)
+        try:
+            if await self.inbox.behind_s() >= TAKEN_WITHIN_S:
+                await self._open(trigger, modals.waiting())
+        except FirstmateError as error:
+            log.error("slack.not_shown", action="slack.not_shown", why=str(error))
 
     async def _open(self, trigger: str, view: modals.View) -> str:
         """The id of the dialog that opened. Raises `Unreachable`."""
@@ -184,13 +190,33 @@ class Listeners:
             raise Unreachable("Slack did not open the dialog; try again, or say it all behind the command") from error
         return str(opened["view"]["id"])
 
-    def _view(self, dialog: str, about: dict[str, str]) -> modals.View:
+    def _view(self, dialog: str, channel: str) -> modals.View:
+        about = {"channel": channel}
         return modals.propose_view(about, self.actions) if dialog == modals.PROPOSE else modals.declare_view(about)
 
 
 async def not_acknowledged(error: Exception) -> None:
     """What no listener caught: noted without the delivery's content, and left unacknowledged."""
     log.error("slack.not_acknowledged", action="slack.not_acknowledged", why=f"{type(error).__name__}: {error}")
+
+
+def _away(behind_s: float) -> str:
+    return (
+        f"Heard, and it is kept. My work process has taken over nothing for {behind_s:.0f} s; it is started again, and then "
+        "you are told what became of it. If that takes longer than a minute, tell whoever runs me."
+    )
+
+
+def _typed(body: Body) -> Command:
+    return Command(
+        user=str(body["user_id"]),
+        team=str(body["team_id"]),
+        app=str(body.get("api_app_id") or ""),
+        answer_to=str(body["response_url"]),
+        channel=str(body["channel_id"]),
+        text=redact(str(body.get("text") or "")),
+        slash=True,
+    )
 
 
 def _press(body: Body, action: Body, container: Body) -> Press:
@@ -210,9 +236,9 @@ def _press(body: Body, action: Body, container: Body) -> Press:
     )
 
 
-def _key_of(press: Press, action_ts: str) -> str:
-    """One press, however often it is delivered. Two presses of one button differ in their time; the ledger tells those apart."""
-    return ":".join(("press", press.team, press.channel, press.message_ts, action_ts, press.user, press.action))
+def _key_of(press: Press, moment: str) -> str:
+    """One press, however often it is delivered. Two presses of one button differ in their moment; the ledger tells those apart."""
+    return ":".join(("press", press.team, press.channel, press.message_ts, moment, press.user, press.action))
 
 
 def _submission(body: Body, view: Body, values: dict[str, str]) -> Submission:

@@ -1,7 +1,7 @@
 """The buttons of our messages: what the surface opens for a press, and what the work process does with it.
 
 A press is held against the message it came from: the ledger knows which message shows which card, so a value that was copied,
-guessed or kept from an older message presses nothing.
+guessed or kept from an older message presses nothing. (`declare` alone is offered to one person, in a message only they see.)
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from app.ledger import audit, outbox, proposals, runs
 from app.ledger.deliveries import Pending
 from app.slack import modals
 from app.slack.answers import answer, fill, member, told
+from app.slack.commands.triage import begin
 from app.slack.heard import Heard, Press
 from app.slack.people import Shared
 
@@ -34,12 +35,14 @@ class Gate:
 
 @dataclass(frozen=True)
 class Button:
-    """One kind of button. `opens`: the dialog the surface opens at once; `kept`: whether the press itself goes to the inbox."""
+    """One kind of button. `opens`: the dialog the surface opens at once; `kept`: whether the press itself goes to the inbox;
+    `once`: every press of it on one message, by one person, is the same press."""
 
     name: str
     handle: Callable[[Gate, Press, int], Awaitable[str]]
     opens: Callable[[Press], modals.View] | None = None
     kept: bool = True
+    once: bool = False
 
 
 async def approve(gate: Gate, press: Press, delivery: int) -> str:
@@ -105,6 +108,15 @@ async def take_command(gate: Gate, press: Press, delivery: int) -> str:
     return f"{press.user} commands {taken.id}"
 
 
+async def declare(gate: Gate, press: Press, delivery: int) -> str:
+    """The title is what its presser said. Not held against a message: whoever may press it may type it behind the command."""
+    elsewhere = not_ours(gate, press)
+    if elsewhere is not None:
+        raise Denied(elsewhere)
+    await member(gate.desk, press.user, patient=True)
+    return await begin(gate.desk, press.value, by=press.user, answer_to=press.answer_to, delivery=delivery)
+
+
 async def unknown(gate: Gate, press: Press, delivery: int) -> str:
     raise NotFound("this button belongs to an older version of me; the pinned card has those that work")
 
@@ -122,6 +134,7 @@ BUTTONS: Mapping[str, Button] = {
         Button("why", why, opens=lambda _: modals.loading("Why")),
         Button("triage", triage),
         Button("command", take_command),
+        Button("declare", declare, once=True),
     )
 }
 """By action id. What a press of `reject` does begins when its dialog is sent."""

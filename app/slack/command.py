@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -33,7 +34,7 @@ class Verb:
 
     `parse` checks what stands behind the verb and raises `BadInput` with the right form beside it. `acknowledgement` is what the
     person sees at once ("" when the answer itself comes at once). `dialog` names the modal opened instead where there is one for
-    this text. `handle` does it, in the work process.
+    this text. `handle` does it, in the work process; where `looks`, it is also told when the dialog was opened, as `given.view`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Verb:
     parse: Callable[[str], str]
     acknowledgement: Callable[[str], str] = lambda _: ""
     dialog: Callable[[str], str | None] = lambda _: None
+    looks: bool = False
 
     @property
     def form(self) -> str:
@@ -62,13 +64,32 @@ def read(text: str) -> tuple[Verb, str]:
     Raises `BadInput`, naming the right form, for an unknown verb or something that the verb can't use.
     """
     word, _, rest = plain(text).partition(" ")
-    known = verbs()
-    verb = known.get((word or DEFAULT).lower())
+    verb = named(text)
     if verb is None:
-        near = _nearest(word.lower(), known)
-        meant = f"did you mean `{known[near].form}`?" if near else f"there is: {', '.join(known)}."
-        raise BadInput(f"`{SLASH}` has no verb `{word[:40]}`; {meant} `{SLASH} help` shows all of them")
+        near = nearest(text)
+        meant = f"did you mean `{near.form}`?" if near else f"there is: {', '.join(f'`{each.form}`' for each in verbs().values())}."
+        raise BadInput(f"`{SLASH}` has no verb `{word[:40]}`; {meant} `{SLASH} help` says what each does")
     return verb, verb.parse(rest.strip())
+
+
+def named(text: str) -> Verb | None:
+    """The verb that `text` begins with, whatever its case; nothing at all is a call for help."""
+    return verbs().get(_word(text) or DEFAULT)
+
+
+def nearest(text: str) -> Verb | None:
+    """The verb that the first word of `text` looks like a slip of."""
+    return next((verbs()[name] for name in get_close_matches(_word(text), verbs(), n=1)), None)
+
+
+def fitting(*, incident: bool) -> list[Verb]:
+    """What is of use in an incident's channel, or out of one."""
+    of_no_use = "declare" if incident else "propose"
+    return [verb for name, verb in verbs().items() if name != of_no_use]
+
+
+def _word(text: str) -> str:
+    return plain(text).partition(" ")[0].lower().rstrip("?!.,:;")
 
 
 def anything(rest: str) -> str:
@@ -81,18 +102,8 @@ def nothing(rest: str) -> str:
     return ""
 
 
-def usage_card(title: str, first: str, *, of: Mapping[str, Verb]) -> Card:
+def usage_card(title: str, first: str, *, of: Sequence[Verb]) -> Card:
     """The verbs, made of the verbs themselves."""
-    lines = [line(Code(text=verb.form), f" {verb.summary}") for verb in of.values()]
+    lines = [line(Code(text=verb.form), f" {verb.summary}") for verb in of]
     parts: tuple[Part, ...] = (paragraph(line(first)), paragraph(*lines), paragraph(line("Behind a mention of me the same works.")))
-    return Card(kind="help", gist=f"{title}: {', '.join(of)}", title=title, parts=parts)
-
-
-def _nearest(word: str, known: Mapping[str, Verb]) -> str | None:
-    """The verb that shares the most letters at the beginning, two at least."""
-    shared = {
-        name: next((i for i, (a, b) in enumerate(zip(word, name, strict=False)) if a != b), min(len(word), len(name)))
-        for name in known
-    }
-    best = max(shared, key=lambda name: shared[name])
-    return best if shared[best] >= 2 else None
+    return Card(kind="help", gist=f"{title}: {', '.join(verb.name for verb in of)}", title=title, parts=parts)

@@ -61,11 +61,11 @@ async def try_app_token(app_client: AsyncWebClient) -> None:
 async def over_sockets(app: AsyncApp, app_client: AsyncWebClient) -> AsyncIterator[AsyncSocketModeHandler]:
     """Deliveries over Socket Mode while the context is open. `app_client` carries the app-level token (xapp-…); try it first."""
     handler = AsyncSocketModeHandler(app, str(app_client.token), web_client=app_client)
-    await handler.client.connect()  # type: ignore[no-untyped-call]
+    await handler.client.connect()  # type: ignore[no-untyped-call]  # untyped in slack_sdk
     try:
         yield handler
     finally:
-        await handler.client.close()  # type: ignore[no-untyped-call]
+        await handler.client.close()  # type: ignore[no-untyped-call]  # untyped in slack_sdk
 
 
 def router(app: AsyncApp) -> APIRouter:

@@ -26,11 +26,12 @@ class Heard(Value):
 
 
 class Command(Heard):
-    """A verb, typed behind the slash command or behind a mention."""
+    """What was typed behind the slash command or behind a mention. `view` is the dialog that was opened for it."""
 
     channel: str
     text: str
     slash: bool
+    view: str = ""
 
 
 class Press(Heard):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, get_args
 
-from app.cards.card import Card, line, paragraph
+from app.cards.card import Card, Strong, line, paragraph
 from app.domain.incident import Severity
 from app.domain.ports import ActionPort
 from app.domain.value import JsonObject, JsonValue
@@ -47,7 +47,16 @@ def offered(actions: Mapping[str, ActionPort]) -> tuple[Offered, ...]:
 
 def loading(title: str) -> View:
     """Open at once, because the permission to open expires in three seconds; filled by the work process."""
-    return modal(Card(kind="note", gist="Loading", title=title, parts=(paragraph(line("Loading…")),)), callback="loading")
+    told = "Loading… It fills by itself; if it does not within a minute, close it and press again."
+    return modal(Card(kind="note", gist="Loading", title=title, parts=(paragraph(line(told)),)), callback="loading")
+
+
+def waiting() -> View:
+    """The sign that something was heard while nobody works."""
+    told = "You were heard, and it is kept: you need not press or type it again. My work process is away and is started again."
+    then = "What becomes of it is told to you as soon as it works. If that takes longer than a minute, tell whoever runs me."
+    parts = (paragraph(line(Strong(text="Nothing has happened yet."))), paragraph(line(told)), paragraph(line(then)))
+    return modal(Card(kind="note", gist=told, title="Heard, and it waits", parts=parts), callback="waiting")
 
 
 def declare_view(about: Mapping[str, str], *, title: str = "") -> View:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast, get_args
 
+from app.cards.card import Card, Exact
+from app.cards.proposal import MOST_EXACT, shown_length
+from app.cards.wording import to_the_letter
 from app.domain.action import Call
 from app.domain.errors import BadInput, Denied, NotFound
 from app.domain.incident import Severity
@@ -61,7 +64,10 @@ async def proposed(gate: Gate, sent: Submission, delivery: int) -> str:
     async with desk.ledger.read() as tx:
         incident = await incidents.by_channel(tx, channel)
     if incident is None:
-        raise NotFound("an action is proposed in its incident's channel, and this is none; `/incident status` lists the open ones")
+        raise NotFound(
+            "an action is proposed in its incident's channel, and this is none: type `/incident propose` there; "
+            "`/incident status` lists the open ones"
+        )
     try:
         arguments = modals.arguments_of(sent.values.get("arguments", ""))
     except ValueError as error:
@@ -80,6 +86,14 @@ async def proposed(gate: Gate, sent: Submission, delivery: int) -> str:
 
 
 DIALOGS: Mapping[str, Take] = {modals.DECLARE: declared, modals.REJECT: rejected, modals.PROPOSE: proposed}
+
+
+def with_what_was_filled_in(card: Card, values: Mapping[str, str]) -> Card:
+    """The dialog is closed: what was typed into it comes back, to be copied into the next one."""
+    text = "\n".join(f"{name}: {to_the_letter(value)}" for name, value in values.items())
+    if not text or shown_length(text) > MOST_EXACT:
+        return card
+    return card.model_copy(update={"parts": (*card.parts, Exact(label="What you filled in", text=text))})
 
 
 async def submitted(gate: Gate, delivery: Pending) -> str:

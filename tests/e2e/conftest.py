@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from app.actions.flag_switch import FlagSwitch
 from app.actions.shop_client import ShopClient
 from app.actions.shop_rollout_undo import ShopRolloutUndo
-from app.connectors.case import open_case
+from app.connectors.case import CONNECTOR, open_case
 from app.domain.hypothesis import Diagnosis
 from app.domain.incident import Incident, Scope
 from app.incidents.desk import Desk, Windows
@@ -66,6 +66,8 @@ class Rig:
     desk: Desk
     url: str
     gate: asyncio.Event  # triage waits for it
+    begin_work: Callable[[], Awaitable[None]]
+    end_work: Callable[[], Awaitable[None]]
 
     async def incident(self, number: int = 1) -> Incident:
         async with self.ledger.read() as tx:
@@ -163,17 +165,8 @@ async def _assemble(
         us=home.bot_user,
     )
     sender.pace_s = pace_s
-    runner = InProcessRunner(retries_s=(0.1, 0.1, 0.1))
-    desk = _desk(ledger, runner, tool, shop, policy, folder, gate, people=SlackPeople(client, home.team), home_team=home.team)
+    desk = _desk(ledger, tool, shop, policy, folder, gate, people=SlackPeople(client, home.team), home_team=home.team)
     channels = SlackChannels(client)
-    process = WorkProcess(
-        desk,
-        runner,
-        inbox,
-        sender,
-        handlers={**web.handlers(desk), **deliveries.handlers(desk, app=home.app, shared=channels.shared)},
-        apologise=deliveries.apologise(desk),
-    )
     surface = bolt.build(
         inbox,
         client=client,
@@ -191,20 +184,38 @@ async def _assemble(
         app_client = AsyncWebClient(token=slack.app_token, base_url=slack.api_url)
         await stack.enter_async_context(connection.over_sockets(surface, app_client))
         await slack.wait_for(lambda: slack.sockets.sockets)
-    stopping = asyncio.Event()
-    working = asyncio.create_task(process.run(stopping))
+    working: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
 
-    async def stop() -> None:
-        stopping.set()
-        await working
+    async def begin_work() -> None:
+        """The work process, made anew from what is on disk, as after a crash."""
+        runner = InProcessRunner(retries_s=(0.1, 0.1, 0.1))
+        own = replace(desk, jobs=runner)
+        process = WorkProcess(
+            own,
+            runner,
+            inbox,
+            sender,
+            handlers={**web.handlers(own), **deliveries.handlers(own, app=home.app, shared=channels.shared)},
+            apologise=deliveries.apologise(own),
+        )
+        stopping = asyncio.Event()
+        working.append((stopping, asyncio.create_task(process.run(stopping))))
 
-    stack.push_async_callback(stop)
-    return Rig(slack=slack, ledger=ledger, inbox=inbox, tool=tool, desk=desk, url=url, gate=gate)
+    async def end_work() -> None:
+        while working:
+            stopping, task = working.pop()
+            stopping.set()
+            await task
+
+    await begin_work()
+    stack.push_async_callback(end_work)
+    return Rig(
+        slack=slack, ledger=ledger, inbox=inbox, tool=tool, desk=desk, url=url, gate=gate, begin_work=begin_work, end_work=end_work
+    )
 
 
 def _desk(
     ledger: Ledger,
-    runner: InProcessRunner,
     tool: DeployTool,
     shop: ShopClient,
     policy: Policy | None,
@@ -214,7 +225,7 @@ def _desk(
     people: Any,
     home_team: str,
 ) -> Desk:
-    case = open_case(write_case(folder / "case", now=datetime.now(UTC)))
+    case = replace(open_case(write_case(folder / "case", now=datetime.now(UTC))), name=CONNECTOR.name)
     sources = Sources(metrics=(case,), logs=(case,), changes=(case,), topology=(case,))
     actions = {action.name: action for action in (ShopRolloutUndo(shop), FlagSwitch(shop))}
     runbooks, compiled = read_runbooks(builtin_runbooks()), graph.build()
@@ -245,10 +256,10 @@ def _desk(
     desk = Desk(
         ledger=ledger,
         clock=_now,
-        jobs=runner,
+        jobs=InProcessRunner(),  # a work process has one of its own
         policy=policy,
         actions=actions,
-        metrics={"case:metrics.csv": LiveMetrics(tool)},
+        metrics={CONNECTOR.name: LiveMetrics(tool)},
         windows=Windows(lookback_s=720, reference_s=1800, settle_s=0),
         triage=run_graph,
         judge=judge.AGENT,

@@ -96,7 +96,7 @@ async def test_one_press_delivered_again_and_two_presses_at_once_run_it_once(sta
 async def test_whoever_may_not_decide_is_refused_told_why_and_recorded(start: Start, kind: str, reason: str) -> None:
     rig = await start()
     proposal, card = await proposed(rig)
-    rig.slack.user("U0NOBODY", kind)  # type: ignore[arg-type]
+    rig.slack.user("U0NOBODY", kind)
     rig.slack.join("U0NOBODY", card.channel)
     await rig.slack.press("U0NOBODY", card.ts, "Approve")
     answer = await told(rig, "U0NOBODY")

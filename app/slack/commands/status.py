@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from app.cards.card import Buttons
+from app.cards.card import Buttons, Card
 from app.cards.status import open_card
+from app.domain.incident import Incident
 from app.incidents.desk import Desk
 from app.jobs.outgoing import incident_card_of
 from app.ledger import incidents
@@ -21,11 +22,14 @@ async def handle(desk: Desk, asked: Asked) -> str:
     if incident is None:
         await answer(desk, given.answer_to, open_card(found), delivery=asked.delivery)
         return f"{len(found)} open incidents shown"
-    card = await incident_card_of(desk, incident)
-    # A press is held against the pinned message, so its copy has no buttons.
-    shown = card.model_copy(update={"parts": tuple(part for part in card.parts if not isinstance(part, Buttons))})
-    await answer(desk, given.answer_to, shown, delivery=asked.delivery)
+    await answer(desk, given.answer_to, await standing(desk, incident), delivery=asked.delivery)
     return f"{incident.id} shown"
+
+
+async def standing(desk: Desk, incident: Incident) -> Card:
+    """The incident's card, to read: a press is held against the pinned message, so its copy has no buttons."""
+    card = await incident_card_of(desk, incident)
+    return card.model_copy(update={"parts": tuple(part for part in card.parts if not isinstance(part, Buttons))})
 
 
 COMMAND = Verb(

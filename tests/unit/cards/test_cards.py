@@ -95,6 +95,8 @@ def test_before_there_is_a_diagnosis_it_says_what_is_going_on() -> None:
     assert "Investigating: logs, metrics and changes." in shown(card)
     failed = incident_card(incident(), asking="Triage failed: prometheus did not answer")
     assert "Triage failed: prometheus did not answer" in shown(failed)
+    assert buttons(failed) == ["triage"]  # there is no why yet
+    assert buttons(incident_card(incident(status="closed"))) == []
 
 
 def test_what_outsiders_wrote_is_only_ever_quoted() -> None:
@@ -123,8 +125,8 @@ def test_the_gaps_and_what_speaks_against_are_on_the_card() -> None:
 
 
 def test_a_closed_incident_cannot_be_triaged_again_and_a_commanded_one_not_taken() -> None:
-    assert buttons(incident_card(incident(status="closed"))) == ["why"]
-    assert buttons(incident_card(incident())) == ["why", "triage"]
+    assert buttons(incident_card(incident(status="closed"), diagnosis=diagnosis())) == ["why"]
+    assert buttons(incident_card(incident(), diagnosis=diagnosis())) == ["why", "triage"]
     assert "command" in buttons(incident_card(incident(commander=None)))
 
 
@@ -132,6 +134,13 @@ def test_a_brief_needs_no_incident() -> None:
     card = brief_card(SCOPE, diagnosis(), name="made-up")
     assert card.gist.startswith("made-up: ")
     assert buttons(card) == []
+
+
+def test_what_a_picture_shows_is_said_with_its_quantity() -> None:
+    plot = Plot(title="back|wait", unit="s", times=(0.0, 1.0), values=(0.04, 0.6))
+    seen = finding("wait of back", plot=plot)
+    said = judge.weigh(SCOPE, [report("metrics", suspicion("back", 3.0, seen), findings=(seen,))], round=1)
+    assert "back|wait: between 40 ms and 600 ms" in shown(findings_card(said))
 
 
 def test_findings_beyond_the_first_are_counted() -> None:
@@ -209,9 +218,13 @@ def test_without_an_undo_or_a_criterion_it_says_so() -> None:
         ("finished", "ran, being verified"),
         ("verified", "the criterion is met"),
         ("missed", "the criterion is not met"),
+        ("missed", "Press Triage again"),
         ("unverified", "could not be verified"),
+        ("unverified", "look whether the symptom is gone"),
         ("failed", "failed, nothing changed"),
+        ("failed", "propose it again"),
         ("unknown", "A person is needed"),
+        ("unknown", "propose it again"),
     ],
 )
 def test_an_outcome_says_how_it_came_out_and_names_each_who_approved(state: Any, said: str) -> None:
@@ -222,8 +235,8 @@ def test_an_outcome_says_how_it_came_out_and_names_each_who_approved(state: Any,
     assert said in shown(card)
     assert "p-undo" in shown(card)
     note = card.parts[-1]
-    assert [piece.id for piece in note.line if isinstance(piece, Who)] == ["U1", "U2"]  # type: ignore[union-attr]
-    assert "nobody" in plain(outcome_card(asked, run, decided=[], undo=None).parts[-1].line)  # type: ignore[union-attr]
+    assert [piece.id for piece in note.line if isinstance(piece, Who)] == ["U1", "U2"]
+    assert "nobody" in plain(outcome_card(asked, run, decided=[], undo=None).parts[-1].line)
 
 
 def test_why_something_approved_did_not_run_is_said_with_what_to_do() -> None:
@@ -243,7 +256,7 @@ def test_whatever_the_texts_are_a_card_can_be_made(text: str, other: str) -> Non
         }
     )
     for state in ("proposed", "done"):
-        assert proposal_card(asked, state=state, needs=other).gist  # type: ignore[arg-type]
+        assert proposal_card(asked, state=state, needs=other).gist
     assert len(incident_card(incident(title=text), alerts=[Alert(fired_at=NOON, summary=other)]).gist) <= 600
     assert stopped_card(asked, reason=text).gist
 
@@ -279,3 +292,8 @@ def test_a_series_becomes_one_height_each_and_one_mark(values: list[float], onse
     drawn = sparkline(plot)
     assert len(drawn.replace("│", "")) == len(values)
     assert drawn.count("│") == (1 if onset < len(values) else 0)
+
+
+def test_a_picture_of_what_was_broken_throughout_shows_what_is_usual() -> None:
+    plot = Plot(title="front|availability", unit="%", times=(0.0, 1.0, 2.0), values=(0.0, 0.0, 0.0), usual=100.0)
+    assert sparkline(plot) == "█┊▁▁▁"

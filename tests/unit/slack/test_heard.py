@@ -35,12 +35,14 @@ def test_a_verb_is_read_whatever_its_case_and_nothing_is_help() -> None:
     assert (read("DECLARE it burns")[0].name, read("DECLARE it burns")[1]) == ("declare", "it burns")
     assert read("")[0].name == "help"
     assert read("   ")[0].name == "help"
+    assert read("Status?")[0].name == "status"
 
 
 def test_an_unknown_verb_names_the_right_form() -> None:
-    with pytest.raises(BadInput, match=r"did you mean `/incident status`"):
-        read("stauts")
-    with pytest.raises(BadInput, match=r"there is: declare, help, propose, status, triage"):
+    for slip, form in [("stauts", "status"), ("tirage it", r"triage \[what"), ("hlep", "help"), ("Decalre", r"declare \[title")]:
+        with pytest.raises(BadInput, match=rf"did you mean `/incident {form}"):
+            read(slip)
+    with pytest.raises(BadInput, match=r"there is: .*`/incident declare .*`/incident status`, `/incident triage"):
         read("frobnicate")
 
 

@@ -39,7 +39,7 @@ async def test_a_member_is_nothing_but_a_member(slack: FakeSlack, known: SlackPe
     ],
 )
 async def test_everybody_else_is_told_apart(slack: FakeSlack, known: SlackPeople, kind: str, what: str) -> None:
-    slack.user("U09ZED", kind)  # type: ignore[arg-type]
+    slack.user("U09ZED", kind)
     person = await known("U09ZED")
     assert person is not None
     assert {flag for flag in ("deleted", "bot", "guest", "stranger") if getattr(person, flag)} == {what}
