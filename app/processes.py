@@ -8,7 +8,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 
     from app.domain.hypothesis import Diagnosis
     from app.domain.incident import Scope
+    from app.domain.ports import ActionPort, JobRunner
+    from app.domain.runbook import Runbook
     from app.incidents.desk import Desk, People
+    from app.jobs.inbox import Inbox
     from app.jobs.intake import Apologise, Handle
     from app.jobs.surface import Surface
     from app.ledger.deliveries import Pending
-
+    from app.ledger.ledger import Ledger
+    from graphs.context import Draft, TriageContext
+    from graphs.contract import Sources
 
 log = structlog.get_logger()
 
@@ -62,99 +67,125 @@ async def work(settings: Settings, *, demo: bool) -> None:
 
 
 async def work_alone(settings: Settings, stopping: asyncio.Event, *, demo: bool) -> None:
-    from app.cli import presses
-    from app.cli.lines import LineSurface, emit
     from app.incidents import investigate
-    from app.incidents.desk import Desk, Windows
-    from app.incidents.thinking import LedgerStore, store_draft, trace
-    from app.jobs.inbox import Inbox
     from app.jobs.runner import InProcessRunner
     from app.jobs.work import WorkProcess
+    from app.web import deliveries as web
+
+    runner = InProcessRunner(at_once={investigate.JOB: TRIAGES_AT_ONCE})
+    async with opened(settings) as systems, checkpoints(settings.data_dir / "checkpoints.sqlite") as saver:
+        outside = in_terminal() if demo else await in_slack(settings)
+        desk = desk_of(settings, systems, outside, runner, saver)
+        process = WorkProcess(
+            desk,
+            runner,
+            systems.inbox,
+            outside.surface,
+            handlers={**web.handlers(desk), **outside.handlers(desk)},
+            apologise=outside.apologise(desk),
+            read_policy=lambda: load_policy(settings),
+        )
+        await process.run(stopping)
+
+
+@dataclass(frozen=True)
+class Systems:
+    """Everything the work process reads, changes and remembers in, open."""
+
+    ledger: Ledger
+    inbox: Inbox
+    sources: Sources
+    actions: Mapping[str, ActionPort]
+    runbooks: tuple[Runbook, ...]
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Systems]:
+    """Opened as set, and closed at the end. Raises `Misconfigured`."""
+    from app.jobs.inbox import Inbox
     from app.ledger.changes import RecordedChanges
     from app.ledger.ledger import Ledger
-    from app.web import deliveries as web
-    from graphs import judge, proposer
-    from graphs import triage as graph
-    from graphs.context import Draft, TriageContext
-    from graphs.models.none import NoModel
 
     ledger = await Ledger.open(settings.ledger_url)
     inbox = await Inbox.open(settings.data_dir / "inbox.sqlite", clock=now)
     connectors = [*open_plugins("app.connectors", "CONNECTOR").values(), RecordedChanges(ledger)]
     sources, actions, runbooks = sources_of(connectors), open_plugins("app.actions", "ACTION"), load_runbooks(settings)
-    policy, runner = load_policy(settings), InProcessRunner(at_once={investigate.JOB: TRIAGES_AT_ONCE})
+    try:
+        yield Systems(ledger=ledger, inbox=inbox, sources=sources, actions=actions, runbooks=runbooks)
+    finally:
+        for each in (*connectors, *actions.values()):
+            if isinstance(each, Checkable):
+                await each.close()
+        await inbox.close()
+        await ledger.close()
 
-    def watch(event: dict[str, Any]) -> None:
-        if demo:
-            emit("step", **{key: value for key, value in event.items() if isinstance(value, str)})
 
-    async with checkpoints(settings.data_dir / "checkpoints.sqlite") as saver:
-        compiled, without = graph.build(saver), graph.build()
+def desk_of(settings: Settings, systems: Systems, outside: Outside, runner: JobRunner, saver: Any) -> Desk:
+    """The desk that the verbs work at; its triage is the graph, with everything plugged in."""
+    from app.incidents.desk import Desk, Windows
+    from graphs import judge
+    from graphs import triage as graph
 
-        async def run_graph(incident: str, run: str, scope: Scope) -> Diagnosis:
-            async def propose(_run: str, draft: Draft) -> None:
-                await store_draft(desk, incident, draft, proposer=str(proposer.AGENT))
+    compiled, without = graph.build(saver), graph.build()
 
-            context = TriageContext(
-                scope=scope,
-                sources=sources,
-                investigators=investigators(),
-                store=LedgerStore(ledger, now),
-                model=NoModel(),
-                progress=trace(ledger, now, run, watch),
-                clock=now,
-                actions=actions,
-                runbooks=runbooks,
-                propose=propose,
-                hold_s=float(policy.verification.hold_s) if policy else 60.0,
-                within_s=float(policy.verification.within_s) if policy else 600.0,
-            )
-            try:
-                diagnosis = await graph.run(compiled, context, run=run)
-                await saver.adelete_thread(run)  # the ledger has it; a checkpoint only saves time to a run that was cut off
-            except sqlite3.DatabaseError as error:  # the checkpoints' own file, of which nothing depends
-                log.error("checkpoints.broke", action="checkpoints.broke", run=run, why=str(error))
-                diagnosis = await graph.run(without, context, run=run)
-            except Exception:
-                await saver.adelete_thread(run)  # what was kept of it may be why it broke: the next try begins anew
-                raise
-            return diagnosis
-
-        slack = None if demo else await slack_work(settings)
-        desk = Desk(
-            ledger=ledger,
-            clock=now,
-            jobs=runner,
-            policy=policy,
-            actions=actions,
-            metrics={source.name: source for source in sources.metrics},
-            windows=Windows(lookback_s=settings.lookback_s, reference_s=settings.reference_s, settle_s=settings.settle_s),
-            triage=run_graph,
-            judge=judge.AGENT,
-            people=slack.people if slack else presses.operator,
-            home_team=slack.team if slack else "",
-            invite=tuple(filter(None, (each.strip() for each in settings.invite.split(",")))),
-        )
-
-        async def told_in_terminal(delivery: Pending, sentence: str) -> None:
-            emit("refused", text=sentence)
-
-        process = WorkProcess(
-            desk,
-            runner,
-            inbox,
-            slack.surface if slack else LineSurface(),
-            handlers={**web.handlers(desk), **(slack.handlers(desk) if slack else presses.handlers(desk))},
-            apologise=slack.apologise(desk) if slack else told_in_terminal,
-        )
+    async def triage(incident: str, run: str, scope: Scope) -> Diagnosis:
+        context = context_of(desk, systems, incident, run, scope, watch=outside.watch)
         try:
-            await process.run(stopping)
-        finally:
-            for each in (*connectors, *actions.values()):
-                if isinstance(each, Checkable):
-                    await each.close()
-            await inbox.close()
-            await ledger.close()
+            diagnosis = await graph.run(compiled, context, run=run)
+            await saver.adelete_thread(run)  # the ledger has it; a checkpoint only saves time to a run that was cut off
+        except sqlite3.DatabaseError as error:  # the checkpoints' own file, of which nothing depends
+            log.error("checkpoints.broke", action="checkpoints.broke", run=run, why=str(error))
+            diagnosis = await graph.run(without, context, run=run)
+        except Exception:
+            await saver.adelete_thread(run)  # what was kept of it may be why it broke: the next try begins anew
+            raise
+        return diagnosis
+
+    desk = Desk(
+        ledger=systems.ledger,
+        clock=now,
+        jobs=runner,
+        policy=load_policy(settings),
+        actions=systems.actions,
+        metrics={source.name: source for source in systems.sources.metrics},
+        windows=Windows(lookback_s=settings.lookback_s, reference_s=settings.reference_s, settle_s=settings.settle_s),
+        triage=triage,
+        judge=judge.AGENT,
+        people=outside.people,
+        home_team=outside.team,
+        invite=tuple(filter(None, (each.strip() for each in settings.invite.split(",")))),
+    )
+    return desk
+
+
+def context_of(
+    desk: Desk, systems: Systems, incident: str, run: str, scope: Scope, *, watch: Callable[[dict[str, Any]], None]
+) -> TriageContext:
+    """What one run of the graph may use. Its drafts become proposals of `incident`."""
+    from app.incidents.thinking import LedgerStore, store_draft, trace
+    from app.policy.policy import Verification
+    from graphs import proposer
+    from graphs.context import TriageContext
+    from graphs.models.none import NoModel
+
+    async def propose(_run: str, draft: Draft) -> None:
+        await store_draft(desk, incident, draft, proposer=str(proposer.AGENT))
+
+    held_to = desk.policy.verification if desk.policy else Verification()
+    return TriageContext(
+        scope=scope,
+        sources=systems.sources,
+        investigators=investigators(),
+        store=LedgerStore(desk.ledger, now),
+        model=NoModel(),
+        progress=trace(desk.ledger, now, run, watch),
+        clock=now,
+        actions=systems.actions,
+        runbooks=systems.runbooks,
+        propose=propose,
+        hold_s=float(held_to.hold_s),
+        within_s=float(held_to.within_s),
+    )
 
 
 async def serve(settings: Settings) -> None:
@@ -215,38 +246,50 @@ async def serve_alone(settings: Settings) -> None:
 
 
 def demand_settings(settings: Settings) -> None:
-    """Everything `serve` can't do without. Raises `Misconfigured` naming the variable and what to do."""
-    if not settings.slack_bot_token.get_secret_value().startswith("xoxb-"):
-        raise Misconfigured(
-            "SLACK_BOT_TOKEN must hold the app's bot token (xoxb-…): install the app, then copy it from OAuth & Permissions"
-        )
-    if not settings.http_mode and not settings.slack_app_token.get_secret_value().startswith("xapp-"):
-        raise Misconfigured(
-            "SLACK_APP_TOKEN must hold an app-level token (xapp-…, scope connections:write): make one under Basic Information; "
-            "or set SLACK_SIGNING_SECRET to receive over HTTP"
-        )
-    if len(settings.webhook_token.get_secret_value()) < 16:
-        raise Misconfigured("FIRSTMATE_WEBHOOK_TOKEN must hold at least 16 characters; make one with: openssl rand -hex 24")
+    """Everything `serve` can't do without. Raises `Misconfigured` naming each variable and what to do."""
+    if missing := settings.missing():
+        raise Misconfigured("; and ".join(missing.values()))
 
 
 @dataclass(frozen=True)
-class SlackWork:
-    """What the work process needs of Slack."""
+class Outside:
+    """Where the people are: how the work process hears them, knows them and tells them. `watch` is told of every step of triage."""
 
     surface: Surface
     people: People
     team: str
     handlers: Callable[[Desk], dict[str, Handle]]
     apologise: Callable[[Desk], Apologise]
+    watch: Callable[[dict[str, Any]], None]
 
 
-async def slack_work(settings: Settings) -> SlackWork:
+def in_terminal() -> Outside:
+    """The demo's: one local operator, and lines of JSON for the terminal that looks on."""
+    from app.cli import presses
+    from app.cli.lines import LineSurface, emit
+
+    async def told(delivery: Pending, sentence: str) -> None:
+        emit("refused", text=sentence)
+
+    return Outside(
+        surface=LineSurface(),
+        people=presses.operator,
+        team="",
+        handlers=presses.handlers,
+        apologise=lambda desk: told,
+        watch=lambda event: emit("step", **{key: value for key, value in event.items() if isinstance(value, str)}),
+    )
+
+
+async def in_slack(settings: Settings) -> Outside:
     """Raises `Misconfigured` or `Unreachable` when Slack does not know the token."""
     from app.jobs.sender import SlackSender
     from app.slack import blocks, deliveries
     from app.slack.connection import Home, sign_in
     from app.slack.people import SlackChannels, SlackPeople
 
+    if why := settings.missing().get("SLACK_BOT_TOKEN"):
+        raise Misconfigured(why)
     client = slack_client(settings)
     told = os.environ.get(HOME)
     home = Home(**json.loads(told)) if told else await sign_in(client)
@@ -260,12 +303,13 @@ async def slack_work(settings: Settings) -> SlackWork:
         us=home.bot_user,
     )
     shared = SlackChannels(slack_client(settings)).shared
-    return SlackWork(
+    return Outside(
         surface=sender,
         people=SlackPeople(slack_client(settings), home.team),
         team=home.team,
         handlers=lambda desk: deliveries.handlers(desk, app=home.app, shared=shared),
         apologise=deliveries.apologise,
+        watch=lambda event: None,
     )
 
 

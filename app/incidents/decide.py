@@ -78,15 +78,18 @@ async def decide(
             return Decided(
                 counted=False, complete=False, sentence=f"{held.proposal.name} was decided by somebody else a moment ago."
             )
-    await submit(desk, held.proposal)
+    await desk.jobs.submit(EXECUTE, {"proposal": proposal}, key=job_key(proposal), lock=job_lock(held.proposal.incident))
     return Decided(counted=True, complete=True, sentence=f"Approved {held.proposal.name}; it runs now.")
 
 
-async def submit(desk: Desk, proposal: Proposal) -> None:
-    """Have the approved proposal run. Runs of one incident wait for each other, never for its triage: that may take minutes."""
-    await desk.jobs.submit(
-        EXECUTE, {"proposal": proposal.hash}, key=f"{EXECUTE}:{proposal.hash}", lock=f"{EXECUTE}:{proposal.incident}"
-    )
+def job_key(hash: str) -> str:
+    """Of whichever job works on the proposal's run: there is one at a time."""
+    return f"{EXECUTE}:{hash}"
+
+
+def job_lock(incident: str) -> str:
+    """Runs of one incident wait for each other, never for its triage: that may take minutes."""
+    return f"{EXECUTE}:{incident}"
 
 
 async def people_of(desk: Desk, proposal: str, *, also: str = "") -> dict[str, Person | None]:

@@ -79,10 +79,18 @@ async def declare(
     return incident
 
 
-async def declare_for_alert(desk: Desk, tx: Tx, stored: StoredAlert, *, surface: str) -> tuple[Incident, str]:
+async def declare_for_alert(
+    desk: Desk,
+    tx: Tx,
+    stored: StoredAlert,
+    *,
+    surface: str,
+    title: str,
+    service: str | None,
+    group_key: str | None,
+) -> tuple[Incident, str]:
     """A monitor's alert opens an incident nobody commands yet. Returns it and its first run (to be submitted after commit)."""
     alert, now = stored.alert, desk.clock()
-    title = " ".join(alert.summary.split())[:LONGEST_TITLE] or alert.name or "an alert without a text"
     incident = await _open(
         tx,
         Incident(
@@ -91,11 +99,11 @@ async def declare_for_alert(desk: Desk, tx: Tx, stored: StoredAlert, *, surface:
             title=title,
             severity=severity_of(alert.severity),
             status="investigating",
-            service=alert.service,
+            service=service,
             commander=None,
             declared_by=alert.monitor or "monitor",
             declared_at=now,
-            group_key=alert.group_key,
+            group_key=group_key,
         ),
     )
     await alerts_store.attach(tx, stored, incident.id)
@@ -111,6 +119,11 @@ async def declare_for_alert(desk: Desk, tx: Tx, stored: StoredAlert, *, surface:
     )
     run = await investigate.queue(desk, tx, incident, alerts=[alert], asked_by=alert.monitor or "monitor", surface=surface)
     return incident, run
+
+
+def title_of(alert: Alert) -> str:
+    """What an incident that this alert opens is called."""
+    return " ".join(alert.summary.split())[:LONGEST_TITLE] or alert.name or "an alert without a text"
 
 
 async def _open(tx: Tx, draft: Incident) -> Incident:

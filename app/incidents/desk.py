@@ -40,9 +40,10 @@ class Windows:
     settle_s: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class Desk:
-    """`policy` is None until somebody wrote one: then nothing above tier 0 may be approved."""
+    """`policy` is None until somebody wrote one: then nothing above tier 0 may be approved. It alone changes while a process
+    lives (`reload`): everything asks for it when it is needed, and keeps none."""
 
     ledger: Ledger
     clock: Clock

@@ -27,6 +27,8 @@ PRIORITY = 3
 """Security and compliance 4 > incident response 3 > reliability 2 > cost 1."""
 CLAIM_S = 120.0
 VERIFY = "verify"
+TAKE_UP = "take up"
+CUT_OFF = "the run was cut off before its end was noted"
 STOPPED = "stopped"
 """The kind of message that says why something approved did not run."""
 
@@ -49,11 +51,17 @@ async def execute(desk: Desk, hash: str) -> None:
     await _ended(desk, execution, proposal, outcome, token=token)
 
 
-async def take_up(desk: Desk, execution: Execution) -> None:
-    """After a crash: `started` without an end. Read back what can be read back; ask a person about the rest."""
+async def take_up(desk: Desk, execution_id: str) -> None:
+    """`started` without an end, and nobody works on it any more. Read back what can be; ask a person about the rest.
+
+    The job goes under the key of the run's own: one that only takes its time is never mistaken for one that was cut off.
+    """
     async with desk.ledger.read() as tx:
+        execution = await executions.get(tx, execution_id)
         proposal = (await proposals.get(tx, execution.proposal)).proposal
-        token = await executions.claim_token(tx, execution.id)
+        token = await executions.claim_token(tx, execution_id)
+    if execution.state != "started":
+        return
     took = None
     try:
         action = action_named(desk, proposal.call.action)
@@ -66,10 +74,10 @@ async def take_up(desk: Desk, execution: Execution) -> None:
         log.exception("action.broke", action="action.broke", execution=execution.id, named=proposal.call.action)
         took = None
     if took is True:
-        outcome = Outcome(ok=True, detail="the process died during the run; read back: it took effect")
+        outcome = Outcome(ok=True, detail=f"{CUT_OFF}; read back: it took effect")
     else:
         seen = "it did not take effect yet, but may still be on its way" if took is False else "it can't be told from outside"
-        outcome = Outcome(ok=None, detail=f"the process died during the run; read back: {seen}")
+        outcome = Outcome(ok=None, detail=f"{CUT_OFF}; read back: {seen}")
     await _ended(desk, execution, proposal, outcome, token=token)
 
 
@@ -126,7 +134,8 @@ async def _ended(desk: Desk, execution: Execution, proposal: Proposal, outcome: 
             kind = audit.Action.EXECUTION_FINISHED if outcome.ok else audit.Action.EXECUTION_FAILED
         if not outcome.ok:
             await claims.release(tx, proposal.effects.target, token)
-        await _step(desk, tx, proposal, kind, subject=execution.id, text=outcome.detail)
+        word = {True: "ran", False: "failed", None: "may have run"}[outcome.ok]
+        await _step(desk, tx, proposal, kind, subject=execution.id, text=f"{word}: {outcome.detail}")
         await outbox.put(
             tx,
             f"outcome:{execution.id}:{'unknown' if outcome.ok is None else 'ran' if outcome.ok else 'failed'}",
@@ -137,7 +146,12 @@ async def _ended(desk: Desk, execution: Execution, proposal: Proposal, outcome: 
             at=now,
         )
     if outcome.ok:
-        await desk.jobs.submit(VERIFY, {"execution": execution.id}, key=f"{VERIFY}:{execution.id}")
+        await desk.jobs.submit(VERIFY, {"execution": execution.id}, key=verify_key(execution.id))
+
+
+def verify_key(execution: str) -> str:
+    """Of the job that watches the criterion."""
+    return f"{VERIFY}:{execution}"
 
 
 async def _stopped(desk: Desk, tx: Tx, proposal: Proposal, *, reason: str) -> None:

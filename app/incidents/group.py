@@ -1,11 +1,12 @@
-"""Alerts become incidents: the same group joins the open one, anything else opens its own."""
+"""Alerts become incidents: the same group joins the open one, anything else opens its own, until there are too many (`storm`)."""
 
 from __future__ import annotations
 
 from app.domain.incident import Alert, Incident
-from app.incidents import declare, investigate
+from app.incidents import declare, investigate, storm
 from app.incidents.desk import INCIDENT_CARD, Desk
 from app.ledger import alerts, audit, incidents, outbox, runs, timeline
+from app.ledger.alerts import StoredAlert
 from app.ledger.ledger import Tx
 
 MOST_RUNS = 5
@@ -32,27 +33,42 @@ async def group(desk: Desk, alert: Alert, *, surface: str) -> str | None:
         incident = await incidents.by_group_key(tx, alert.group_key) if alert.group_key else None
         if incident is None and alert.service:
             incident = next((i for i in await incidents.list_open(tx) if i.service == alert.service), None)
-        if incident is None:
-            incident, run = await declare.declare_for_alert(desk, tx, stored, surface=surface)
-        else:
-            await alerts.attach(tx, stored, incident.id)
-            await timeline.append(
-                tx, incident.id, at=now, actor=alert.monitor or "monitor", text=f"Alert joined: {alert.summary}"[:400]
-            )
-            await audit.append(
-                tx,
-                audit.Action.ALERT_GROUPED,
-                incident=incident.id,
-                at=now,
-                actor=alert.monitor or "monitor",
-                surface=surface,
-                subject=stored.fingerprint,
-            )
-            await outbox.put_refresh(tx, incident.id, INCIDENT_CARD, at=now)
+        if incident is not None:
+            await _join(desk, tx, incident, stored, surface=surface)
             run = await _look_again(desk, tx, incident, alert, surface=surface)
+        elif not await storm.blowing(desk, tx):
+            title = declare.title_of(alert)
+            incident, run = await declare.declare_for_alert(
+                desk, tx, stored, surface=surface, title=title, service=alert.service, group_key=alert.group_key
+            )
+        elif (incident := await incidents.by_group_key(tx, storm.GROUP)) is not None:
+            await _join(desk, tx, incident, stored, surface=surface)  # no run: what joins here has nothing to do with what is there
+        else:
+            incident, run = await declare.declare_for_alert(
+                desk, tx, stored, surface=surface, title=storm.TITLE, service=None, group_key=storm.GROUP
+            )
     if run is not None:
         await investigate.submit(desk, run, incident)
     return incident.id
+
+
+async def _join(desk: Desk, tx: Tx, incident: Incident, stored: StoredAlert, *, surface: str) -> None:
+    now, alert = desk.clock(), stored.alert
+    await alerts.attach(tx, stored, incident.id)
+    stormy = incident.group_key == storm.GROUP
+    text = await storm.join(desk, tx, incident, alert) if stormy else f"Alert joined: {alert.summary}"
+    await timeline.append(tx, incident.id, at=now, actor=alert.monitor or "monitor", text=text[:400])
+    await audit.append(
+        tx,
+        audit.Action.ALERT_GROUPED,
+        incident=incident.id,
+        at=now,
+        actor=alert.monitor or "monitor",
+        surface=surface,
+        subject=stored.fingerprint,
+        payload={"because": "storm"} if stormy else None,
+    )
+    await outbox.put_refresh(tx, incident.id, INCIDENT_CARD, at=now)
 
 
 async def _look_again(desk: Desk, tx: Tx, incident: Incident, alert: Alert, *, surface: str) -> str | None:

@@ -40,7 +40,12 @@ async def queue(desk: Desk, tx: Tx, incident: Incident, *, alerts: Sequence[Aler
 
 async def submit(desk: Desk, run: str, incident: Incident) -> None:
     """Hand the queued run to the jobs, after its transaction was committed."""
-    await desk.jobs.submit(JOB, {"run": run}, key=f"{JOB}:{run}", lock=incident.id)
+    await desk.jobs.submit(JOB, {"run": run}, key=job_key(run), lock=incident.id)
+
+
+def job_key(run: str) -> str:
+    """Of the job that works on the run."""
+    return f"{JOB}:{run}"
 
 
 async def again(desk: Desk, incident_id: str, *, by: str, surface: str, hint: str = "", delivery: int | None = None) -> str:
@@ -106,11 +111,7 @@ async def _finished(desk: Desk, incident: str, run: str, diagnosis: Diagnosis) -
     async with desk.ledger.write() as tx:
         if not await runs.finish(tx, run, diagnosis, at=now):
             return
-        best = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
-        said = (
-            f"{diagnosis.verdict}, {percent(best.confidence)}: {best.statement}" if best else f"{diagnosis.verdict}: no hypothesis"
-        )
-        await timeline.append(tx, incident, at=now, actor=str(desk.judge), text=f"Triage: {said}"[:400], details={"run": run})
+        await concluded(tx, incident, run, diagnosis, by=str(desk.judge), at=now)
         await audit.append(
             tx,
             audit.Action.RUN_FINISHED,
@@ -128,6 +129,15 @@ async def _finished(desk: Desk, incident: str, run: str, diagnosis: Diagnosis) -
         )
         await outbox.put_refresh(tx, incident, INCIDENT_CARD, at=now)
         await outbox.put(tx, f"findings:{run}", incident=incident, lane="note", kind="findings", body={"run": run}, at=now)
+
+
+async def concluded(tx: Tx, incident: str, run: str, diagnosis: Diagnosis, *, by: str, at: datetime) -> None:
+    """The run's line in the timeline, once: as soon as its last word is known, so that what it proposes stands below."""
+    if any(entry.details.get("run") == run for entry in await timeline.for_incident(tx, incident)):
+        return
+    best = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
+    said = f"{diagnosis.verdict}, {percent(best.confidence)}: {best.statement}" if best else f"{diagnosis.verdict}: no hypothesis"
+    await timeline.append(tx, incident, at=at, actor=by, text=f"Triage: {said}"[:400], details={"run": run})
 
 
 async def _failed(desk: Desk, incident: str, run: str, reason: str) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NoReturn
 
 from pydantic import BaseModel, ValidationError
 
 from app.cards.proposal import MOST_EXACT, before_text, exact_text, shown_length
-from app.domain.action import Call
+from app.cards.wording import clipped
+from app.domain.action import Call, Effects, Preview
 from app.domain.errors import BadInput, Denied, FirstmateError, NotFound
 from app.domain.ports import ActionPort
 from app.domain.proposal import Criterion, Proposal
 from app.domain.redaction import redact
-from app.incidents.desk import INCIDENT_CARD, Desk, proposal_card_key
-from app.ledger import audit, incidents, outbox, proposals, timeline
+from app.incidents import record
+from app.incidents.desk import Desk
+from app.ledger import audit, incidents, proposals, timeline
+from app.ledger.ledger import Tx
 from app.policy.tiers import tier_of
 
 WITHOUT_POLICY = timedelta(minutes=30)
@@ -37,14 +41,19 @@ async def propose(
 ) -> Proposal:
     """Store one proposal and ask for its card. The same call that still waits in this incident is returned as it stands.
 
-    Raises `NotFound` (unknown action or incident), `BadInput` (its arguments), `Denied` (too many wait, or it can't be shown in
-    full), `Unreachable` (the target can't be read back). Each means: nothing was proposed.
+    A person states no criterion: theirs is verified by the one that was stated last for this target in this incident, if any.
+    Raises `NotFound` (unknown action or incident), `BadInput` (its arguments), `Denied` (its dry run failed, too many wait, or it
+    can't be shown in full), `Unreachable` (the target can't be read back). Each means: nothing was proposed.
     """
     action = action_named(desk, call.action)
     arguments = arguments_of(action, call)
     effects = action.effects(arguments)
     precondition = await action.read_back(arguments)
     preview = await action.preview(arguments)
+    if not preview.ok:
+        await _refuse(desk, incident, call, effects, preview, asked_by=asked_by, surface=surface)
+    if criterion is None and not by_agent:
+        criterion = await _stated_last(desk, incident, target=effects.target)
     tier = tier_of(effects, precondition)
     now = desk.clock()
     proposal = Proposal.of(
@@ -65,45 +74,87 @@ async def propose(
         findings=findings,
         undoes=undoes,
     )
+    _demand_shown_in_full(proposal)
+    async with desk.ledger.write() as tx:
+        await incidents.get(tx, incident)
+        if (same := await _waits_already(desk, tx, proposal)) is not None:
+            return same
+        await _store(desk, tx, proposal, by_agent=by_agent, surface=surface)
+    return proposal
+
+
+async def _refuse(
+    desk: Desk, incident: str, call: Call, effects: Effects, preview: Preview, *, asked_by: str, surface: str
+) -> NoReturn:
+    """Nobody is asked to approve what its dry run says would fail. Recorded; raises `Denied`."""
+    reason = f"{effects.sentence} would fail: {clipped('; '.join(preview.lines), 300)}"
+    async with desk.ledger.write() as tx:
+        await incidents.get(tx, incident)
+        await audit.append(
+            tx,
+            audit.Action.REFUSED,
+            incident=incident,
+            at=desk.clock(),
+            actor=asked_by,
+            surface=surface,
+            policy=desk.policy_version,
+            subject=effects.target,
+            payload={"call": call.model_dump(mode="json"), "reason": reason},
+        )
+    raise Denied(f"{reason}; look how things are now, then propose what fits")
+
+
+async def _stated_last(desk: Desk, incident: str, *, target: str) -> Criterion | None:
+    """What triage said that recovery of this target looks like; None where it said nothing."""
+    async with desk.ledger.read() as tx:
+        held = [stored.proposal for stored in await proposals.for_incident(tx, incident)]
+    return next((p.criterion for p in reversed(held) if p.criterion is not None and p.effects.target == target), None)
+
+
+def _demand_shown_in_full(proposal: Proposal) -> None:
+    """Raises `Denied`: people approve only what they can read whole."""
     if shown_length(exact_text(proposal)) > MOST_EXACT:
         raise Denied(f"what would run is longer than {MOST_EXACT} characters and can't be shown in full; propose something smaller")
     if shown_length(before_text(proposal)) > MOST_EXACT:
         raise Denied(f"the target tells more than {MOST_EXACT} characters about how it is, which can't be shown in full")
-    async with desk.ledger.write() as tx:
-        await incidents.get(tx, incident)
-        waiting = [
-            held.proposal for held in await proposals.for_incident(tx, incident, states={"proposed", "approved", "executing"})
-        ]
-        same = next((held for held in waiting if held.call == call and held.expires_at > now), None)
-        if same is not None:
-            return same
-        if desk.policy and len(waiting) >= desk.policy.open_proposals:
-            raise Denied(f"{len(waiting)} proposals already wait in {incident}; decide or reject one first")
-        await proposals.add(tx, proposal)
-        await timeline.append(
-            tx,
-            incident,
-            at=now,
-            actor=asked_by,
-            text=f"Proposed {proposal.name}: {effects.sentence}",
-            details={"proposal": proposal.hash},
-        )
-        await audit.append(
-            tx,
-            audit.Action.AGENT_PROPOSED if by_agent else audit.Action.PERSON_PROPOSED,
-            incident=incident,
-            at=now,
-            actor=asked_by,
-            agent=asked_by if by_agent else "",
-            surface=surface,
-            policy=desk.policy_version,
-            proposal=proposal.hash,
-            subject=effects.target,
-            payload={"call": call.model_dump(mode="json"), "tier": tier, "findings": list(findings)},
-        )
-        await outbox.put_refresh(tx, incident, proposal_card_key(proposal.hash), at=now, lane="decision")
-        await outbox.put_refresh(tx, incident, INCIDENT_CARD, at=now)
-    return proposal
+
+
+async def _waits_already(desk: Desk, tx: Tx, proposal: Proposal) -> Proposal | None:
+    """The same call of this incident, undecided or running. Raises `Denied` where people are asked about enough as it is."""
+    unended = await proposals.for_incident(tx, proposal.incident, states={"proposed", "approved", "executing"})
+    waiting = [held.proposal for held in unended]
+    same = next((held for held in waiting if held.call == proposal.call and held.expires_at > proposal.asked_at), None)
+    if same is None and desk.policy and len(waiting) >= desk.policy.open_proposals:
+        raise Denied(f"{len(waiting)} proposals already wait in {proposal.incident}; decide or reject one first")
+    return same
+
+
+async def _store(desk: Desk, tx: Tx, proposal: Proposal, *, by_agent: bool, surface: str) -> None:
+    """The proposal, its line, its audit row, and its cards to be shown."""
+    now, asked_by = proposal.asked_at, proposal.asked_by
+    await proposals.add(tx, proposal)
+    await timeline.append(
+        tx,
+        proposal.incident,
+        at=now,
+        actor=asked_by,
+        text=f"Proposed {proposal.name}: {proposal.effects.sentence}",
+        details={"proposal": proposal.hash},
+    )
+    await audit.append(
+        tx,
+        audit.Action.AGENT_PROPOSED if by_agent else audit.Action.PERSON_PROPOSED,
+        incident=proposal.incident,
+        at=now,
+        actor=asked_by,
+        agent=asked_by if by_agent else "",
+        surface=surface,
+        policy=desk.policy_version,
+        proposal=proposal.hash,
+        subject=proposal.effects.target,
+        payload={"call": proposal.call.model_dump(mode="json"), "tier": proposal.tier, "findings": list(proposal.findings)},
+    )
+    await record.refresh(desk, tx, proposal)
 
 
 async def propose_undo(desk: Desk, done: Proposal, *, surface: str) -> Proposal | None:

@@ -10,9 +10,11 @@ from app.domain.errors import FirstmateError
 from app.domain.hypothesis import Diagnosis
 from app.domain.ports import Clock, Progress
 from app.incidents.desk import INCIDENT_CARD, Desk
+from app.incidents.investigate import concluded
 from app.incidents.propose import propose
 from app.ledger import approvals, findings, outbox, runs, timeline
 from app.ledger.ledger import Ledger
+from graphs import judge
 from graphs.context import Draft
 from graphs.contract import Report
 
@@ -36,7 +38,10 @@ class LedgerStore:
     async def save_diagnosis(self, run: str, diagnosis: Diagnosis) -> None:
         async with self._ledger.write() as tx:
             if await runs.keep(tx, run, diagnosis):
-                await outbox.put_refresh(tx, (await runs.get(tx, run)).incident, INCIDENT_CARD, at=self._clock())
+                incident = (await runs.get(tx, run)).incident
+                if diagnosis.stop_reason:
+                    await concluded(tx, incident, run, diagnosis, by=str(judge.AGENT), at=self._clock())
+                await outbox.put_refresh(tx, incident, INCIDENT_CARD, at=self._clock())
 
     async def diagnosis(self, run: str) -> Diagnosis | None:
         async with self._ledger.read() as tx:

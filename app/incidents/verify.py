@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from app.domain.errors import FirstmateError
 from app.domain.proposal import Criterion, Proposal
+from app.domain.quantity import said
 from app.domain.telemetry import NoData
 from app.domain.value import Value
 from app.incidents import record
@@ -58,7 +59,7 @@ async def verify(desk: Desk, execution_id: str) -> None:
             actor=FIRSTMATE,
             surface="jobs",
             subject=execution_id,
-            text=watched.sentence,
+            text={True: "verified: ", False: "did not help: ", None: ""}[watched.met] + watched.sentence,
         )
         await outbox.put(
             tx,
@@ -128,6 +129,5 @@ async def _watch(desk: Desk, proposal: Proposal, *, ended: datetime, token: int)
 
 
 def _said(criterion: Criterion, value: float, *, met: bool) -> str:
-    unit = f" {criterion.unit}" if criterion.unit else ""
     word = "held" if met else "not met in time"
-    return f"{criterion.sentence}: now {value:.3g}{unit}, {word}"[:400]
+    return f"{criterion.sentence}: measured {said(value, criterion.unit)}, {word}"[:400]

@@ -1,5 +1,5 @@
-"""The JobRunner port's in-process adapter: tasks of this event loop. What was not finished is taken up again at the next start,
-from the ledger (`app.incidents.resume`); nothing is kept here."""
+"""The JobRunner port's in-process adapter: tasks of this event loop. What was not finished, or given up, is taken up again from
+the ledger (`app.incidents.resume`), at the next start and by the clock; nothing is kept here."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ class InProcessRunner:
         task = asyncio.create_task(self._run(kind, payload, key=key, lock=lock), name=key)
         self._unfinished[key] = task
         task.add_done_callback(lambda _: self._unfinished.pop(key, None))
+
+    def live(self, key: str) -> bool:
+        """Whether a job of this key waits or runs."""
+        return key in self._unfinished
 
     async def start(self, handlers: dict[str, Handler]) -> None:
         self._handlers = dict(handlers)

@@ -12,6 +12,7 @@ from app.domain.ports import Handler
 from app.domain.value import JsonObject
 from app.incidents import decide, execute, expire, investigate, resume, verify
 from app.incidents.desk import Desk
+from app.incidents.reload import ReadPolicy, Reload
 from app.jobs.inbox import Inbox
 from app.jobs.intake import JOB as DELIVER
 from app.jobs.intake import Apologise, Handle, Intake
@@ -24,6 +25,8 @@ from app.ledger import deliveries
 log = structlog.get_logger()
 
 EXPIRE, EXPIRE_EVERY_S = "expire", 5.0
+RESUME, RESUME_EVERY_S = "resume", 60.0
+RELOAD, RELOAD_EVERY_S = "reload", 15.0
 TIDY, TIDY_EVERY_S = "tidy", 3600.0
 REPEATS = timedelta(days=3)
 """How long a delivery that was worked on is remembered: its sender may send it again."""
@@ -42,18 +45,21 @@ class WorkProcess:
         *,
         handlers: Mapping[str, Handle],
         apologise: Apologise,
+        read_policy: ReadPolicy | None = None,
     ) -> None:
+        """`read_policy`: where the policy is looked at again while the process lives; None: it stays as it is."""
         self._desk, self._runner, self._inbox = desk, runner, inbox
         self._intake = Intake(inbox, desk.ledger, runner, desk.clock, handlers=handlers, apologise=apologise)
         self._outbox = OutboxWorker(desk, surface)
-        self._timetable = Timetable(runner, {EXPIRE: EXPIRE_EVERY_S, TIDY: TIDY_EVERY_S})
+        self._reload = Reload(desk, read_policy or (lambda: desk.policy))
+        every_s = {EXPIRE: EXPIRE_EVERY_S, RESUME: RESUME_EVERY_S, RELOAD: RELOAD_EVERY_S, TIDY: TIDY_EVERY_S}
+        self._timetable = Timetable(runner, every_s)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set. Begins by taking up whatever an earlier process left unfinished."""
         if stopping.is_set():
             return
-        for told in await resume.resume(self._desk):
-            log.info("work.resumed", action="work.resumed", what=told)
+        await self._resume()
         await self._runner.start(self._handlers())
         self._timetable.start()
         try:
@@ -61,6 +67,10 @@ class WorkProcess:
         finally:
             self._timetable.stop()
             await self._runner.stop(grace_s=GRACE_S)
+
+    async def _resume(self) -> None:
+        for told in await resume.resume(self._desk, live=self._runner.live):
+            log.info("work.resumed", action="work.resumed", what=told)
 
     def _handlers(self) -> dict[str, Handler]:
         desk = self._desk
@@ -70,6 +80,15 @@ class WorkProcess:
 
         async def do_execute(payload: JsonObject) -> None:
             await execute.execute(desk, str(payload["proposal"]))
+
+        async def do_take_up(payload: JsonObject) -> None:
+            await execute.take_up(desk, str(payload["execution"]))
+
+        async def do_resume(payload: JsonObject) -> None:
+            await self._resume()
+
+        async def do_reload(payload: JsonObject) -> None:
+            await self._reload.look()
 
         async def do_verify(payload: JsonObject) -> None:
             await verify.verify(desk, str(payload["execution"]))
@@ -85,6 +104,9 @@ class WorkProcess:
 
         return {
             TIDY: do_tidy,
+            RESUME: do_resume,
+            RELOAD: do_reload,
+            execute.TAKE_UP: do_take_up,
             investigate.JOB: do_investigate,
             decide.EXECUTE: do_execute,
             execute.VERIFY: do_verify,

@@ -83,6 +83,12 @@ async def for_incident(tx: Tx, incident: str, *, limit: int = 500) -> list[Store
     return [_read(row) for row in await tx.execute(query)]
 
 
+async def count(tx: Tx, incident: str) -> int:
+    """How many alerts belong to it, resolved ones too."""
+    query = select(func.count()).select_from(alerts).where(alerts.c.incident == incident)
+    return int((await tx.execute(query)).scalar_one())
+
+
 async def still_firing(tx: Tx, incident: str) -> int:
     """How many of the incident's alerts have not resolved."""
     query = select(func.count()).select_from(alerts).where(alerts.c.incident == incident, alerts.c.status == "firing")

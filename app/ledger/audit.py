@@ -72,6 +72,7 @@ class Action(StrEnum):
     PEOPLE_NOTIFIED = "firstmate:people:notify"
     PRESS_IGNORED = "firstmate:press:ignore"
     POLICY_LOADED = "firstmate:policy:load"
+    POLICY_REFUSED = "firstmate:policy:refuse"
     CATALOGUE_LOADED = "firstmate:catalogue:load"
     EXPORTED = "person:audit:export"
     PAYLOAD_ERASED = "person:audit:erase"

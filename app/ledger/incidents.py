@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import Conflict, NotFound
 from app.domain.incident import Incident, Severity, Status
 from app.domain.value import AwareDatetime, Value
+from app.ledger.audit import Action
 from app.ledger.ledger import Tx
-from app.ledger.tables import incidents, participants
+from app.ledger.tables import audit, incidents, participants
 
 COMMANDER = "commander"
 """The role that `set_commander` keeps in step with the incident's own column."""
@@ -68,6 +69,13 @@ async def list_open(tx: Tx) -> list[Incident]:
 async def list_recent(tx: Tx, *, limit: int = 50) -> list[Incident]:
     """Open and closed, newest first."""
     return [_read(row) for row in await tx.execute(select(incidents).order_by(incidents.c.number.desc()).limit(limit))]
+
+
+async def opened_by_monitors(tx: Tx, *, since: datetime) -> int:
+    """How many of those declared after `since` a monitor's alert opened, closed ones too."""
+    by_monitor = select(audit.c.seq).where(audit.c.incident == incidents.c.id, audit.c.action == Action.MONITOR_DECLARED.value)
+    query = select(func.count()).select_from(incidents).where(incidents.c.declared_at > since, by_monitor.exists())
+    return int((await tx.execute(query)).scalar_one())
 
 
 async def set_channel(tx: Tx, incident: str, *, channel: str, name: str) -> bool:

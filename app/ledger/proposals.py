@@ -28,6 +28,13 @@ class StoredProposal(Value):
     moved_at: AwareDatetime
 
 
+class Reference(Value):
+    """Which proposal, without its body: also of one that can't be read any more."""
+
+    hash: str
+    incident: str
+
+
 async def add(tx: Tx, proposal: Proposal) -> bool:
     """Remember it as `proposed`. False when exactly this one is there already, in whatever state.
 
@@ -79,6 +86,13 @@ async def for_incident(tx: Tx, incident: str, *, states: Collection[State] | Non
     if states is not None:
         query = query.where(proposals.c.state.in_(sorted(states)))
     return [_read(row) for row in await tx.execute(query.order_by(proposals.c.asked_at, proposals.c.hash))]
+
+
+async def in_state(tx: Tx, state: State) -> list[Reference]:
+    """Those of every incident, in the order they were asked."""
+    query = select(proposals.c.hash, proposals.c.incident).where(proposals.c.state == state)
+    rows = await tx.execute(query.order_by(proposals.c.asked_at, proposals.c.hash))
+    return [Reference(hash=row.hash, incident=row.incident) for row in rows]
 
 
 async def move(tx: Tx, hash: str, from_states: Collection[State], to_state: State, *, at: datetime) -> bool:

@@ -1,7 +1,7 @@
 """The policy file: who may approve what, and for how long a proposal may wait.
 
 The file is data: YAML without aliases, tags or guesses (`no` is a word here, `1:30` too), closed, at most 256 kB.
-Read at start and on reload; its version is the hash of what it says, so that comments and order of keys don't make another version.
+Read at start and when it changed; its version is the hash of what it says, so that comments and order of keys don't make another.
 """
 
 from __future__ import annotations
@@ -85,6 +85,13 @@ class Verification(_Part):
         return self
 
 
+class Storm(_Part):
+    """How many incidents monitors may open within how long; what they send beyond joins one incident. People are never capped."""
+
+    most_incidents: int = Field(default=10, ge=1, le=1000)
+    within_minutes: int = Field(default=10, ge=1, le=24 * 60)
+
+
 class LocalOperator(_Part):
     """The demo's own person: counts as an approver of targets beneath this prefix. `serve` never makes one."""
 
@@ -106,6 +113,7 @@ class Policy(_Part):
     expiry_minutes: ExpiryMinutes = ExpiryMinutes()
     verification: Verification = Verification()
     open_proposals: int = Field(default=5, ge=1, le=50)  # most that may wait for presses in one incident
+    storm: Storm = Storm()
     local_operator: LocalOperator | None = None
 
     @cached_property

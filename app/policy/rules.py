@@ -25,7 +25,7 @@ class PolicyPresent:
         if context.policy is None:
             return Denied("there is no policy, so nobody may decide; `firstmate policy init` writes a first one")
         if context.policy.empty:
-            return Denied("the policy names no approvers, so nobody may decide; name them in the policy file and reload it")
+            return Denied("the policy names no approvers, so nobody may decide; name them in the file: it counts within 15 s")
         return Allowed("there is a policy")
 
 
@@ -61,6 +61,17 @@ class TierDerived:
         if derived.tier != proposal.tier:
             return Denied(f"it was stored as tier {proposal.tier} and is tier {derived.tier}: {derived.reason}; propose it again")
         return Allowed(f"tier {derived.tier}: {derived.reason}")
+
+
+@dataclass(frozen=True)
+class DryRunPassed:
+    """What its dry run said would fail is not approved as if it were fine."""
+
+    def check(self, context: Context) -> Decision:
+        preview = context.proposal.preview
+        if not preview.ok and not context.rejecting:
+            return Denied(f"its dry run failed ({'; '.join(preview.lines)[:300]}); propose it again once that is mended")
+        return Allowed("its dry run passed")
 
 
 @dataclass(frozen=True)
@@ -203,6 +214,7 @@ PRESS_RULES: tuple[Rule, ...] = (
     KillSwitch(),
     HashMatches(),
     TierDerived(),
+    DryRunPassed(),
     IncidentOpen(),
     ProposalOpen(),
     ProposalUnexpired(),

@@ -103,6 +103,8 @@ def _quicken(module):
         module.FIRST_PAUSE_S, module.LONGEST_PAUSE_S = 0.05, 0.1
     if module.__name__ == "app.jobs.sender":
         module.SlackSender.pace_s = 0.05
+    if module.__name__ == "app.jobs.work":
+        module.RESUME_EVERY_S, module.RELOAD_EVERY_S = 1.0, 0.5
 
 
 def _twin(module):
@@ -128,8 +130,9 @@ def _twin(module):
         module.decide.moved_since = nothing_moved
     if TWIN == "runs-again" and module.__name__ == "app.incidents.execute":
 
-        async def take_up(desk, execution):
+        async def take_up(desk, execution_id):
             async with desk.ledger.read() as tx:
+                execution = await module.executions.get(tx, execution_id)
                 proposal = (await module.proposals.get(tx, execution.proposal)).proposal
             action = desk.actions[proposal.call.action]
             arguments = action.arguments.model_validate(proposal.call.arguments)
@@ -139,12 +142,10 @@ def _twin(module):
         module.take_up = take_up
     if TWIN == "forgets" and module.__name__ == "app.incidents.resume":
 
-        async def resume(desk):
+        async def resume(desk, **_kwargs):
             return []
 
         module.resume = resume
-        if hasattr(module, "go_on"):
-            module.go_on = resume
     if TWIN == "acks-before-writing" and module.__name__ == "app.jobs.inbox":
         put, late = module.Inbox.put, set()
 

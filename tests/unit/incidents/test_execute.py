@@ -109,7 +109,7 @@ async def test_an_action_that_breaks_after_sending_leaves_unknown_and_is_not_run
             await super().run(arguments, idempotency_key=idempotency_key)
             raise KeyError("a defect of the action")
 
-    broken = Breaks(world.desk.actions["shop_rollout_undo"]._shop)  # type: ignore[attr-defined]
+    broken = Breaks(world.desk.actions["shop_rollout_undo"]._shop)
     world = world.with_(actions={"shop_rollout_undo": broken})
     proposal = await approved(world)
     await execute.execute(world.desk, proposal.hash)
@@ -133,7 +133,7 @@ async def take_up(world: World) -> None:
     async with world.ledger.read() as tx:
         left = await executions.unfinished(tx)
     for execution in left:
-        await execute.take_up(world.desk, execution)
+        await execute.take_up(world.desk, execution.id)
 
 
 async def test_a_run_cut_off_after_its_effect_is_read_back_as_done_and_not_run_again(world: World) -> None:
@@ -159,7 +159,7 @@ async def test_a_run_cut_off_without_a_visible_effect_is_unknown_and_not_run_aga
     await take_up(world)
     assert await world.state(proposal) == "unknown"
     assert len(world.tool.asked) == sent
-    assert "process died" in (await world.execution(proposal)).detail
+    assert "cut off" in (await world.execution(proposal)).detail
 
 
 @pytest.mark.parametrize("reading", ["broken", "garbage"])
@@ -185,7 +185,7 @@ async def test_an_action_that_breaks_while_reading_back_does_not_keep_the_rest_f
 
     proposal = await approved(world)
     await cut_off(world, proposal)
-    broken = Breaks(world.desk.actions["shop_rollout_undo"]._shop)  # type: ignore[attr-defined]
+    broken = Breaks(world.desk.actions["shop_rollout_undo"]._shop)
     await take_up(world.with_(actions={"shop_rollout_undo": broken}))
     assert await world.state(proposal) == "unknown"
 
@@ -214,7 +214,7 @@ async def too_late(world: World, proposal: Proposal) -> None:
 
 
 async def not_entitled_any_more(world: World, proposal: Proposal) -> None:
-    world.folk["UCOMMANDER"] = None  # type: ignore[assignment]
+    world.folk["UCOMMANDER"] = None
 
 
 async def handed_over(world: World, proposal: Proposal) -> None:
@@ -277,13 +277,13 @@ async def test_the_claim_is_held_from_the_run_to_the_end_of_verification(world: 
 
 async def test_two_proposals_on_one_target_do_not_run_at_once(world: World) -> None:
     first = await approved(world)
-    second = await world.proposed(first.incident, call=first.effects.undo, criterion=criterion())
     await execute.execute(world.desk, first.hash)
-    async with world.ledger.write() as tx:  # pressed while the first is still being verified
-        await proposals.move(tx, second.hash, {"proposed"}, "approved", at=world.clock())
+    second = await world.proposed(first.incident, call=first.effects.undo, criterion=criterion())
+    assert (await world.press(second)).complete  # while the first is still being verified
     await execute.execute(world.desk, second.hash)
     assert len(world.tool.asked) == 1
     assert await world.state(second) == "superseded"
+    assert any("execution:" in line and "holds shop/service/checkout" in line for line in await world.told(first.incident))
 
 
 async def test_the_audit_chain_of_a_whole_run_holds(world: World) -> None:

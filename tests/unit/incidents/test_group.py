@@ -8,7 +8,8 @@ from app.domain.incident import Alert
 from app.incidents.group import group
 from app.ledger import alerts, incidents, runs
 from app.ledger.audit import Action
-from tests.unit.incidents.world import NOON, World, diagnosis
+from app.policy.policy import load
+from tests.unit.incidents.world import NOON, POLICY, World, diagnosis
 
 
 def alert(**fields: Any) -> Alert:
@@ -148,3 +149,67 @@ async def test_a_storm_of_alerts_does_not_triage_for_ever(world: World) -> None:
 
     async with world.ledger.read() as tx:
         assert len(await runs.for_incident(tx, incident)) == 5
+
+
+def gale(number: int, **fields: Any) -> Alert:
+    """One of many alerts that have nothing in common."""
+    named = {"fingerprint": f"s{number}", "group_key": f"g{number}", "service": f"service-{number}", "summary": f"{number} fails"}
+    return alert(**{**named, "severity": "warning", **fields})
+
+
+async def storm_of(world: World, many: int) -> list[str | None]:
+    return [await group(world.desk, gale(number), surface="webhook") for number in range(many)]
+
+
+async def test_a_storm_of_unrelated_alerts_opens_few_incidents_and_loses_none_of_them(world: World) -> None:
+    said = await storm_of(world, 300)
+
+    assert len(await opened(world)) == 11
+    assert said[9:12] == ["INC-0010", "INC-0011", "INC-0011"]
+    async with world.ledger.read() as tx:
+        assert len(await runs.unfinished(tx)) == 11
+        assert await alerts.count(tx, "INC-0011") == 290
+    storm = await world.incident("INC-0011")
+    assert storm.title == "Alert storm: 290 alerts beyond 10 incidents in 10 min"
+    assert storm.service is None
+    told = await world.told("INC-0011")
+    assert (told[0], told[-1]) == ("Declared: Alert storm", "Alert 290 of the storm joined: 299 fails")
+    assert (await world.audited("INC-0011")).count(Action.ALERT_GROUPED.value) == 289
+
+
+async def test_the_storm_s_severity_is_that_of_the_worst_alert_in_it(world: World) -> None:
+    await storm_of(world, 12)
+    assert (await world.incident("INC-0011")).severity == "SEV3"
+    await group(world.desk, gale(12, severity="critical"), surface="webhook")
+    await group(world.desk, gale(13, severity="info"), surface="webhook")
+    assert (await world.incident("INC-0011")).severity == "SEV1"
+
+
+async def test_in_a_storm_an_alert_still_joins_its_own_incident_and_people_still_declare(world: World) -> None:
+    await storm_of(world, 15)
+    assert await group(world.desk, gale(3, fingerprint="again"), surface="webhook") == "INC-0004"
+    assert (await world.declared("a person says so")).id == "INC-0012"
+    assert (
+        await group(world.desk, alert(fingerprint="c", group_key="c"), surface="webhook") == "INC-0012"
+    )  # of the service a person declared
+
+
+async def test_what_people_declare_does_not_count_towards_a_storm(world: World) -> None:
+    for number in range(12):
+        await world.declared(f"declared {number}")
+    assert await group(world.desk, gale(1), surface="webhook") == "INC-0013"
+    assert (await world.incident("INC-0013")).title == "1 fails"
+
+
+async def test_after_the_storm_alerts_open_incidents_again_and_those_in_it_stay_there(world: World) -> None:
+    await storm_of(world, 12)
+    world.clock.move(minutes=10)
+    assert await group(world.desk, gale(50), surface="webhook") == "INC-0012"
+    assert await group(world.desk, gale(11), surface="webhook") == "INC-0011"
+    assert await group(world.desk, gale(11, status="resolved"), surface="webhook") == "INC-0011"
+
+
+async def test_the_policy_says_what_a_storm_is(world: World) -> None:
+    policy = load(POLICY + "storm: {most_incidents: 2, within_minutes: 1}")
+    assert await storm_of(world.with_(policy=policy), 4) == ["INC-0001", "INC-0002", "INC-0003", "INC-0003"]
+    assert (await world.incident("INC-0003")).title == "Alert storm: 2 alerts beyond 2 incidents in 1 min"

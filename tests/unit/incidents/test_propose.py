@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 
+from app.actions.webhook import SignedWebhook
+from app.cards.proposal import proposal_card
 from app.domain.action import Call
 from app.domain.errors import BadInput, Denied, NotFound
 from app.domain.incident import Scope
+from app.incidents.propose import propose_undo
 from app.incidents.thinking import LedgerStore, store_draft, trace
-from app.ledger import approvals, outbox, proposals, runs
+from app.ledger import approvals, audit, outbox, proposals, runs
 from graphs.context import Draft
 from graphs.contract import Report
 from tests.unit.incidents.world import World, criterion, diagnosis
@@ -87,6 +90,58 @@ async def test_a_target_that_cannot_be_read_back_is_not_proposed(world: World) -
         await world.proposed(incident)
 
 
+@pytest.mark.parametrize("by_agent", [True, False])
+async def test_what_its_dry_run_says_would_fail_is_refused_recorded_and_shown_to_nobody(world: World, by_agent: bool) -> None:
+    incident = (await world.declared()).id
+    world.tool.version = "1.9.0"
+    with pytest.raises(Denied, match=r"checkout runs 1\.9\.0, not 1\.8\.0; look how things are now"):
+        await world.proposed(incident, by_agent=by_agent)
+    async with world.ledger.read() as tx:
+        assert await proposals.for_incident(tx, incident) == []
+        refused = [row for row in await audit.rows(tx, incident) if row.action == audit.Action.REFUSED]
+        assert not [row for row in await outbox.due(tx, world.clock()) if (row.card or "").startswith("proposal:")]
+    assert [(row.actor, row.subject) for row in refused] == [("proposer@1.0.0", "shop/service/checkout")]
+    assert "not 1.8.0" in str(refused[0].payload)
+
+
+async def test_where_a_dry_run_cannot_be_had_the_card_says_what_there_is_instead(world: World) -> None:
+    webhook = SignedWebhook("https://hooks.example/x", "0123456789abcdef")
+    world = world.with_(actions={"webhook": webhook})
+    call = Call(action="webhook", arguments={"event": "failover"})
+    proposal = await world.proposed((await world.declared()).id, call=call)
+    assert "nothing is sent before approval" in proposal_card(proposal, state="proposed", needs="x").model_dump_json()
+    await webhook.close()
+
+
+async def test_what_a_person_proposes_is_verified_by_what_triage_stated_for_the_same_target(world: World) -> None:
+    incident = (await world.declared()).id
+    assert (await world.proposed(incident, by_agent=False, asked_by="UCOMMANDER", call=to("1.6.0"))).criterion is None
+    for number, threshold in enumerate((0.05, 0.01)):
+        world.clock.move(seconds=1)
+        await world.proposed(incident, call=to(f"1.7.{number}"), criterion=criterion(threshold=threshold))
+    world.clock.move(seconds=1)
+    assert (await world.proposed(incident, by_agent=False, asked_by="UCOMMANDER", call=to("1.5.0"))).criterion == criterion(
+        threshold=0.01
+    )
+
+
+async def test_what_was_stated_for_another_target_or_in_another_incident_is_not_borrowed(world: World) -> None:
+    first, second = await world.declared(), await world.declared("another")
+    await world.proposed(first.id, criterion=criterion())
+    elsewhere = Call(action="shop_rollout_undo", arguments={**to("1.7.2").arguments, "service": "cart"})
+    for incident, call in ((first.id, elsewhere), (second.id, to("1.7.2"))):
+        assert (await world.proposed(incident, by_agent=False, asked_by="UCOMMANDER", call=call)).criterion is None
+
+
+async def test_an_undo_borrows_no_criterion(world: World) -> None:
+    incident = (await world.declared()).id
+    done = await world.proposed(incident, criterion=criterion())
+    world.tool.version = "1.7.2"
+    undo = await propose_undo(world.desk, done, surface="test")
+    assert undo is not None
+    assert undo.criterion is None
+
+
 async def test_a_draft_becomes_a_proposal_with_the_judge_s_word(world: World) -> None:
     incident = await world.declared()
     async with world.ledger.read() as tx:
@@ -103,6 +158,7 @@ async def test_a_draft_becomes_a_proposal_with_the_judge_s_word(world: World) ->
     assert word.objections == ()
     assert word.findings == best.supporting
 
+    world.clock.move(seconds=1)
     doubtful = best.model_copy(update={"verdict": "uncorroborated"})
     await store_draft(
         world.desk, incident.id, draft.model_copy(update={"hypothesis": doubtful, "call": to("1.7.1")}), proposer="proposer@1.0.0"

@@ -82,7 +82,7 @@ async def test_without_a_criterion_or_its_source_nothing_is_claimed(world: World
     proposal, execution = await ran(world, stated=None)
     await verify.verify(world.desk, execution.id)
     assert (await world.execution(proposal)).state == "unverified"
-    other = world.with_(metrics={})
+    other, world.tool.version = world.with_(metrics={}), "1.8.0"
     _, execution = await ran(other, stated=criterion())
     await verify.verify(other.desk, execution.id)
     async with world.ledger.read() as tx:
@@ -158,3 +158,8 @@ async def test_the_end_and_what_is_told_of_it_are_one_commit(world: World) -> No
         said = await outbox.get(tx, f"outcome:{execution.id}:verified")
     assert said is not None
     assert said.created_at - execution.verified_at == timedelta(0)
+
+
+async def test_what_was_measured_is_said_as_a_person_would(world: World) -> None:
+    execution, _, _ = await verified(world, [0.0421], stated=criterion(unit="s"))
+    assert execution.detail.endswith(": measured 42.1 ms, held")

@@ -179,7 +179,7 @@ class World:
         return await decide.decide(self.desk, proposal=proposal.hash, decision=decision, by=by, surface="test", **fields)
 
     async def start_jobs(self) -> None:
-        """The same four jobs as the work process."""
+        """The same jobs as the work process."""
         desk = self.desk
 
         async def run(payload: Any) -> None:
@@ -188,10 +188,13 @@ class World:
         async def act(payload: Any) -> None:
             await execute.execute(desk, str(payload["proposal"]))
 
+        async def take_up(payload: Any) -> None:
+            await execute.take_up(desk, str(payload["execution"]))
+
         async def watch(payload: Any) -> None:
             await verify.verify(desk, str(payload["execution"]))
 
-        await self.runner.start({investigate.JOB: run, decide.EXECUTE: act, execute.VERIFY: watch})
+        await self.runner.start({investigate.JOB: run, decide.EXECUTE: act, execute.TAKE_UP: take_up, execute.VERIFY: watch})
 
     async def state(self, proposal: Proposal) -> str:
         async with self.ledger.read() as tx:

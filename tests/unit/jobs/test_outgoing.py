@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -329,7 +330,7 @@ async def test_two_workers_on_one_ledger_share_the_work(telling: Telling) -> Non
         async with telling.world.ledger.write() as tx:
             card = Card(kind="note", gist=f"note {n}").model_dump(mode="json")
             await outbox.put(tx, f"a{n}", incident=None, lane="note", kind="answer", body={"to": "C1/U1", "card": card}, at=NOON)
-    for _ in range(3):
+    for _ in range(4):
         await asyncio.gather(telling.worker.once(), other.once())
     assert sorted(gist for _, gist in telling.shown.of("answer")) == [f"note {n}" for n in range(4)]
 
@@ -358,9 +359,91 @@ async def test_messages_to_one_channel_keep_their_distance(telling: Telling) -> 
         times.append(asyncio.get_running_loop().time())
         return await post(*args, **kwargs)
 
-    telling.shown.post = timed  # type: ignore[method-assign]
+    telling.shown.post = timed
     incident = await telling.world.declared()
     await telling.world.proposed(incident.id)
     await telling.all()
     assert len(times) == 2
     assert times[1] - times[0] >= 0.05
+
+
+async def told_while_the_first_is_slow(telling: Telling, send: Any) -> list[str]:
+    """Five incidents; Slack answers the first one's post only once another's has arrived, or says nothing for a while."""
+    other = asyncio.Event()
+    post, order = telling.shown.post, list[str]()
+
+    async def slow(channel: str, *args: Any, **kwargs: Any) -> str:
+        if channel == "C1":
+            with suppress(TimeoutError):
+                await asyncio.wait_for(other.wait(), 0.5)
+        else:
+            other.set()
+        order.append(channel)
+        return await post(channel, *args, **kwargs)
+
+    telling.shown.post = slow  # type: ignore[method-assign]
+    for number in range(5):
+        await telling.world.declared(f"number {number}")
+    await send()
+    return order
+
+
+async def test_a_channel_that_slack_is_slow_about_holds_up_no_other(telling: Telling) -> None:
+    order = await told_while_the_first_is_slow(telling, telling.worker.once)
+    assert sorted(order) == ["C1", "C2", "C3", "C4", "C5"]
+    assert order[0] != "C1"
+
+
+async def test_the_danger_is_a_real_one_telling_one_after_another_all_wait(telling: Telling) -> None:
+    async def one_after_another() -> None:
+        async with telling.world.ledger.read() as tx:
+            due = await outbox.due(tx, NOON)
+        for row in due:
+            await telling.worker._deliver(row)
+
+    assert (await told_while_the_first_is_slow(telling, one_after_another))[0] == "C1"
+
+
+async def test_one_channel_is_told_one_thing_after_another_what_somebody_waits_for_first(telling: Telling) -> None:
+    inside, most = 0, 0
+    post = telling.shown.post
+
+    async def counted(*args: Any, **kwargs: Any) -> str:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0.01)
+        inside -= 1
+        return await post(*args, **kwargs)
+
+    telling.shown.post = counted  # type: ignore[method-assign]
+    incident = await telling.world.declared()
+    await triaged(telling.world, incident.id)
+    await telling.world.proposed(incident.id)
+    await telling.all()
+    assert most == 1
+    assert [kind for _, kind, _, _ in telling.shown.of("post")] == ["incident", "proposal", "findings"]
+
+
+async def test_what_one_channel_must_wait_for_the_others_need_not(telling: Telling) -> None:
+    telling.shown.fails["open_channel"] = [TryLater("ratelimited", after_s=30)]
+    for number in range(3):
+        await telling.world.declared(f"number {number}")
+    await telling.all()
+    assert len(telling.shown.of("open_channel")) == 2
+    telling.world.clock.move(seconds=31)
+    await telling.all()
+    assert len(telling.shown.of("open_channel")) == 3
+
+
+async def test_answers_to_one_person_keep_their_order_and_those_to_others_go_beside_them(telling: Telling) -> None:
+    async with telling.world.ledger.write() as tx:
+        for number in range(12):
+            card = Card(kind="note", gist=f"{number}").model_dump(mode="json")
+            body: dict[str, Any] = {"to": f"C1/U{number % 2}", "card": card}
+            await outbox.put(tx, f"a{number}", incident=None, lane="note", kind="answer", body=body, at=NOON)
+    assert await telling.worker.once() == 2
+    await telling.all()
+    for person in range(2):
+        said = [int(gist) for to, gist in telling.shown.of("answer") if to == f"C1/U{person}"]
+        assert said == list(range(person, 12, 2))

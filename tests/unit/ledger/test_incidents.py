@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.errors import Conflict, NotFound
 from app.domain.incident import Incident
-from app.ledger import incidents, sequences, timeline
+from app.ledger import audit, incidents, sequences, timeline
 from app.ledger.ledger import Ledger
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -143,3 +143,16 @@ async def test_the_timeline_keeps_the_order_things_were_written_in(ledger: Ledge
         assert [line.text for line in lines] == ["first", "second"]
         assert lines[1].details == {"a": 1}
         assert [line.text for line in await timeline.for_incident(tx, "INC-0001", limit=1)] == ["second"]
+
+
+async def test_what_monitors_opened_lately_is_counted_and_what_people_declared_is_not(ledger: Ledger) -> None:
+    by = {1: audit.Action.MONITOR_DECLARED, 2: audit.Action.PERSON_DECLARED, 3: audit.Action.MONITOR_DECLARED}
+    async with ledger.write() as tx:
+        for number, action in by.items():
+            at = NOON + timedelta(minutes=number)
+            declared = incident(number, declared_at=at, declared_by="somebody")
+            await incidents.add(tx, declared)
+            await audit.append(tx, action, incident=declared.id, at=at, actor="somebody", surface="test", subject=declared.id)
+        await incidents.set_status(tx, "INC-0003", "closed", at=NOON)
+        assert await incidents.opened_by_monitors(tx, since=NOON) == 2
+        assert await incidents.opened_by_monitors(tx, since=NOON + timedelta(minutes=1)) == 1

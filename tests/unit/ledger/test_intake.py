@@ -52,6 +52,8 @@ async def test_an_alert_belongs_to_the_incident_that_took_it_first(ledger: Ledge
         assert await alerts.attach(tx, stored, incident)
         assert not await alerts.attach(tx, stored, incident)
         assert [a.fingerprint for a in await alerts.for_incident(tx, incident)] == ["f"]
+        await alerts.upsert(tx, alert(fingerprint="of no incident"), at=NOON)
+        assert await alerts.count(tx, incident) == 1
         assert (await alerts.upsert(tx, alert(), at=NOON)).incident == incident
 
 

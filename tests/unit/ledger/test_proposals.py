@@ -60,6 +60,7 @@ async def test_an_altered_body_is_noticed_when_it_is_read(ledger: Ledger, propos
             await proposals.get(tx, proposal.hash)
         with pytest.raises(proposals.Altered):
             await proposals.for_incident(tx, proposal.incident)
+        assert [each.hash for each in await proposals.in_state(tx, "proposed")] == [proposal.hash]  # which one, it still says
 
 
 async def test_a_body_of_another_proposal_under_this_hash_is_noticed(ledger: Ledger, proposal: Proposal, propose: Propose) -> None:
@@ -108,6 +109,8 @@ async def test_lists_are_in_the_order_asked_and_by_state(ledger: Ledger, propose
         assert [s.proposal.hash for s in await proposals.for_incident(tx, first.incident)] == [first.hash, second.hash]
         waiting = await proposals.for_incident(tx, first.incident, states={"proposed", "approved"})
         assert [s.proposal.hash for s in waiting] == [second.hash]
+        rejected = proposals.Reference(hash=first.hash, incident=first.incident)
+        assert await proposals.in_state(tx, "rejected") == [rejected]
 
 
 async def test_what_waits_at_its_expiry_expires_and_nothing_else(ledger: Ledger, propose: Propose) -> None:

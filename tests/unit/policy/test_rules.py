@@ -134,7 +134,7 @@ def cells() -> list[tuple[str, str, Tier, str]]:
     for line in MATRIX.strip().splitlines():
         kind, letters = line[:19].strip(), line[19:].split()
         for n, expected in enumerate(letters):
-            tier: Tier = (0, 1, 2, 3)[n % 4]  # type: ignore[assignment]
+            tier: Tier = (0, 1, 2, 3)[n % 4]
             found.append((kind, "approve" if n < 4 else "reject", tier, expected))
     return found
 
@@ -194,6 +194,7 @@ def test_no_rule_is_superfluous(missing: object) -> None:
     commander = Press(decision="approve", by=PEOPLE["commander"])
     member = Person(id="UMEMBER", team="T1")
     twelve = Proposal.of(**{**about.model_dump(exclude={"hash"}), "tier": 1, "effects": proposal(3).effects})
+    failing = proposal(1, preview=Preview(ok=False, lines=("it runs already",)))
     two = proposal(2)
     three = proposal(3)
     both = (Yes(id="UAPPROVER2", by=Person(id="UAPPROVER2", team="T1"), at=NOON),)
@@ -202,6 +203,7 @@ def test_no_rule_is_superfluous(missing: object) -> None:
         "KillSwitch": context(press=commander, stopped="stopped"),
         "HashMatches": context(proposal=about.model_copy(update={"why": "edited"}), press=commander),
         "TierDerived": context(proposal=twelve, press=commander),
+        "DryRunPassed": context(proposal=failing, press=commander),
         "IncidentOpen": context(press=commander, incident=incident(status="closed")),
         "ProposalOpen": context(press=commander, state="rejected"),
         "ProposalUnexpired": context(press=commander, now=NOON + timedelta(days=1)),
@@ -349,3 +351,14 @@ def test_the_local_operator_stays_beneath_its_prefix() -> None:
 
 def test_a_closed_incident_can_still_have_its_proposals_rejected() -> None:
     assert letter(pressed("commander", decision="reject", incident=incident(status="closed"))) == "A"
+
+
+def test_what_its_dry_run_says_would_fail_is_neither_approved_nor_run_and_may_be_rejected() -> None:
+    failing = proposal(preview=Preview(ok=False, lines=("checkout runs 1.7.2 already",)))
+    said = pressed("commander", proposal=failing)
+    assert isinstance(said, Denied)
+    assert "checkout runs 1.7.2 already" in said.reason
+    yes = (Yes(id="UCOMMANDER", by=Person(id="UCOMMANDER", team="T1"), at=NOON),)
+    assert letter(decide_run(context(proposal=failing, state="approved", yes=yes))) == "D"
+    assert letter(decide_run(context(state="approved", yes=yes))) == "A"
+    assert letter(pressed("commander", decision="reject", proposal=failing)) == "A"
