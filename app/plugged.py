@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
-
 from app.domain.errors import BadInput, Misconfigured, NotFound
-from app.domain.plugin import Plugin
+from app.domain.plugin import AnyPlugin
+from app.domain.redaction import use_key
 from app.plugins import catalogue_hash, discover
-from app.settings import Settings
+from app.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from app.domain.runbook import Runbook
@@ -26,28 +26,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def read_settings(kind: type[BaseModel]) -> Any:
-    """One settings class from the environment. Raises `Misconfigured` naming the variable and what is wrong with it."""
-    try:
-        return kind()
-    except ValidationError as error:
-        prefix = str(kind.model_config.get("env_prefix", ""))
-        told = "; ".join(f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        raise Misconfigured(f"settings: {told}") from error
-
-
 def open_plugins(package: str, attribute: str) -> dict[str, Any]:
     """Every plug-in of a folder whose settings say that it is used, opened. Raises `Misconfigured` for one that can't be."""
-    opened: dict[str, Any] = {}
-    for plugin in discover(package, attribute).values():
-        assert isinstance(plugin, Plugin)
-        settings = read_settings(plugin.settings)
-        if plugin.configured(settings):
-            try:
-                opened[plugin.name] = plugin.open(settings)
-            except (BadInput, NotFound) as error:
-                raise Misconfigured(f"{plugin.name} can't be opened as it is set: {error}") from error
-    return opened
+    plugins: list[AnyPlugin] = list(discover(package, attribute).values())
+    return {plugin.name: opened for plugin in plugins if (opened := open_plugin(plugin)) is not None}
+
+
+def open_plugin(plugin: AnyPlugin) -> Any:
+    """None where its settings say that it is not used. Raises `Misconfigured`."""
+    settings = read_settings(plugin.settings)
+    if not plugin.configured(settings):
+        return None
+    try:
+        return plugin.open(settings)
+    except (BadInput, NotFound) as error:
+        raise Misconfigured(f"{plugin.name} can't be opened as it is set: {error}") from error
 
 
 def sources_of(connectors: list[Any]) -> Sources:
@@ -73,14 +66,19 @@ def investigators() -> dict[str, Any]:
 
 
 def catalogue() -> dict[str, Any]:
-    """What is plugged in, and one hash over it."""
-    names = {
-        "connectors": sorted(discover("app.connectors", "CONNECTOR")),
-        "actions": sorted(discover("app.actions", "ACTION")),
-        "investigators": sorted(investigators()),
-        "commands": sorted(discover("app.slack.commands", "COMMAND")),
+    """What is used, what else is there, and one hash over all of it."""
+    systems = {
+        "connectors": discover("app.connectors", "CONNECTOR"),
+        "actions": discover("app.actions", "ACTION"),
     }
-    return {**names, "hash": catalogue_hash(names)}
+    used = {
+        kind: sorted(name for name, plugin in found.items() if plugin.configured(read_settings(plugin.settings)))
+        for kind, found in systems.items()
+    }
+    unused = {f"{kind}_not_configured": sorted(set(found) - set(used[kind])) for kind, found in systems.items()}
+    thinking = {"investigators": sorted(investigators()), "commands": sorted(discover("app.slack.commands", "COMMAND"))}
+    there = {kind: sorted(found) for kind, found in systems.items()} | thinking
+    return {**used, **unused, **thinking, "hash": catalogue_hash(there)}
 
 
 def load_policy(settings: Settings) -> Policy | None:
@@ -107,7 +105,10 @@ def load_runbooks(settings: Settings) -> tuple[Runbook, ...]:
 
 
 def own_folder(path: Path) -> None:
-    """The data folder, for this user alone; so is every file that this process makes from now on. Raises `Misconfigured`."""
+    """The data folder, for this user alone; so is every file that this process makes from now on. Raises `Misconfigured`.
+
+    It holds the key of the placeholders that secrets become: a run that is taken up after a crash must read the same lines.
+    """
     os.umask(0o077)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,3 +116,9 @@ def own_folder(path: Path) -> None:
         raise Misconfigured(
             f"the data folder {path} can't be made ({error.strerror}); set FIRSTMATE_DATA_DIR to one that can"
         ) from error
+    made = path / f"redaction.key.{os.getpid()}"
+    made.write_bytes(os.urandom(32))
+    with suppress(FileExistsError):
+        os.link(made, path / "redaction.key")  # whole or not at all, whichever process comes first
+    made.unlink()
+    use_key((path / "redaction.key").read_bytes())

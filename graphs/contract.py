@@ -82,9 +82,11 @@ class Budget:
 
 
 class Investigator(Protocol):
-    """One file in `investigators/`. `may_use` names the fields of `Sources` it may read; the rest it is not given."""
+    """One file in `investigators/`. `answers` is the question it is there for, as it is put in the first round; `may_use` names
+    the fields of `Sources` it may read; the rest it is not given."""
 
     agent: Agent
+    answers: str
     may_use: frozenset[str]
     budget: Budget
 

@@ -23,6 +23,8 @@ LIKELY = 0.4
 STALE = timedelta(minutes=5)
 """Findings older than this at the window's end, or a fifth of the window where that is longer, cannot make a cause certain."""
 STALE_CAP, THIN_CAP, OUTSIDER_CAP, ONE_SIGNAL_CAP = 0.6, 0.7, 0.6, 0.75
+NOTHING_POSITIVE_CAP = 0.35
+"""That no change is guilty says what it is not. Alone it makes nothing likely."""
 THIN = 0.5
 """Coverage below this is thin."""
 
@@ -92,6 +94,8 @@ def _hypothesis(found: Possibility, scope: Scope, findings: dict[str, Finding]) 
     supporting = tuple(dict.fromkeys(i for s in found.speaking for i in s.findings))
     contradicting = tuple(dict.fromkeys(i for s in found.against for i in s.findings))
     caps = _caps([findings[i] for i in supporting], scope)
+    if all(s.no_change and s.signal == "changes" for s in found.speaking):
+        caps.append((NOTHING_POSITIVE_CAP, "only the absence of a guilty change speaks for it"))
     confidence = min([found.confidence, *(cap for cap, _ in caps)])
     verdict: Verdict = "supported"
     if sum(s.weight for s in found.against) < -sum(s.weight for s in found.speaking):

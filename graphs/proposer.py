@@ -16,6 +16,7 @@ from app.domain.value import canonical
 from app.domain.window import Window
 from graphs.analysis.metrics.words import read, route
 from graphs.context import Draft, TriageContext
+from graphs.contract import Sources
 
 AGENT = Agent(name="proposer", version="1.0.0")
 
@@ -36,6 +37,11 @@ async def drafts(diagnosis: Diagnosis, context: TriageContext) -> list[Draft]:
     best = diagnosis.hypotheses[0]
     change = await _change(best, context)
     symptom = _symptom(diagnosis, context.scope)
+    watched = _source(symptom, context.sources) if symptom is not None else None
+    if watched is None:
+        why = f"{symptom.source} is not connected" if symptom is not None else "no connected metric got worse"
+        await context.progress({"agent": str(AGENT), "step": "gap", "text": f"no success criterion can be stated: {why}"})
+    criterion = _criterion(symptom, watched, context) if symptom is not None and watched is not None else None
     found: list[Draft] = []
     alert = context.scope.alert
     for runbook in context.runbooks:
@@ -58,11 +64,11 @@ async def drafts(diagnosis: Diagnosis, context: TriageContext) -> list[Draft]:
                 Draft(
                     call=Call(action=step.action, arguments=arguments),
                     runbook=runbook.name,
-                    why=f"{best.statement} Runbook: {runbook.title}."[:400],
+                    why=f"{best.statement.rstrip('.')}. Runbook: {runbook.title}."[:400],
                     hypothesis=best,
                     change=change,
                     if_we_wait=_if_we_wait(symptom),
-                    criterion=_criterion(symptom, hold_s=context.hold_s, within_s=context.within_s),
+                    criterion=criterion,
                 )
                 for arguments in options[:1]
             )
@@ -116,10 +122,14 @@ def _rise(finding: Finding) -> float:
     return 0.0 if level is None or base is None else level - base
 
 
-def _criterion(symptom: Finding | None, *, hold_s: float, within_s: float) -> Criterion | None:
+def _source(symptom: Finding, sources: Sources) -> str | None:
+    """The name of the connected source that can be asked for the symptom's number again: a finding names its source by that,
+    or by that and `:` and a part of it."""
+    return next((source.name for source in sources.metrics if symptom.source.partition(":")[0] == source.name), None)
+
+
+def _criterion(symptom: Finding, source: str, context: TriageContext) -> Criterion:
     """Recovered: the symptom's own series back near its reference, and staying there. Stated before anything runs."""
-    if symptom is None:
-        return None
     base, level = symptom.numbers["base"], symptom.numbers["level"]
     wanted = base + RECOVERED_SHARE * (level - base)
     told = float(f"{wanted:.3g}")
@@ -127,13 +137,13 @@ def _criterion(symptom: Finding | None, *, hold_s: float, within_s: float) -> Cr
     what = symptom.plot.title.replace("|", " ") if symptom.plot else (symptom.entity or "the symptom")
     unit = symptom.plot.unit if symptom.plot else ""
     return Criterion(
-        source=symptom.source,
+        source=source,
         query=symptom.query,
         comparison="<=",
         threshold=threshold,
-        unit=unit if unit != "ratio" else "",
-        hold_s=hold_s,
-        within_s=within_s,
+        unit=unit,
+        hold_s=context.hold_s,
+        within_s=context.within_s,
         sentence=f"{what} at {said(threshold, unit)} or less (before {said(base, unit)}, now {said(level, unit)})",
     )
 

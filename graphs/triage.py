@@ -24,6 +24,7 @@ from langgraph.types import Command, Send, TimeoutPolicy
 
 from app.domain.finding import Gap
 from app.domain.hypothesis import Diagnosis
+from app.domain.quantity import counted
 from graphs import judge, proposer, supervisor
 from graphs.context import TriageContext
 from graphs.contract import Question, Report, Sources, View
@@ -39,16 +40,16 @@ Graph = CompiledStateGraph[TriageState, TriageContext, TriageState, TriageState]
 async def supervise(state: TriageState, runtime: Runtime[TriageContext]) -> dict[str, Any]:
     """Choose this round's questions, or say why to stop."""
     context = runtime.context
-    names = supervisor.able(context.investigators, context.sources)
+    able = supervisor.able(context.investigators, context.sources)
     round = state.get("round", 0)
     if round == 0:
         onset = context.scope.onset.isoformat() if context.scope.onset else None
-        pending, stop_reason = supervisor.first_questions(names, onset=onset), "" if names else "no_sources"
+        pending, stop_reason = supervisor.first_questions(able, onset=onset), "" if able else "no_sources"
     else:
         diagnosis = await context.store.diagnosis(state["run"])
         assert diagnosis is not None  # the judge stored it before this round
         reports = await context.store.reports(state["run"])
-        pending, stop_reason = supervisor.next_questions(diagnosis, reports, names, round=round, asked=state.get("asked", []))
+        pending, stop_reason = supervisor.next_questions(diagnosis, reports, able, round=round, asked=state.get("asked", []))
     for question in pending:
         await context.progress(
             {"agent": str(supervisor.AGENT), "step": "ask", "to": question["investigator"], "text": question["text"]}
@@ -128,7 +129,9 @@ async def weigh(state: TriageState, runtime: Runtime[TriageContext]) -> dict[str
     """The judge: code, on what the reports claim and cite."""
     context = runtime.context
     reports = await context.store.reports(state["run"])
-    diagnosis = judge.weigh(context.scope, reports, gaps=supervisor.unconnected(context.sources), round=state["round"])
+    able = supervisor.able(context.investigators, context.sources)
+    gaps = (*supervisor.unconnected(context.sources), *supervisor.unasked(able, state.get("asked", [])))
+    diagnosis = judge.weigh(context.scope, reports, gaps=gaps, round=state["round"])
     await context.store.save_diagnosis(state["run"], diagnosis)
     best = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
     told = f"{diagnosis.verdict}: {best.statement} ({best.confidence:.0%})" if best else diagnosis.verdict
@@ -210,6 +213,6 @@ async def _symptoms(context: TriageContext, run: str, ids: list[str]) -> tuple[A
 
 def _summary(report: Report) -> str:
     best = max(report.suspicions, key=lambda s: s.weight, default=None)
-    gaps = f", {len(report.gaps)} gaps" if report.gaps else ""
+    gaps = f", {counted(len(report.gaps), 'gap')}" if report.gaps else ""
     told = f"; {best.statement}" if best and best.weight > 0 else ""
-    return f"{len(report.findings)} findings{gaps}{told}"
+    return f"{counted(len(report.findings), 'finding')}{gaps}{told}"

@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from app.actions.shop_client import ShopAction, ShopClient, ShopSettings
-from app.domain.action import Call, Effects, Outcome, Preview
+from app.actions.shop_client import Reads, ShopAction, shop_plugin
+from app.domain.action import Arguments, Call, Effects, Outcome, Preview
 from app.domain.change import Change
 from app.domain.hypothesis import Hypothesis
-from app.domain.plugin import Plugin
 from app.domain.value import JsonObject
 
 
-class Arguments(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    flag: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+class FlagArguments(Arguments):
+    flag: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", examples=["recommendations"])
     to: Literal["on", "off"]
 
 
 class FlagSwitch(ShopAction):
     name = "flag_switch"
     summary = "Switch a shop feature flag off or on"
-    arguments: type[BaseModel] = Arguments
+    arguments: type[BaseModel] = FlagArguments
 
     async def suggest(self, hypothesis: Hypothesis, change: Change | None) -> Sequence[JsonObject]:
         """The flag whose flip is guilty, back to what it was; else flags that guard calls to the guilty target, off."""
@@ -43,7 +40,7 @@ class FlagSwitch(ShopAction):
         return [{"flag": flag["flag"], "to": "off"} for flag in sorted(guarding, key=lambda f: str(f["flag"]))]
 
     def effects(self, arguments: BaseModel) -> Effects:
-        wanted = _read(arguments)
+        wanted = FlagArguments.read(arguments)
         other = "off" if wanted.to == "on" else "on"
         return Effects(
             target=f"shop/flag/{wanted.flag}",
@@ -53,41 +50,23 @@ class FlagSwitch(ShopAction):
             undo_sentence=f"Switch flag {wanted.flag} {other}",
         )
 
-    async def read_back(self, arguments: BaseModel) -> JsonObject:
-        wanted = _read(arguments)
-        now = await self._shop.get("flags", wanted.flag)
-        return {"flag": wanted.flag, "value": str(now.get("value"))}
+    def _reads(self, arguments: BaseModel) -> Reads:
+        wanted = FlagArguments.read(arguments)
+        return Reads(kind="flags", name=wanted.flag, field="value", wanted=wanted.to)
 
     async def preview(self, arguments: BaseModel) -> Preview:
-        wanted = _read(arguments)
+        wanted = FlagArguments.read(arguments)
         now = (await self.read_back(arguments))["value"]
         if now == wanted.to:
             return Preview(ok=False, lines=(f"{wanted.flag} is {now} already",))
         return Preview(ok=True, lines=(f"{wanted.flag} is {now} now",))
 
     async def run(self, arguments: BaseModel, *, idempotency_key: str) -> Outcome:
-        wanted = _read(arguments)
+        wanted = FlagArguments.read(arguments)
         expected = "off" if wanted.to == "on" else "on"
         return await self._shop.post(
             f"/flags/{wanted.flag}", {"to": wanted.to, "expected": expected, "idempotency_key": idempotency_key}
         )
 
-    async def took_effect(self, arguments: BaseModel, *, precondition: JsonObject) -> bool | None:
-        now = await self.read_back(arguments)
-        if now["value"] == _read(arguments).to:
-            return True
-        return False if now == precondition else None
 
-
-def _read(arguments: BaseModel) -> Arguments:
-    assert isinstance(arguments, Arguments)
-    return arguments
-
-
-ACTION = Plugin(
-    name="flag_switch",
-    summary=FlagSwitch.summary,
-    settings=ShopSettings,
-    configured=lambda settings: bool(settings.url),
-    open=lambda settings: FlagSwitch(ShopClient(settings.url)),
-)
+ACTION = shop_plugin(FlagSwitch)

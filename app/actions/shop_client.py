@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
 from urllib.parse import quote
 
 import httpx2
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.action import Outcome
 from app.domain.errors import Misconfigured, NotFound, Rejected, Unreachable
-from app.domain.plugin import Health
+from app.domain.plugin import Health, Plugin
+from app.domain.quantity import counted
 from app.domain.value import JsonObject
 
 TIMEOUT_S = 5.0
@@ -20,7 +23,11 @@ TIMEOUT_S = 5.0
 class ShopSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FIRSTMATE_SHOP_")
 
-    url: str = Field(default="", description="The deploy tool of the demo's shop, such as http://127.0.0.1:9400; empty: not used.")
+    url: str = Field(
+        default="",
+        examples=["http://127.0.0.1:9400"],
+        description="The deploy tool of the demo's shop, such as http://127.0.0.1:9400; empty: not used.",
+    )
 
 
 class ShopClient:
@@ -73,7 +80,7 @@ class ShopClient:
             services = await self.get("services")
         except (Unreachable, Rejected, NotFound) as error:
             return Health(ok=False, line=f"{error}; set FIRSTMATE_SHOP_URL or start the shop")
-        return Health(ok=True, line=f"the shop's deploy tool answers for {len(services)} services")
+        return Health(ok=True, line=f"the shop's deploy tool answers for {counted(len(services), 'service')}")
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -87,14 +94,51 @@ def _object(answer: httpx2.Response) -> JsonObject | None:
     return body if isinstance(body, dict) else None
 
 
-class ShopAction:
-    """What the shop's actions share: one client, and how it is asked how it is."""
+@dataclass(frozen=True)
+class Reads:
+    """The one field of the shop that a call sets: `field` of `name` among `kind`, and what it is once the call took effect."""
+
+    kind: Literal["services", "flags"]
+    name: str
+    field: str
+    wanted: str
+
+
+class ShopAction(ABC):
+    """What the shop's actions share: one client, how it is asked how it is, and reading back the field that a call sets."""
+
+    name: str
+    summary: str
 
     def __init__(self, client: ShopClient) -> None:
         self._shop = client
+
+    @abstractmethod
+    def _reads(self, arguments: BaseModel) -> Reads: ...
+
+    async def read_back(self, arguments: BaseModel) -> JsonObject:
+        reads = self._reads(arguments)
+        now = await self._shop.get(reads.kind, reads.name)
+        return {reads.kind[:-1]: reads.name, reads.field: str(now.get(reads.field))}
+
+    async def took_effect(self, arguments: BaseModel, *, precondition: JsonObject) -> bool | None:
+        reads, now = self._reads(arguments), await self.read_back(arguments)
+        if now[reads.field] == reads.wanted:
+            return True
+        return False if now == precondition else None
 
     async def check(self) -> Health:
         return await self._shop.check()
 
     async def close(self) -> None:
         await self._shop.close()
+
+
+def shop_plugin(action: type[ShopAction]) -> Plugin[ShopSettings, ShopAction]:
+    return Plugin(
+        name=action.name,
+        summary=action.summary,
+        settings=ShopSettings,
+        configured=lambda settings: bool(settings.url),
+        open=lambda settings: action(ShopClient(settings.url)),
+    )

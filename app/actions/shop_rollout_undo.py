@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from app.actions.shop_client import ShopAction, ShopClient, ShopSettings
-from app.domain.action import Call, Effects, Outcome, Preview
+from app.actions.shop_client import Reads, ShopAction, shop_plugin
+from app.domain.action import Arguments, Call, Effects, Outcome, Preview
 from app.domain.change import Change
 from app.domain.hypothesis import Hypothesis
-from app.domain.plugin import Plugin
 from app.domain.value import JsonObject
 
 
-class Arguments(BaseModel):
+class RolloutArguments(Arguments):
     """Exact versions on both ends: a rollout from anything else is refused by the deploy tool as well."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    service: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-    from_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-    to_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    service: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", examples=["checkout"])
+    from_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", examples=["1.8.0"])
+    to_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", examples=["1.7.2"])
 
 
 class ShopRolloutUndo(ShopAction):
     name = "shop_rollout_undo"
     summary = "Put a shop service back on the version it ran before"
-    arguments: type[BaseModel] = Arguments
+    arguments: type[BaseModel] = RolloutArguments
 
     async def suggest(self, hypothesis: Hypothesis, change: Change | None) -> Sequence[JsonObject]:
         """The guilty deploy's own two versions; nothing where no deploy is guilty or it is no longer what runs."""
@@ -39,7 +36,7 @@ class ShopRolloutUndo(ShopAction):
         return [{"service": change.service, "from_version": change.version, "to_version": change.previous_version}]
 
     def effects(self, arguments: BaseModel) -> Effects:
-        wanted = _read(arguments)
+        wanted = RolloutArguments.read(arguments)
         back = {"service": wanted.service, "from_version": wanted.to_version, "to_version": wanted.from_version}
         return Effects(
             target=f"shop/service/{wanted.service}",
@@ -50,43 +47,25 @@ class ShopRolloutUndo(ShopAction):
             downtime="none: the new process answers before the old one stops",
         )
 
-    async def read_back(self, arguments: BaseModel) -> JsonObject:
-        wanted = _read(arguments)
-        now = await self._shop.get("services", wanted.service)
-        return {"service": wanted.service, "version": str(now.get("version"))}
+    def _reads(self, arguments: BaseModel) -> Reads:
+        wanted = RolloutArguments.read(arguments)
+        return Reads(kind="services", name=wanted.service, field="version", wanted=wanted.to_version)
 
     async def preview(self, arguments: BaseModel) -> Preview:
-        wanted = _read(arguments)
-        now = await self._shop.get("services", wanted.service)
-        if now.get("version") != wanted.from_version:
-            return Preview(ok=False, lines=(f"{wanted.service} runs {now.get('version')}, not {wanted.from_version}",))
+        wanted = RolloutArguments.read(arguments)
+        now = (await self.read_back(arguments))["version"]
+        if now != wanted.from_version:
+            return Preview(ok=False, lines=(f"{wanted.service} runs {now}, not {wanted.from_version}",))
         if wanted.to_version == wanted.from_version:
             return Preview(ok=False, lines=(f"{wanted.service} runs {wanted.to_version} already",))
         return Preview(ok=True, lines=(f"{wanted.service} runs {wanted.from_version}; {wanted.to_version} is still there",))
 
     async def run(self, arguments: BaseModel, *, idempotency_key: str) -> Outcome:
-        wanted = _read(arguments)
+        wanted = RolloutArguments.read(arguments)
         return await self._shop.post(
             f"/services/{wanted.service}/rollout",
             {"to_version": wanted.to_version, "expected_version": wanted.from_version, "idempotency_key": idempotency_key},
         )
 
-    async def took_effect(self, arguments: BaseModel, *, precondition: JsonObject) -> bool | None:
-        now = await self.read_back(arguments)
-        if now["version"] == _read(arguments).to_version:
-            return True
-        return False if now == precondition else None
 
-
-def _read(arguments: BaseModel) -> Arguments:
-    assert isinstance(arguments, Arguments)
-    return arguments
-
-
-ACTION = Plugin(
-    name="shop_rollout_undo",
-    summary=ShopRolloutUndo.summary,
-    settings=ShopSettings,
-    configured=lambda settings: bool(settings.url),
-    open=lambda settings: ShopRolloutUndo(ShopClient(settings.url)),
-)
+ACTION = shop_plugin(ShopRolloutUndo)

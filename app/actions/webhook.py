@@ -13,10 +13,10 @@ import time
 from collections.abc import Sequence
 
 import httpx2
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.domain.action import Call, Effects, Outcome, Preview
+from app.domain.action import Arguments, Call, Effects, Outcome, Preview
 from app.domain.change import Change
 from app.domain.errors import Misconfigured, Unreachable
 from app.domain.hypothesis import Hypothesis
@@ -29,27 +29,29 @@ TIMEOUT_S = 10.0
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FIRSTMATE_WEBHOOK_ACTION_")
 
-    url: str = Field(default="", description="Where the signed webhook goes; empty: not used.")
+    url: str = Field(
+        default="", examples=["https://automation.example.com/hook"], description="Where the signed webhook goes; empty: not used."
+    )
     secret: SecretStr = Field(
-        default=SecretStr(""), description="The shared secret the signature is made with, 16 characters or more."
+        default=SecretStr(""),
+        examples=["sixteen characters and more"],
+        description="The shared secret the signature is made with, 16 characters or more.",
     )
     state_url: str = Field(default="", description="Where the receiver says, as a JSON object, how things stand; empty: it can't.")
 
 
-class Arguments(BaseModel):
+class EventArguments(Arguments):
     """The origin is configured; an argument never chooses where it goes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    event: str = Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")
-    payload: dict[str, str] = Field(default_factory=dict, max_length=20)
-    undo_event: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_.-]{0,62}$")
+    event: str = Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$", examples=["drain.start"])
+    payload: dict[str, str] = Field(default_factory=dict, max_length=20, examples=[{"zone": "b"}])
+    undo_event: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_.-]{0,62}$", examples=["drain.stop"])
 
 
 class SignedWebhook:
     name = "webhook"
     summary = "Call your own automation over a signed webhook"
-    arguments: type[BaseModel] = Arguments
+    arguments: type[BaseModel] = EventArguments
 
     def __init__(self, url: str, secret: str, *, state_url: str = "", transport: httpx2.AsyncBaseTransport | None = None) -> None:
         if len(secret) < 16:
@@ -64,7 +66,7 @@ class SignedWebhook:
         return []
 
     def effects(self, arguments: BaseModel) -> Effects:
-        wanted = _read(arguments)
+        wanted = EventArguments.read(arguments)
         back: JsonObject = {}
         if wanted.undo_event:
             back = {"event": wanted.undo_event, "payload": dict(wanted.payload), "undo_event": wanted.event}
@@ -97,7 +99,7 @@ class SignedWebhook:
         return Preview(ok=True, lines=(f"nothing is sent before approval; the receiver is {_origin(self._url)}",))
 
     async def run(self, arguments: BaseModel, *, idempotency_key: str) -> Outcome:
-        wanted = _read(arguments)
+        wanted = EventArguments.read(arguments)
         body = canonical({"event": wanted.event, "payload": wanted.payload, "id": idempotency_key})
         stamp = str(int(time.time()))
         headers = {
@@ -136,11 +138,6 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 def _origin(url: str) -> str:
     parsed = httpx2.URL(url)
     return f"{parsed.scheme}://{parsed.netloc.decode()}"
-
-
-def _read(arguments: BaseModel) -> Arguments:
-    assert isinstance(arguments, Arguments)
-    return arguments
 
 
 ACTION = Plugin(

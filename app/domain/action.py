@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from app.domain.value import JsonObject, Value
 
 Tier = Literal[0, 1, 2, 3]
 """0 read-only, 1 reversible, 2 external side effect, 3 irreversible or unknown."""
+
+
+class Arguments(Value):
+    """What one action takes: closed, so that nothing else reaches it."""
+
+    @classmethod
+    def read(cls, given: BaseModel) -> Self:
+        """`given` as these, which is what it is wherever an action is called: `ActionPort` speaks of any action's arguments."""
+        assert isinstance(given, cls)
+        return given
 
 
 class Call(Value):

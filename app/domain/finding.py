@@ -15,13 +15,17 @@ Signal = Literal["metrics", "logs", "traces", "changes", "objects", "status"]
 
 
 class Plot(Value):
-    """A small picture of one series: epoch seconds UTC and values of the same length, NaN-free, oldest first."""
+    """A small picture of one series: epoch seconds UTC and values of the same length, NaN-free, oldest first.
+
+    `usual` is the level that it is compared with where that was measured outside `times`; None where the picture shows it.
+    """
 
     title: str
     unit: str = ""
     times: tuple[float, ...]
     values: tuple[float, ...]
     onset: float | None = None
+    usual: float | None = None
 
 
 class Finding(Value):

@@ -1,4 +1,4 @@
-"""How a measured number is said to a person: `946 ms`, `58.4 MB`, `64%`. The digits are a reader's, not a register's."""
+"""How a number is said to a person: `946 ms`, `58.4 MB`, `64%`, `1 finding`. The digits are a reader's, not a register's."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def said(value: float, unit: str) -> str:
     if unit == "%":
         return f"{_digits(value)}%"
     return _digits(value) + (f" {unit}" if unit and unit != "ratio" else "")
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 finding`, `2 findings`; `many` where it is more than one by another ending (`2 queries`)."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def _digits(value: float) -> str:

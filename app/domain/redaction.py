@@ -1,6 +1,6 @@
 """Secrets out of outside text, before anything remembers or shows it.
 
-A secret becomes `[redacted:<kind>:<4 hex>]`. The digits are a keyed hash of the secret: the same secret has the same
+A secret becomes `[redacted:<kind>:<4 digits>]`. The digits are a keyed hash of the secret: the same secret has the same
 placeholder, so "both pods use the same password" can still be seen. The key lives as long as the process unless
 `use_key` gives one. Format rules only: nothing is guessed from randomness, so ids, UUIDs and commit hashes stay readable.
 """
@@ -47,11 +47,14 @@ def redact(text: str) -> str:
 
 
 def placeholder(kind: str, secret: str) -> str:
-    """`[redacted:<kind>:<4 hex>]`; equal secrets of a kind give equal placeholders."""
+    """`[redacted:<kind>:<4 digits>]`; equal secrets of a kind give equal placeholders.
+
+    Decimal digits: lines that differ only in a secret are one template, whatever the key.
+    """
     if _Key.value is None:
         _Key.value = os.urandom(32)
-    mark = hmac.new(_Key.value, secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:4]
-    return f"[redacted:{kind}:{mark}]"
+    mark = int(hmac.new(_Key.value, secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:12], 16) % 10_000
+    return f"[redacted:{kind}:{mark:04d}]"
 
 
 def _always(_match: Any) -> bool:

@@ -11,6 +11,7 @@ from app.domain.change import Change
 from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
+from app.domain.quantity import counted
 from app.domain.telemetry import ObjectTable, Topology
 from app.domain.window import Window
 from graphs.analysis.changes.blame import ChangeSuspect, considered, explain, innocence
@@ -44,6 +45,7 @@ class Deploys:
     """Asks for changes, objects and topology; explains what the others measured."""
 
     agent: Agent = AGENT
+    answers: str = "what changed before it began, and what is misconfigured?"
     may_use: frozenset[str] = frozenset({"changes", "objects", "topology"})
     budget: Budget = field(default_factory=Budget)
 
@@ -135,16 +137,16 @@ def _about_changes(
     suspicions = [made for one, finding in pairs[:_SUSPECTS] if (made := _suspicion(one, finding, scope)) is not None]
     weight, hint = innocence(suspects, symptoms)
     target = scope.alert.service
-    if weight > 0.0 and target is not None and findings:
-        reasons = f"{len(suspects)} changes considered, none explains the symptoms"
-        also = f"; they read like {hint}" if hint else ""
+    if weight > 0.0 and target is not None:
+        cleared = _cleared(suspects, hint, scope, asked)
+        findings.append(cleared)
         suspicions.append(
             Suspicion(
                 target=_candidate(target, scope),
                 weight=round(weight, 3),
                 signal="changes",
-                statement=f"no change is guilty: {reasons}{also}",
-                findings=tuple(finding.id for finding in findings[:12]),
+                statement=cleared.statement,
+                findings=(cleared.id,),
                 no_change=True,
             )
         )
@@ -167,7 +169,9 @@ def _finding(one: ChangeSuspect, scope: Scope, asked: _Asked) -> Finding:
         "thrown": one.thrown,
         "weight": round(one.weight, 3),
     }
-    quoted = "\n".join(filter(None, (one.change.title, one.effect.line if one.effect is not None else "")))[:600]
+    # A flag is read by the code that asks for it: that line is another change's, and quoted there.
+    line = one.effect.line if one.effect is not None and one.change.kind != "flag" else ""
+    quoted = "\n".join(filter(None, (one.change.title, line)))[:600]
     return Finding.of(
         agent=AGENT,
         signal="changes",
@@ -234,12 +238,25 @@ def _suspicion(one: ChangeSuspect, finding: Finding, scope: Scope) -> Suspicion 
     )
 
 
+def _cleared(suspects: list[ChangeSuspect], hint: str | None, scope: Scope, asked: _Asked) -> Finding:
+    """That no change is guilty, as one finding: the changes that were ruled out are no evidence for a cause."""
+    count = len(suspects)
+    considered_ = "the one change considered does not explain" if count == 1 else f"none of the {count} changes considered explains"
+    return _about_all(
+        f"no change is guilty: {considered_} the symptoms{f'; they read like {hint}' if hint else ''}", count, scope, asked
+    )
+
+
 def _summary(silent: int, considered_count: int, scope: Scope, asked: _Asked) -> Finding:
     text = (
         f"{silent} more changes were not live before the onset or came after it: ruled out"
         if considered_count
         else "nothing was changed in the day before the onset"
     )
+    return _about_all(text, silent, scope, asked)
+
+
+def _about_all(text: str, changes: int, scope: Scope, asked: _Asked) -> Finding:
     return Finding.of(
         agent=AGENT,
         signal="changes",
@@ -249,7 +266,7 @@ def _summary(silent: int, considered_count: int, scope: Scope, asked: _Asked) ->
         as_of=asked.window.end,
         statement=text,
         entity=scope.alert.service,
-        numbers={"changes": float(silent)},
+        numbers={"changes": float(changes)},
     )
 
 
@@ -258,7 +275,7 @@ def _left_out(count: int, asked: _Asked) -> Gap:
         agent=AGENT,
         source=asked.source,
         reason="truncated",
-        statement=f"{count} findings of lesser weight are not shown",
+        statement=f"{counted(count, 'finding')} of lesser weight {'is' if count == 1 else 'are'} not shown",
         query=asked.query,
     )
 

@@ -22,7 +22,7 @@ from graphs.analysis.logs.complaints import Standing, Testimony
 from graphs.analysis.logs.reading import Reading, Repetition, read
 from graphs.analysis.logs.shift import Lengths, Shift
 from graphs.analysis.logs.templates import Stretches
-from graphs.analysis.logs.wording import IDENTIFIER, clean, kind_of, query_of, reason_of, spoken, statement_of
+from graphs.analysis.logs.wording import IDENTIFIER, clean, kind_of, pace_of, query_of, reason_of, spoken, statement_of
 from graphs.asking import ask_all
 from graphs.contract import Budget, Investigator, Question, Report, View
 
@@ -36,6 +36,7 @@ class LogsInvestigator:
     """Reads every source of lines, statuses and topology once a round; the arithmetic runs beside the event loop."""
 
     agent = Agent(name="logs", version="1.0.0")
+    answers = "which lines are new, gone, or changed in rate?"
     may_use = frozenset({"logs", "statuses", "topology"})
     budget = Budget(deadline_s=20.0, findings=MOST_FINDINGS)
 
@@ -261,16 +262,14 @@ class _Reporter:
         """What the order and the times of one request's lines say about a service."""
         wait = next((w for w in reading.flow.waits if w.service == standing.service), None)
         step = next((s for s in reading.flow.steps if s.service == standing.service), None)
-        said: list[str] = []
-        numbers: dict[str, float] = {}
-        if standing.slower and wait is not None:
-            said.append(f"{wait.excess:.0%} of the time that requests lose between lines touches it")
-            numbers |= {"excess": round(wait.excess, 3), "spread": round(wait.spread, 3), "added_s": round(wait.added_s, 3)}
-        if standing.otherwise and step is not None:
-            said.append(f"after one of its lines something else follows in {step.share:.0%} of its requests")
-            numbers |= {"share_otherwise": round(step.share, 3), "share_cut": round(step.cut, 3)}
-        if not said:
+        wait, step = wait if standing.slower else None, step if standing.otherwise else None
+        if wait is None and step is None:
             return None
+        numbers: dict[str, float] = {}
+        if wait is not None:
+            numbers |= {"excess": round(wait.excess, 3), "spread": round(wait.spread, 3), "added_s": round(wait.added_s, 3)}
+        if step is not None:
+            numbers |= {"share_otherwise": round(step.share, 3), "share_cut": round(step.cut, 3)}
         return Finding.of(
             agent=self.agent,
             signal="logs",
@@ -278,7 +277,7 @@ class _Reporter:
             query=f"service={json.dumps(clean(standing.service, most=80))} lines by trace, in order of time",
             window=self.scope.window,
             as_of=self._as_of(),
-            statement=f"{spoken(standing.service)}: {'; '.join(said)}",
+            statement=pace_of(standing.service, wait=wait, step=step),
             coverage=self._coverage(reading),
             entity=standing.service,
             numbers=numbers,

@@ -43,6 +43,7 @@ class MetricsInvestigator:
     """Metrics and traces."""
 
     agent = AGENT
+    answers = "which series moved, who moved first, who only waits?"
     may_use = frozenset({"metrics", "spans", "topology"})
     budget = Budget()
 

@@ -8,16 +8,23 @@ import os
 import pkgutil
 import subprocess
 import sys
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic_settings import BaseSettings
 
 import app.connectors
 from app.domain import ports
+from app.domain.errors import FirstmateError
+from app.domain.incident import Alert, Scope
 from app.domain.plugin import AnyPlugin, Checkable, Plugin
+from app.domain.telemetry import NoData
+from app.domain.window import Window
+from tests.contract.given import settings_of
 
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SOURCES = (
     ports.MetricsSource,
     ports.LogsSource,
@@ -33,19 +40,14 @@ PLUGINS: list[AnyPlugin] = [
 ]
 
 
-@pytest.fixture
-def opened(tmp_path: Path) -> dict[str, dict[str, Any]]:
-    """The smallest settings each connector opens with. A new connector adds its line."""
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where relative paths of examples lead: a folder that holds nothing but an empty case."""
     (tmp_path / "case.json").write_text(
         '{"schema": "incident-case/1", "alert": {"summary": "s"},'
         ' "window": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z"}}'
     )
-    return {
-        "case": {"path": tmp_path},
-        "prometheus": {"url": "http://127.0.0.1:9"},
-        "logfile": {"paths": f"{tmp_path}/*.log"},
-        "git": {"path": tmp_path},
-    }
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -76,22 +78,45 @@ class TestConnector:
         assert plugin.summary
         assert "\n" not in plugin.summary
 
-    async def test_what_it_opens_is_a_source_that_can_be_checked_and_closed(
-        self, plugin: AnyPlugin, opened: dict[str, dict[str, Any]]
-    ) -> None:
-        settings = plugin.settings(**opened[plugin.name])
-        assert plugin.configured(settings)
+    async def test_what_it_opens_is_a_source_that_can_be_checked_and_closed(self, plugin: AnyPlugin) -> None:
+        settings = settings_of(plugin)
+        assert plugin.configured(settings), f"the examples of {plugin.name}'s settings don't configure it"
         source = plugin.open(settings)
         assert any(isinstance(source, port) for port in SOURCES)
         assert isinstance(source, Checkable)
-        assert isinstance(source.name, str)
+        assert source.name == plugin.name  # what a finding says of its source, and a success criterion asks again
         health = await source.check()
         assert health.line
         assert "\n" not in health.line
         await source.close()
 
-    def test_every_question_it_answers_is_asked_asynchronously(self, plugin: AnyPlugin, opened: dict[str, dict[str, Any]]) -> None:
-        source = plugin.open(plugin.settings(**opened[plugin.name]))
+    async def test_what_it_says_comes_from_it_by_name(self, plugin: AnyPlugin) -> None:
+        source = plugin.open(settings_of(plugin))
+        window = Window(start=NOON - timedelta(hours=1), end=NOON)
+        scope = Scope(alert=Alert(fired_at=NOON, summary="s"), window=window)
+        if isinstance(source, ports.ChangesSource):
+            with suppress(FirstmateError):  # anything else that it raises is a defect
+                changes = await source.changes(window)
+                named = [changes.source] if isinstance(changes, NoData) else [change.source for change in changes]
+                assert {name.partition(":")[0] for name in named} <= {plugin.name}
+        for port, asked in (
+            (ports.MetricsSource, "metrics"),
+            (ports.LogsSource, "logs"),
+            (ports.SpansSource, "spans"),
+            (ports.TopologySource, "topology"),
+            (ports.ObjectsSource, "objects"),
+            (ports.StatusSource, "statuses"),
+        ):
+            if isinstance(source, port):
+                try:
+                    answer = await getattr(source, asked)(scope)
+                except FirstmateError:
+                    continue
+                assert answer.source.partition(":")[0] == plugin.name
+        await source.close()
+
+    def test_every_question_it_answers_is_asked_asynchronously(self, plugin: AnyPlugin) -> None:
+        source = plugin.open(settings_of(plugin))
         asked = {name for port in SOURCES for name in vars(port) if not name.startswith("_") and callable(getattr(port, name))}
         for name in asked & set(dir(source)):
             assert inspect.iscoroutinefunction(getattr(source, name)), name

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from app.domain.agent import Agent
 from app.domain.errors import Rejected, Unreachable
 from app.domain.telemetry import NoData
 from app.plugins import discover
 from graphs import supervisor
-from graphs.contract import Investigator, Question, Report, Sources, View
+from graphs.contract import Budget, Investigator, Question, Report, Sources, View
 from graphs.triage import LONGEST_S
 from tests.unit.graphs.said import SCOPE
 
@@ -58,7 +59,26 @@ def question(name: str, *, round: int = 1, entities: tuple[str, ...] = ()) -> Qu
 
 def test_there_are_three_for_every_incident() -> None:
     assert {"logs", "metrics", "deploys"} <= set(ALL)
-    assert supervisor.able(ALL, Sources(metrics=(Answering(nothing),), logs=(Answering(nothing),), changes=(Answering(nothing),)))
+    assert {"logs", "metrics", "deploys"} == set(supervisor.CORE)
+
+
+@pytest.mark.parametrize("fourth", ["aaa", "zzz"])
+def test_one_more_file_takes_no_place_of_the_three_and_is_named_while_it_is_not_asked(fourth: str) -> None:
+    class Fourth:
+        agent = Agent(name=fourth, version="1.0.0")
+        answers = "is there room left?"
+        may_use = frozenset(PORTS)
+        budget = Budget()
+
+        async def investigate(self, question: Question, view: View) -> Report:
+            return Report(investigator=fourth)
+
+    able = supervisor.able({**ALL, fourth: Fourth()}, Sources(**dict.fromkeys(PORTS, (Answering(nothing),))))
+    asked = supervisor.first_questions(able, onset=None)
+    assert {question["investigator"] for question in asked} == set(supervisor.CORE)
+    named = {gap.source for gap in supervisor.unasked(able, [supervisor.key(question) for question in asked])}
+    assert named == set(able) - set(supervisor.CORE)
+    assert fourth in named
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
@@ -66,6 +86,7 @@ def test_it_says_who_it_is_what_it_may_read_and_how_long_it_takes(name: str) -> 
     who = ALL[name]
     assert who.agent.name == name
     assert who.agent.version.count(".") == 2
+    assert who.answers.endswith("?")
     assert who.may_use
     assert who.may_use <= PORTS
     assert 0 < who.budget.deadline_s <= LONGEST_S

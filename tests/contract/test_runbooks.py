@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+import graphs
 from app.domain.errors import Misconfigured
 from app.domain.runbook import Matches, Runbook, Step
 from app.plugins import discover
 from app.runbooks import LARGEST, builtin_runbooks, read_runbook, read_runbooks
+from tests.contract.given import settings_of
 
 SHIPPED = read_runbooks(builtin_runbooks())
 FRONT = "matches:\n  kinds: [latency]\nactions:\n  - action: shop_rollout_undo\n"
@@ -24,7 +29,7 @@ def test_at_least_six_are_shipped() -> None:
 
 
 @pytest.mark.parametrize("runbook", SHIPPED, ids=lambda each: each.name)
-def test_each_applies_to_something_says_what_to_check_and_names_only_actions_that_exist(runbook: Runbook) -> None:
+async def test_each_applies_to_something_says_what_to_check_and_names_only_actions_that_exist(runbook: Runbook) -> None:
     catalogue = discover("app.actions", "ACTION")
     assert {step.action for step in runbook.actions} <= set(catalogue)
     assert runbook.title != runbook.name
@@ -33,7 +38,53 @@ def test_each_applies_to_something_says_what_to_check_and_names_only_actions_tha
     assert runbook.matches != Matches(), "it applies to nothing"
     for step in runbook.actions:
         if step.arguments is not None:
-            catalogue[step.action].open(catalogue[step.action].settings()).arguments.model_validate(step.arguments)
+            action = catalogue[step.action].open(settings_of(catalogue[step.action]))
+            action.arguments.model_validate(step.arguments)
+            await action.close()
+
+
+def spoken_kinds() -> list[re.Pattern[str]]:
+    """Every text in `graphs` that could name a fault, and for those put together (`f"{role}_probe_{kind}"`) whatever could."""
+    found: set[str] = set()
+    for path in (Path(graphs.__file__).parent).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(re.escape(node.value))
+            elif isinstance(node, ast.JoinedStr):
+                parts = [re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z_]+" for part in node.values]
+                if len("".join(part for part in parts if part != "[a-z_]+")) >= 6:
+                    found.add("".join(parts))
+    return [re.compile(each) for each in found]
+
+
+def test_each_kind_it_waits_for_is_one_that_an_investigator_can_name() -> None:
+    known = spoken_kinds()
+
+    def unheard(kinds: Iterable[str]) -> set[str]:
+        return {kind for kind in kinds if not any(each.fullmatch(kind) for each in known)}
+
+    assert unheard(kind for runbook in SHIPPED for kind in runbook.matches.kinds) == set()
+    assert unheard(["conection_pool", "oom"]) == {"conection_pool"}  # a misspelled kind would never match, silently
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "applies"),
+    [
+        ("connection_pool", True, {"connection-pool-exhausted", "undo-a-guilty-rollout"}),
+        ("n_plus_one", True, {"slow-after-a-change", "undo-a-guilty-rollout"}),
+        ("upstream", False, {"a-dependency-is-down"}),
+        ("upstream", True, {"undo-a-guilty-rollout"}),
+        ("missing_guard", True, {"errors-on-one-route", "undo-a-guilty-rollout"}),
+        ("missing_secret", False, {"kubernetes-misconfiguration"}),
+        ("oom_killed", False, {"memory-leak"}),
+        ("tls_certificate", False, {"certificate-expired"}),
+        ("overload", False, {"traffic-surge"}),
+        (None, False, set()),
+    ],
+)
+def test_which_runbooks_an_on_call_is_given(kind: str | None, change: bool, applies: set[str]) -> None:
+    given = {each.name for each in SHIPPED if each.applies(service="back", alert="Slow", kind=kind, change=change)}
+    assert given == applies
 
 
 def test_what_it_says_is_read() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from app.actions.shop_client import ShopClient
 from app.domain.errors import Misconfigured
+from app.domain.redaction import placeholder
 from app.plugged import load_policy, open_plugins, own_folder
 from app.settings import Settings
 
@@ -52,3 +53,13 @@ def test_a_connector_that_cannot_be_opened_as_it_is_set_stops_the_start_with_its
     monkeypatch.setenv("FIRSTMATE_CASE_PATH", str(tmp_path / "nowhere"))
     with pytest.raises(Misconfigured, match="case can't be opened"):
         open_plugins("app.connectors", "CONNECTOR")
+
+
+def test_a_secret_has_the_same_placeholder_after_a_restart_and_another_one_elsewhere(tmp_path: Path) -> None:
+    seen = {}
+    for folder in ("one", "other", "one"):
+        own_folder(tmp_path / folder)
+        seen.setdefault(folder, set()).add(placeholder("password", "correct horse"))
+        assert sorted(path.name for path in (tmp_path / folder).iterdir()) == ["redaction.key"]
+    assert len(seen["one"]) == 1
+    assert seen["one"] != seen["other"]

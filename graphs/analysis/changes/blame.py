@@ -26,6 +26,7 @@ _RANKED = (1.0, 0.85, 0.7, 0.6)
 _PROOF = 5.0  # nats: nearly proof
 _UNREAD = 0.3  # behaviour of a change that nobody can read
 _THROWN = 3.0  # nats: the line that throws is one that the change wrote
+_MOVED = 2.0  # floored spreads: a series that moved less only varies
 _SLOW_S, _QUICK_S = 6 * 3600.0, 1800.0
 
 
@@ -105,8 +106,11 @@ def explain(
 
 
 def innocence(suspects: Sequence[ChangeSuspect], symptoms: Sequence[Finding]) -> tuple[float, str | None]:
-    """How much speaks for no change being guilty, in nats, and what from outside reads like the cause instead."""
-    if not suspects:
+    """How much speaks for no change being guilty, in nats, and what from outside reads like the cause instead.
+
+    What clears the changes is that they don't explain what was measured: where nothing moved, nothing is cleared.
+    """
+    if not suspects or not any(abs(one.numbers.get("z", _MOVED)) >= _MOVED for one in symptoms):
         return 0.0, None
     outside, hint = _outside(symptoms)
     best = max(suspects, key=lambda one: one.weight)

@@ -79,7 +79,7 @@ def read(
         referenced=bool(mined.templates["e_reference"].sum() >= 5 or mined.templates["e_before"].sum() >= 5),
         levels=bool((mined.templates["level"] != "").any()),
         untimed=times.null_count() / max(1, len(times)),
-        last_s=None if times.drop_nulls().is_empty() else float(times.max()),  # type: ignore[arg-type]
+        last_s=times.to_frame().select(pl.col("time").max()).item(),
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -74,78 +74,132 @@ def shifts(mined: pl.DataFrame, *, lengths: Lengths) -> tuple[Shift, ...]:
     """
     if mined.is_empty():
         return ()
-    e_ref, e_before, e_after = (mined[f"e_{name}"].to_numpy().astype(np.float64) for name in ("reference", "before", "after"))
-    if e_after.sum() + e_before.sum() == 0:  # every line is older than the window: better read those than none
-        e_after = mined["e_history"].to_numpy().astype(np.float64)
-    has_reference, has_before = bool(e_ref.sum() >= 5), bool(e_before.sum() >= 5)
-    only_before = e_after.sum() == 0
-    if only_before:
-        e_after, e_before, has_before = e_before, np.zeros_like(e_before), False
-    now_s = lengths.before_s if only_before else lengths.after_s
-    base = e_ref if has_reference else e_before
-    base_s = lengths.reference_s if has_reference else lengths.before_s
     texts = [str(text)[:800] for text in mined["exemplar"].to_list()]
     severities = [
         error_words.severity(level, text, status=status)
         for level, status, text in zip(mined["level"].to_list(), mined["status"].to_list(), texts, strict=True)
     ]
-    calm = np.array([s < FAILING for s in severities])
-    scales = scales_of(base, e_after, base_s=base_s, now_s=now_s)
+    moments = _moments(mined, lengths)
     services = [str(s) for s in mined["service"].to_list()]
-    own_scale = _own_scales(services, base, e_after, calm)
-    witnesses = _per_service(services, base)
-    whole_scales = scales_of(base, e_after + e_before, base_s=base_s, now_s=now_s + lengths.before_s) if has_before else (0.0, 0.0)
-    before_scale = lengths.after_s / lengths.before_s if has_before and lengths.before_s > 0 and lengths.after_s > 0 else 0.0
+    baseline = _baseline(moments, services, np.array([s < FAILING for s in severities]), lengths)
     span = _span(mined)
     found = []
     for i, row in enumerate(mined.iter_rows(named=True)):
-        now, was, early = float(e_after[i]), float(base[i]), float(e_before[i])
-        service, severity = services[i], severities[i]
-        if was == 0 and now == 0 and early == 0:
+        was, early, now = float(moments.base[i]), float(moments.early[i]), float(moments.now[i])
+        if now == 0 and (baseline is None or was == early == 0):
             continue
         kind = error_words.kind_of(texts[i])
-        seen = now
-        if has_reference or has_before:
-            mine = own_scale.get(service)
-            measure = _against(was, now, scales=_with(scales, mine), witnesses=witnesses[service])
-            if has_reference and before_scale and measure.novelty > 0:
-                measure = measure.damped(_also_before(measure, early, now, before_scale))
-            if measure.change == "unreferenced":
-                measure = _by_content(measure, kind)
-            if has_reference and early > 0:
-                # The onset may be told late (when the alert fired): what was new shortly before it counts too.
-                whole = _against(was, now + early, scales=_with(whole_scales, None), witnesses=witnesses[service])
-                whole = whole.damped(0.8 * _lasts_to_onset(row["last_before_s"], span, lengths))
-                if whole.novelty > max(measure.novelty, 0.0):
-                    measure, seen = whole, now + early
+        if baseline is not None:
+            lasted = _lasts_to_onset(row["last_before_s"], span, lengths)
+            measure = baseline.measure(services[i], was=was, early=early, now=now, kind=kind, lasted=lasted)
         else:
-            if now == 0:
-                continue
             measure = _alone(now, row["first_s"], row["last_s"], span, level=str(row["level"]), again=bool(row["n_history"]))
             measure = _by_content(measure, kind)
-        found.append(
-            Shift(
-                service=service,
-                level=str(row["level"]),
-                status=str(row["status"]),
-                template=str(row["template"]),
-                exemplar=str(row["exemplar"]),
-                change=measure.change,
-                n_reference=int(row["n_reference"]),
-                n_before=int(row["n_before"]),
-                n_after=int(row["n_after"]),
-                seen=int(seen),
-                expected=measure.expected,
-                z=measure.z,
-                log2_ratio=measure.log2_ratio,
-                novelty=measure.novelty,
-                severity=severity,
-                kind=kind.name if kind else None,
-                first_s=row["first_s"],
-                last_s=row["last_s"],
-            )
-        )
+        found.append(_shift(row, measure, severity=severities[i], kind=kind))
     return tuple(sorted(found, key=lambda s: (-abs(s.strength), -s.seen, s.service, s.level, s.status, s.template)))
+
+
+def _shift(row: Mapping[str, Any], measure: _Measure, *, severity: float, kind: error_words.Kind | None) -> Shift:
+    return Shift(
+        service=str(row["service"]),
+        level=str(row["level"]),
+        status=str(row["status"]),
+        template=str(row["template"]),
+        exemplar=str(row["exemplar"]),
+        change=measure.change,
+        n_reference=int(row["n_reference"]),
+        n_before=int(row["n_before"]),
+        n_after=int(row["n_after"]),
+        seen=int(measure.seen),
+        expected=measure.expected,
+        z=measure.z,
+        log2_ratio=measure.log2_ratio,
+        novelty=measure.novelty,
+        severity=severity,
+        kind=kind.name if kind else None,
+        first_s=row["first_s"],
+        last_s=row["last_s"],
+    )
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """How often each template spoke, in distinct moments, row for row: in the baseline, before the onset, and now."""
+
+    base: np.ndarray
+    early: np.ndarray
+    now: np.ndarray
+    base_s: float
+    now_s: float
+    referenced: bool  # the baseline is the reference, not what came before the onset
+    preceded: bool  # enough was said before the onset to compare with
+
+
+def _moments(mined: pl.DataFrame, lengths: Lengths) -> _Moments:
+    reference, early, now = (mined[f"e_{name}"].to_numpy().astype(np.float64) for name in ("reference", "before", "after"))
+    if now.sum() + early.sum() == 0:  # every line is older than the window: better read those than none
+        now = mined["e_history"].to_numpy().astype(np.float64)
+    referenced, preceded, now_s = bool(reference.sum() >= 5), bool(early.sum() >= 5), lengths.after_s
+    if now.sum() == 0:  # the lines end before the onset: those are the present, and nothing precedes them
+        now, early, preceded, now_s = early, np.zeros_like(early), False, lengths.before_s
+    return _Moments(
+        base=reference if referenced else early,
+        early=early,
+        now=now,
+        base_s=lengths.reference_s if referenced else lengths.before_s,
+        now_s=now_s,
+        referenced=referenced,
+        preceded=preceded,
+    )
+
+
+@dataclass(frozen=True)
+class _Baseline:
+    """What today's counts are held against. Scales are (smallest, largest) believable factors from a baseline count to one now."""
+
+    scales: tuple[float, float]
+    whole_scales: tuple[float, float]  # to a count of the whole window, the minutes before the onset included
+    before_scale: float  # from a count before the onset to one after it; 0 where there is none
+    own_scales: dict[str, float]
+    witnesses: dict[str, float]  # how much each service said in the baseline
+    referenced: bool
+
+    def measure(
+        self, service: str, *, was: float, early: float, now: float, kind: error_words.Kind | None, lasted: float
+    ) -> _Measure:
+        """`lasted` is 0..1: how surely what came before the onset (`early`) went on until it."""
+        witnesses, own = self.witnesses[service], self.own_scales.get(service)
+        scales = self.scales if own is None else (min(self.scales[0], own), max(self.scales[1], own))
+        since = _against(was, now, scales=scales, witnesses=witnesses)
+        if self.referenced and self.before_scale and since.novelty > 0:
+            since = since.damped(_also_before(since, early, now, self.before_scale))
+        if since.change == "unreferenced":
+            since = _by_content(since, kind)
+        if not self.referenced or early == 0:
+            return since
+        # The onset may be told late (when the alert fired): what was new shortly before it counts too.
+        whole = _against(was, now + early, scales=self.whole_scales, witnesses=witnesses).damped(0.8 * lasted)
+        return whole if whole.novelty > max(since.novelty, 0.0) else since
+
+
+def _baseline(moments: _Moments, services: Sequence[str], calm: np.ndarray, lengths: Lengths) -> _Baseline | None:
+    """None where nothing was recorded that today could be compared with."""
+    if not (moments.referenced or moments.preceded):
+        return None
+    base, now, base_s, now_s = moments.base, moments.now, moments.base_s, moments.now_s
+    whole_scales, before_scale = (0.0, 0.0), 0.0
+    if moments.preceded:
+        whole_scales = scales_of(base, now + moments.early, base_s=base_s, now_s=now_s + lengths.before_s)
+        if lengths.before_s > 0 and lengths.after_s > 0:
+            before_scale = lengths.after_s / lengths.before_s
+    return _Baseline(
+        scales=scales_of(base, now, base_s=base_s, now_s=now_s),
+        whole_scales=whole_scales,
+        before_scale=before_scale,
+        own_scales=_own_scales(services, base, now, calm),
+        witnesses=_per_service(services, base),
+        referenced=moments.referenced,
+    )
 
 
 def _own_scales(services: Sequence[str], base: np.ndarray, now: np.ndarray, calm: np.ndarray) -> dict[str, float]:
@@ -153,10 +207,6 @@ def _own_scales(services: Sequence[str], base: np.ndarray, now: np.ndarray, calm
     was = _per_service(services, base * calm)
     here = _per_service(services, now * calm)
     return {service: here[service] / count for service, count in was.items() if count >= 10 and here[service] >= 10}
-
-
-def _with(scales: tuple[float, float], own: float | None) -> tuple[float, float]:
-    return scales if own is None else (min(scales[0], own), max(scales[1], own))
 
 
 def _lasts_to_onset(last_before_s: float | None, span: tuple[float, float] | None, lengths: Lengths) -> float:
@@ -183,34 +233,35 @@ def scales_of(base: np.ndarray, now: np.ndarray, *, base_s: float, now_s: float)
 @dataclass(frozen=True)
 class _Measure:
     change: Change
+    seen: float
     expected: float
     z: float
     log2_ratio: float
     novelty: float
 
     def damped(self, factor: float) -> _Measure:
-        return _Measure(self.change, self.expected, self.z, self.log2_ratio, self.novelty * factor)
+        return replace(self, novelty=self.novelty * factor)
 
 
 def _against(base: float, now: float, *, scales: tuple[float, float], witnesses: float) -> _Measure:
     low, high = scales[0] * base, scales[1] * base
     if low <= now <= high:
-        return _Measure("steady", (low + high) / 2, 0.0, 0.0, 0.0)
+        return _Measure("steady", now, (low + high) / 2, 0.0, 0.0, 0.0)
     expected = high if now > high else low
     z = (now - expected) / (math.sqrt(now + expected) + 1.0)
     ratio = math.log2((now + 0.5) / (expected + 0.5))
     if base == 0:
         if witnesses < 5:  # the service said next to nothing in the baseline: nobody can say that this is new
-            return _Measure("unreferenced", 0.0, z, ratio, 0.5 * (1 - math.exp(-now / 2)))
+            return _Measure("unreferenced", now, 0.0, z, ratio, 0.5 * (1 - math.exp(-now / 2)))
         would_have_been = now / max(scales[0], scales[1], 1e-9)  # in the baseline, at today's rate
         adequate = 1 - math.exp(-would_have_been / 1.5)
-        return _Measure("new", 0.0, z, ratio, (1 - math.exp(-now / 2)) * (0.25 + 0.75 * adequate))
+        return _Measure("new", now, 0.0, z, ratio, (1 - math.exp(-now / 2)) * (0.25 + 0.75 * adequate))
     sure = 1 - math.exp(-abs(z) / 1.5)
     size = min(abs(ratio) / 3.0, 1.0)
     if now > expected:
-        return _Measure("more" if sure * size > 0.15 else "steady", expected, z, ratio, 0.9 * sure * size)
+        return _Measure("more" if sure * size > 0.15 else "steady", now, expected, z, ratio, 0.9 * sure * size)
     gone: Change = "vanished" if now == 0 and expected >= 4 else "fewer"
-    return _Measure(gone if sure * size > 0.15 else "steady", expected, z, ratio, -sure * size)
+    return _Measure(gone if sure * size > 0.15 else "steady", now, expected, z, ratio, -sure * size)
 
 
 def _also_before(measure: _Measure, before: float, after: float, scale: float) -> float:
@@ -236,7 +287,7 @@ def _alone(
         until = (last_s - span[0]) / (span[1] - span[0])
         brief = last_s - first_s < 1.0 and now <= 3  # once, or all at once
         lasting *= (1.3 if until >= 0.6 else 0.5) * (0.5 if brief and level not in ("ERROR", "FATAL") else 1.0)
-    return _Measure("unreferenced", 0.0, 0.0, 0.0, min(0.6, 0.6 * lasting) * (1 - math.exp(-now / 2)))
+    return _Measure("unreferenced", now, 0.0, 0.0, 0.0, min(0.6, 0.6 * lasting) * (1 - math.exp(-now / 2)))
 
 
 def _by_content(measure: _Measure, kind: error_words.Kind | None) -> _Measure:
@@ -247,10 +298,8 @@ def _by_content(measure: _Measure, kind: error_words.Kind | None) -> _Measure:
 
 
 def _span(mined: pl.DataFrame) -> tuple[float, float] | None:
-    first, last = mined["first_s"].drop_nulls(), mined["last_s"].drop_nulls()
-    if first.is_empty() or last.is_empty():
-        return None
-    return float(first.min()), float(last.max())  # type: ignore[arg-type]
+    first, last = mined["first_s"].drop_nulls().to_list(), mined["last_s"].drop_nulls().to_list()
+    return (min(first), max(last)) if first and last else None
 
 
 def _per_service(services: Sequence[str], counts: np.ndarray) -> dict[str, float]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import re2
 
+from app.domain.quantity import said
 from graphs.analysis.logs.complaints import Standing, Testimony
 from graphs.analysis.logs.exceptions import exception_types
+from graphs.analysis.logs.flow import Step, Wait
 from graphs.analysis.logs.shift import Shift
 
 IDENTIFIER = re2.compile(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,80}$")
@@ -32,20 +35,12 @@ def query_of(shift: Shift) -> str:
 def statement_of(shift: Shift, testimony: Testimony | None, *, thrown: str = "") -> str:
     """Our words about one template: nothing of its text but exception types and services that are known.
 
-    `thrown`: the exception's type, where the line carries it beside its text."""
-    change = {
-        "new": "a new template",
-        "more": "a template more often",
-        "fewer": "a template less often",
-        "vanished": "a template no longer",
-        "steady": "a template",
-        "unreferenced": "a template that nothing can be compared with",
-    }[shift.change]
-    level = f" at {shift.level}" if shift.level else ""
-    counts = f"{shift.n_after} lines, {shift.expected:.0f} expected" if shift.change != "unreferenced" else f"{shift.n_after} lines"
-    words = [f"{spoken(shift.service)} logs {change}{level} ({counts})"]
-    if shift.kind and shift.failing:
-        words.append(f"kind {shift.kind}")
+    `thrown`: the exception's type, where the line carries it beside its text. Changes are weighed against these words too, so
+    they name no fault of their own."""
+    words = [f"{spoken(shift.service)} logs {_moved(shift)}"]
+    # What was there before the incident has no first line that means anything.
+    if shift.first_s is not None and shift.change in ("new", "unreferenced"):
+        words.append(f"first at {_clock(shift.first_s)}")
     types = exception_types(shift.exemplar) or ((thrown,) if IDENTIFIER.search(thrown) else ())
     if types and shift.failing:
         words.append(f"exception {types[0]}")
@@ -56,11 +51,58 @@ def statement_of(shift: Shift, testimony: Testimony | None, *, thrown: str = "")
     return ", ".join(words)[:400]
 
 
+def _moved(shift: Shift) -> str:
+    """How many lines came, and how many were to be expected."""
+    kind = f" ({_plain(shift.kind)})" if shift.kind and shift.failing else ""
+    lines, expected = _lines(shift.n_after, shift.level) + kind, f"{shift.expected:.0f} expected"
+    new = shift.change == "new"
+    if shift.n_after == 0 < shift.n_before and (new or shift.change == "unreferenced"):
+        return f"{_lines(shift.n_before, shift.level, new=new)}{kind} shortly before the onset, 0 after it"
+    if new:
+        return f"{_lines(shift.n_after, shift.level, new=True)}{kind}, 0 before"
+    if shift.change == "vanished":
+        return f"no more of one kind of its {shift.level + ' ' if shift.level else ''}lines{kind}: 0 came, {expected}"
+    if shift.change == "unreferenced":
+        return f"{lines}, with nothing from before to compare"
+    return f"{'only ' if shift.change == 'fewer' else ''}{lines} of one kind, {expected}"
+
+
+def _lines(count: int, level: str, *, new: bool = False) -> str:
+    return " ".join(filter(None, (str(count), "new" if new else "", level, "line" if count == 1 else "lines")))
+
+
+def _plain(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
+def _clock(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%H:%M:%SZ")
+
+
+def pace_of(service: str, *, wait: Wait | None, step: Step | None) -> str:
+    """Where requests lose time, and which of them no longer go on as they used to."""
+    parts = []
+    if wait is not None:
+        lost = f"{wait.excess:.0%} of the time that requests now lose"
+        parts.append(f"{lost} goes by around its lines, {said(wait.added_s, 's')} in all")
+    if step is not None:
+        since = f", since {_clock(step.first_s)}" if step.first_s is not None else ""
+        if step.cut >= 0.9 * step.share:
+            parts.append(f"{step.share:.0%} of its requests now end half way, where they went on before{since}")
+        else:
+            stop = f", {step.cut:.0%} end half way" if step.cut >= 0.05 else ""
+            parts.append(f"{step.share:.0%} of its requests now go on in another way than before{stop}{since}")
+    return f"{spoken(service)}: {'; '.join(parts)}"
+
+
 def reason_of(standing: Standing) -> str:
     parts = []
     if standing.own:
-        worst = standing.own[0].shift
-        parts.append(f"it logs failures of its own ({worst.kind or 'by level'}, {len(standing.own)} templates)")
+        worst, more = standing.own[0].shift, len(standing.own) - 1
+        count = _lines(worst.n_after or worst.n_before, worst.level, new=worst.change == "new")
+        kind = f" ({_plain(worst.kind)})" if worst.kind else ""
+        others = f" and {more} more kind{'s' if more > 1 else ''}" if more else ""
+        parts.append(f"it fails itself: {count}{kind}{others}")
     if standing.against:
         who = sorted({t.shift.service for t in standing.against})
         several = len(who) > 1
@@ -72,11 +114,11 @@ def reason_of(standing: Standing) -> str:
     if standing.explained_by:
         parts.append(f"discounted, as {spoken(standing.explained_by)} further down fails too")
     if standing.silent:
-        parts.append("it stopped logging")
+        parts.append("it has stopped logging")
     if standing.slower >= 0.1:
-        parts.append("requests lose time around its lines")
+        parts.append("requests lose time at it")
     if standing.otherwise >= 0.1:
-        parts.append("its requests take another course than usual")
+        parts.append("its requests go another way than before")
     if standing.first_share >= 0.3:
         parts.append(f"first to fail in {standing.first_share:.0%} of the failing traces")
     return f"{spoken(standing.service)}: {'; '.join(parts)}"[:400]

@@ -24,14 +24,20 @@ def utc(moment_s: float) -> datetime:
     return datetime.fromtimestamp(moment_s, UTC)
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 10000 else f"{value:.3e}" if abs(value) >= 1e7 else f"{value:.0f}"
+def _ms(value: float) -> str:
+    return said(value / 1000, "s")
 
 
 def _times(base: float, level: float) -> str:
-    if base > 0 and level > 0 and not 0.8 < level / base < 1.25:
-        return f" ({level / base:.1f} times)" if level > base else f" (to {100 * level / base:.0f}% of it)"
-    return ""
+    """By how much, as far as it means anything: nobody can use the digits of a large factor."""
+    if not (base > 0 and level > 0) or 0.8 < level / base < 1.25:
+        return ""
+    if level < base:
+        return f" (to {100 * level / base:.0f}% of it)"
+    factor = level / base
+    if factor > 1000:
+        return " (more than 1000 times)"
+    return f" ({factor:.0f} times)" if factor >= 100 else f" ({factor:.1f} times)"
 
 
 class Writer:
@@ -59,13 +65,13 @@ class Writer:
         values = one.table.values[:, one.column]
         moved = self._moved_at(column)
         entity = "what users see" if one.name.entity == ENTRY else one.name.entity
-        clock = utc(moved if moved is not None else self.measured.onset_s).strftime("%H:%M:%S")
+        clock = utc(moved if moved is not None else self.measured.onset_s).strftime("%H:%M:%SZ")
         statement = (
             f"{entity}: {one.name.metric} went from {said(base, unit)} to {said(level, unit)}{_times(base, level)} "
             f"against {against}, from {clock} on"
         )
         if abs(float(shifts.z[column])) < 2:
-            statement = f"{entity}: {one.name.metric} stayed at {said(level, unit)} (before {said(base, unit)})"
+            statement = f"{entity}: {one.name.metric} is {said(level, unit)}, as it usually varies (before {said(base, unit)})"
         here = one.table.incident
         seen = here & np.isfinite(values)
         times, shown = downsample(one.table.times[seen], values[seen])
@@ -89,7 +95,14 @@ class Writer:
                     "samples_before": float(shifts.n_base[column]),
                     "samples_after": float(shifts.n_level[column]),
                 },
-                plot=Plot(title=str(one.name), unit=words.unit, times=times, values=shown, onset=self.measured.onset_s)
+                plot=Plot(
+                    title=str(one.name),
+                    unit=unit,
+                    times=times,
+                    values=shown,
+                    onset=self.measured.onset_s,
+                    usual=None if shifts.own_before[column] else base,
+                )
                 if times
                 else None,
             )
@@ -135,15 +148,15 @@ def span_findings(writer: Writer, shifts: SpanShifts, target: str, clue: Clue) -
             key=lambda one: (-one.mass * trust(one.z + 1), one.op),
         )
         for one in own[:2]:
-            spent = f"{_number(one.inc_ms)} ms of its own per call, {_number(one.ref_ms)} ms before"
+            spent = f"{_ms(one.inc_ms)} of its own per call, {_ms(one.ref_ms)} before"
             text = f"{one.service}: {one.op[:120]} spends {spent}"
             ids.append(writer.span(text, target, {"own_ms": one.inc_ms, "before_ms": one.ref_ms, "z": one.z, "calls": one.n_inc}))
     elif clue.channel == "gap":
         gaps = [one for one in shifts.gaps if target in (one.service, one.callee) and one.mass > 0]
         for one in sorted(gaps, key=lambda one: (-one.mass * trust(one.z + 1), one.op))[:2]:
             text = (
-                f"between {one.service} and {one.callee} a call spends {_number(one.inc_ms)} ms that neither end accounts for, "
-                f"{_number(one.ref_ms)} ms before"
+                f"between {one.service} and {one.callee} a call spends {_ms(one.inc_ms)} that neither end accounts for, "
+                f"{_ms(one.ref_ms)} before"
             )
             ids.append(writer.span(text, target, {"gap_ms": one.inc_ms, "before_ms": one.ref_ms, "z": one.z, "calls": one.n_inc}))
     elif clue.channel == "calls":
@@ -153,11 +166,11 @@ def span_findings(writer: Writer, shifts: SpanShifts, target: str, clue: Clue) -
             if one.service == target and one.child_service == target and not (one.z < 0 and failed(one.child_op))
         ]
         for call in sorted(calls, key=lambda one: (-abs(one.z), one.op, one.child_op))[:2]:
-            text = f"{target}: {call.op[:100]} calls {call.child_op[:100]} {call.inc:.2f} times each, {call.ref:.2f} before"
+            text = f"{target}: each {call.op[:100]} calls {call.child_op[:100]} {call.inc:.2f} times, {call.ref:.2f} before"
             ids.append(writer.span(text, target, {"per_call": call.inc, "before": call.ref, "z": call.z, "calls": call.n_inc}))
     else:
         for mark in shifts.marks:
             if mark.service == target:
-                text = f"{target}: {100 * mark.inc:.0f}% of its spans are marked as failed, {100 * mark.ref:.0f}% before"
+                text = f"{target}: {100 * mark.inc:.0f}% of its traced calls failed, {100 * mark.ref:.0f}% before"
                 ids.append(writer.span(text, target, {"share": mark.inc, "before": mark.ref, "deepest": mark.deepest}))
     return ids

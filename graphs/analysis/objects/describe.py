@@ -241,8 +241,8 @@ def service(parts: Parts, query: str, *, listed: list[Section]) -> Service:
             ports.append(ServicePort(whole(number) or 0, None, protocol or "TCP", name))
         elif part.key == "TargetPort" and ports:
             text = part.value.partition("/")[0]
-            number_or_name: int | str = whole(text) if whole(text) is not None else text  # type: ignore[assignment]
-            ports[-1] = replace(ports[-1], target=number_or_name)
+            target = whole(text)
+            ports[-1] = replace(ports[-1], target=text if target is None else target)
     addresses = [
         address.strip()
         for part in listed

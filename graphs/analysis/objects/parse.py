@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import re2
 
@@ -31,6 +32,9 @@ from graphs.analysis.objects.model import (
 )
 from graphs.analysis.objects.nodes_text import node_service
 from graphs.analysis.objects.text import age, event_of, pairs, quantity, sections, table, whole
+
+K = TypeVar("K", str, tuple[str, str])
+T = TypeVar("T")
 
 _KINDS = {
     "po": "pods",
@@ -408,5 +412,5 @@ def _service_row(name: str, row: dict[str, str], command: str) -> Service:
     )
 
 
-def _ordered(found: dict) -> dict:  # type: ignore[type-arg]
+def _ordered(found: dict[K, T]) -> dict[K, T]:
     return {key: found[key] for key in sorted(found)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import re2
 
+from app.domain.quantity import counted
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit
 from graphs.analysis.objects.model import Container, Pod
@@ -101,11 +102,11 @@ def _container(look: Look, unit: Unit, pod: Pod, container: Container) -> Iterat
     elif container.reason == "CrashLoopBackOff" or (
         container.state == "Terminated" and not container.init and container.exit_code not in (0, None)
     ):
-        why = f"{who} keeps ending (exit code {container.exit_code}, {container.restarts} restarts)"
+        why = f"{who} keeps ending (exit code {container.exit_code}, {counted(container.restarts, 'restart')})"
         kind = "init_container_failed" if container.init else "container_crash_loop"
         yield from look.fault(unit.target, kind, 1.8, why, query=pod.query, excerpt=pod.line or None, numbers=numbers)
     elif container.restarts and recent and pod.age_s is not None and not container.init:
-        why = f"{who} has restarted {container.restarts} times"
+        why = f"{who} has restarted {counted(container.restarts, 'time')}"
         weight = 0.6 if container.ready else 1.0
         yield from look.fault(
             unit.target, "container_restarts", weight, why, query=pod.query, excerpt=pod.line or None, numbers=numbers

@@ -8,7 +8,7 @@ import re2
 
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit, matches, near, tied
-from graphs.analysis.objects.model import Reach, Service, ServicePort
+from graphs.analysis.objects.model import Container, Reach, Service, ServicePort
 
 _ANNOTATED_PORT = re2.compile(r"(?i)port\"?\s*[:=]?\s*\"?(\d{2,5})\b")
 _MESH = ("istio-proxy", "linkerd-proxy", "envoy", "consul-dataplane")
@@ -103,7 +103,7 @@ def _misdirected(look: Look, service: Service, port: ServicePort, why: str, weig
     )
 
 
-def _protocol(look: Look, service: Service, port: ServicePort, containers: list) -> Iterator[ObjectFault]:  # type: ignore[type-arg]
+def _protocol(look: Look, service: Service, port: ServicePort, containers: list[Container]) -> Iterator[ObjectFault]:
     there = {
         one.protocol for container in containers for one in container.ports if one.number == port.target or one.name == port.target
     }

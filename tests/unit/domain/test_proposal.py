@@ -78,7 +78,7 @@ def test_values_are_closed_and_frozen() -> None:
     with pytest.raises(ValidationError):
         proposal(approved=True)
     with pytest.raises(ValidationError):
-        proposal().tier = 0  # type: ignore[misc]
+        proposal().tier = 0
     with pytest.raises(ValidationError):
         Window(start=NOON, end=NOON - timedelta(seconds=1))
     with pytest.raises(ValidationError):

@@ -101,6 +101,16 @@ def test_one_fresh_measurement_lifts_the_cap_of_the_stale() -> None:
     assert certain(METRIC, old).verdict == "conclusive"
 
 
+def test_that_no_change_is_guilty_makes_nothing_likely_alone() -> None:
+    cleared = finding("no change is guilty", signal="changes")
+    alone = report("deploys", suspicion("back", 3.0, cleared, no_change=True), findings=(cleared,))
+    said = weighed(alone)
+    assert said.verdict == "inconclusive"
+    assert "only the absence of a guilty change speaks for it" in said.reasons
+    seen = finding("errors of back rose")
+    assert weighed(alone, report("metrics", suspicion("back", 3.0, seen), findings=(seen,))).verdict != "inconclusive"
+
+
 def test_what_speaks_against_is_cited_and_answered() -> None:
     against = finding("back's own time did not change", signal="traces")
     said = weighed(

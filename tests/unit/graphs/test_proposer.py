@@ -46,6 +46,13 @@ class Undo:
         return [{"service": change.service}] if change is not None else []
 
 
+class Metrics:
+    """A source of metrics that is only there."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 class Changes:
     name = "intake"
 
@@ -81,9 +88,10 @@ def found(weight: float = 5.0, *, change: str | None = "c0ffee1", **fields: Any)
 def context(*runbooks: Runbook, actions: Any = None, **fields: Any) -> TriageContext:
     async def silent(_: dict[str, Any]) -> None: ...
 
+    metrics: Any = (Metrics("test"),)
     known: dict[str, Any] = {
         "scope": SCOPE,
-        "sources": Sources(changes=(Changes(),)),
+        "sources": Sources(metrics=metrics, changes=(Changes(),)),
         "investigators": {},
         "store": MemoryStore(),
         "model": NoModel(),
@@ -178,6 +186,37 @@ async def test_without_a_symptom_that_rose_no_criterion_is_made_up(numbers: dict
     (draft,) = await proposer.drafts(found(numbers=numbers), context(GUILTY))
     assert draft.criterion is None
     assert draft.if_we_wait == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "connected", "named"),
+    [
+        ("prometheus", ["case", "prometheus"], "prometheus"),
+        ("case:metrics.csv", ["prometheus", "case"], "case"),
+        ("case:metrics.csv", ["prometheus"], None),
+        ("case:metrics.csv", ["case:metrics"], None),
+        ("prometheus", [], None),
+    ],
+)
+async def test_a_criterion_names_the_source_that_can_be_asked_again_or_is_left_out_and_that_is_said(
+    source: str, connected: list[str], named: str | None
+) -> None:
+    told: list[dict[str, Any]] = []
+
+    async def progress(event: dict[str, Any]) -> None:
+        told.append(event)
+
+    metrics: Any = tuple(Metrics(name) for name in connected)
+    sources = Sources(metrics=metrics, changes=(Changes(),))
+    (draft,) = await proposer.drafts(found(source=source), context(GUILTY, sources=sources, progress=progress))
+    if named is not None:
+        assert draft.criterion is not None
+        assert draft.criterion.source == named
+        assert told == []
+    else:
+        assert draft.criterion is None
+        (event,) = told
+        assert event["text"] == f"no success criterion can be stated: {source} is not connected"
 
 
 @pytest.mark.parametrize(("last", "said"), [(1.0, "not recovering by itself"), (0.3, "easing by itself")])

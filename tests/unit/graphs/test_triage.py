@@ -26,7 +26,7 @@ class Named:
     name = "test"
 
 
-SOURCES = Sources(metrics=(Named(),), logs=(Named(),), changes=(Named(),))  # type: ignore[arg-type]
+SOURCES = Sources(metrics=(Named(),), logs=(Named(),), changes=(Named(),))
 METRIC, LOG, CHANGE = finding("m"), finding("l", signal="logs"), finding("c", signal="changes")
 REPORTS = {
     "metrics": report("metrics", suspicion("back", 2.0, METRIC), suspicion("side", 1.9, METRIC), findings=(METRIC,)),
@@ -38,6 +38,7 @@ REPORTS = {
 class Asked:
     """An investigator that gives its report and remembers what it was asked. `does` happens first."""
 
+    answers = "what do you see?"
     budget = Budget(deadline_s=5.0)
 
     def __init__(self, name: str, port: str, does: Callable[[Question], Awaitable[None]] | None = None) -> None:
@@ -53,7 +54,7 @@ class Asked:
         if self._does is not None:
             await self._does(question)
         await view.say("looking")
-        return REPORTS[self.agent.name]
+        return REPORTS.get(self.agent.name) or report(self.agent.name)
 
 
 def staff(**does: Callable[[Question], Awaitable[None]]) -> dict[str, Asked]:
@@ -175,7 +176,7 @@ async def test_it_stays_within_its_limit_of_steps_whatever_the_supervisor_asks(m
     counted = iter(range(1_000))
 
     def endless(*args: Any, **kwargs: Any) -> Any:
-        again = supervisor.first_questions(["metrics"], onset=None)[0]
+        again = supervisor.first_questions({"metrics": Asked("metrics", "metrics")}, onset=None)[0]
         return [{**again, "entities": [str(next(counted))]}], ""
 
     monkeypatch.setattr(supervisor, "next_questions", endless)
@@ -183,6 +184,25 @@ async def test_it_stays_within_its_limit_of_steps_whatever_the_supervisor_asks(m
     with pytest.raises(Exception, match="Recursion limit"):
         await run(staff())
     assert next(counted) <= 50
+
+
+async def test_a_fourth_investigator_takes_nobody_s_place_and_is_heard_in_a_later_round() -> None:
+    """Its name comes first in every alphabet, and it reads more than the others."""
+    people = staff()
+    people["anything"] = Asked("anything", "metrics")
+    people["anything"].may_use = frozenset({"metrics", "logs", "changes"})
+    said = await run(people)
+    first = {name: [q.round for q in who.asked][:1] for name, who in people.items()}
+    assert first == {"metrics": [1], "logs": [1], "deploys": [1], "anything": [3]}
+    assert all("anything" not in gap.statement for gap in said.gaps)
+
+
+async def test_who_found_no_place_at_all_is_a_gap_in_the_diagnosis() -> None:
+    people = staff()
+    people |= {f"more{n}": Asked(f"more{n}", "metrics") for n in range(5)}
+    said = await run(people)
+    assert {gap.source for gap in said.gaps if "was not asked" in gap.statement} == {"more3", "more4"}
+    assert set(REPORTS) <= {name for name, who in people.items() if who.asked}
 
 
 async def test_drafts_are_handed_over_and_nothing_is_proposed_where_nothing_can_be() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.agent import Agent
 from app.domain.change import Change
 from app.domain.errors import Unreachable
+from app.domain.finding import Finding
 from app.domain.incident import Alert, Scope
 from app.domain.telemetry import NoData, Topology
 from app.domain.window import Window
@@ -53,17 +55,32 @@ def scope(**update: object) -> Scope:
     return made.model_copy(update=update)
 
 
-async def ask(changes: tuple[Change, ...], asked: Scope | None = None) -> Report:
+async def ask(changes: tuple[Change, ...], asked: Scope | None = None, symptoms: tuple[Finding, ...] = ()) -> Report:
     source = Ledgered(changes)
-    return await _ask(Sources(changes=(source,), topology=(source,)), asked or scope())
+    return await _ask(Sources(changes=(source,), topology=(source,)), asked or scope(), symptoms)
 
 
-async def _ask(sources: Sources, asked: Scope) -> Report:
+async def _ask(sources: Sources, asked: Scope, symptoms: tuple[Finding, ...] = ()) -> Report:
     async def say(_: str) -> None:
         return None
 
     view = View(scope=asked, sources=sources, say=say)
-    return await INVESTIGATOR.investigate(Question(investigator="deploys", text="what changed?", onset=ONSET), view)
+    question = Question(investigator="deploys", text="what changed?", onset=ONSET, symptoms=symptoms)
+    return await INVESTIGATOR.investigate(question, view)
+
+
+def measured(z: float) -> Finding:
+    return Finding.of(
+        agent=Agent(name="metrics", version="1.0.0"),
+        signal="metrics",
+        source="prometheus",
+        query="orders|error_ratio",
+        window=scope().window,
+        as_of=scope().window.end,
+        statement="orders: error_ratio went from 0.1% to 7%",
+        entity="orders",
+        numbers={"base": 0.001, "level": 0.07, "z": z},
+    )
 
 
 def shipped(minutes: float, diff: str, *, name: str = "abcdef0123", title: str = "chore") -> tuple[Change, Change]:
@@ -100,12 +117,39 @@ async def test_the_query_and_window_repeat_the_question() -> None:
 
 
 async def test_innocent_changes_are_named_with_the_reason() -> None:
-    report = await ask(shipped(-5, "@@\n-// a\n+// b\n"))
+    report = await ask(shipped(-5, "@@\n-// a\n+// b\n"), symptoms=(measured(9.0),))
     assert "ruled out: " in report.findings[0].statement
     nobody = [one for one in report.suspicions if one.no_change]
     assert nobody[0].weight > 1.0
     assert nobody[0].target == "orders"
-    assert set(nobody[0].findings) <= {finding.id for finding in report.findings}
+
+
+async def test_the_changes_that_were_ruled_out_are_no_evidence_for_a_cause() -> None:
+    report = await ask(shipped(-5, "@@\n-// a\n+// b\n"), symptoms=(measured(9.0),))
+    (cited,) = next(one for one in report.suspicions if one.no_change).findings
+    said = next(finding.statement for finding in report.findings if finding.id == cited)
+    assert said == "no change is guilty: the one change considered does not explain the symptoms"
+
+
+@pytest.mark.parametrize("symptoms", [(), (measured(0.4),)], ids=["nothing was measured", "nothing moved"])
+async def test_where_nothing_moved_no_change_is_cleared(symptoms: tuple[Finding, ...]) -> None:
+    report = await ask(shipped(-5, "@@\n-// a\n+// b\n"), symptoms=symptoms)
+    assert not [one for one in report.suspicions if one.no_change]
+
+
+async def test_a_flag_does_not_quote_the_diff_of_the_code_that_asks_for_it() -> None:
+    diff = '@@\n "banner": {\n-    "sample_every": 5,\n+    "sample_every": 8,\n+    "asks": "delivery-banner",\n'
+    flag = Change(
+        id="flag-7",
+        kind="flag",
+        at=ONSET - timedelta(minutes=4),
+        service="orders",
+        title="Switch it on",
+        details={"flag": "delivery-banner"},
+    )
+    report = await ask((*shipped(-5, diff), flag))
+    quoted = [finding.excerpt or "" for finding in report.findings if finding.statement.startswith("flag ")]
+    assert quoted == ["Switch it on"]
 
 
 async def test_a_source_that_fails_is_a_gap() -> None:

@@ -36,27 +36,27 @@ def reference() -> list[tuple[object, ...]]:
 
 def test_lost_time_is_told_by_the_gaps_that_grew() -> None:
     found = read(reference() + [row for n in range(20) for row in request(n, incident=True, pay_s=0.6)])
-    first = found.waits[0]  # type: ignore[attr-defined]
+    first = found.waits[0]
     assert first.service == "pay"
     assert first.strength > 0.5
 
 
 def test_requests_that_stop_half_way_take_another_course() -> None:
     found = read(reference() + [row for n in range(20) for row in request(n, incident=True, finished=False)])
-    first = found.steps[0]  # type: ignore[attr-defined]
+    first = found.steps[0]
     assert (first.service, first.template) == ("pay", "charging card")
     assert first.cut > 0.5
 
 
 def test_the_same_requests_again_show_nothing() -> None:
     found = read(reference() + [row for n in range(20) for row in request(n, incident=True)])
-    assert found.steps == ()  # type: ignore[attr-defined]
-    assert all(wait.strength == 0 for wait in found.waits)  # type: ignore[attr-defined]
+    assert found.steps == ()
+    assert all(wait.strength == 0 for wait in found.waits)
 
 
 def test_lines_without_traces_tell_nothing() -> None:
     rows = [(*row[:5], "", "", "", "") for row in reference()]
-    assert read(rows).waits == ()  # type: ignore[attr-defined]
+    assert read(rows).waits == ()
 
 
 def test_a_caller_is_discounted_by_its_callee() -> None:

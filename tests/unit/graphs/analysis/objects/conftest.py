@@ -228,7 +228,7 @@ class Shop:
     absent: tuple[str, ...] = ()
 
     def bend(self, name: str, **changes: object) -> Shop:
-        return replace(self, apps=tuple(replace(app, **changes) if app.name == name else app for app in self.apps))  # type: ignore[arg-type]
+        return replace(self, apps=tuple(replace(app, **changes) if app.name == name else app for app in self.apps))
 
     def also(self, *recorded: tuple[str, str]) -> Shop:
         return replace(self, extra=(*self.extra, *(Recorded(command, output) for command, output in recorded)))
