@@ -2,54 +2,102 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from pydantic_settings import BaseSettings
+
 from app.domain.errors import FirstmateError, Misconfigured
-from app.domain.plugin import Checkable, Health
-from app.plugged import load_policy, load_runbooks, now, open_plugins, own_folder, read_settings
-from app.processes import demand_settings, slack_client
-from app.settings import Settings
+from app.domain.plugin import AnyPlugin, Checkable, Health
+from app.domain.quantity import counted
+from app.plugged import load_policy, load_runbooks, now, open_plugin, own_folder
+from app.plugins import discover
+from app.processes import slack_client
+from app.settings import Settings, read_settings, strays, variables
+
+SYSTEMS = (
+    (
+        "connectors",
+        "CONNECTOR",
+        Health(ok=False, line="none is configured; set FIRSTMATE_PROMETHEUS_URL or another, see README"),
+    ),
+    (
+        "actions",
+        "ACTION",
+        Health(ok=True, line="none is configured, so nothing can be proposed; see FIRSTMATE_WEBHOOK_ACTION_URL in the README"),
+    ),
+)
+"""Folders of plug-ins in `app`, and what is said where none of theirs is used: reading something is needed, changing it is not."""
 
 
 async def doctor() -> list[tuple[str, Health]]:
     """Everything checked, in the order in which it should be mended; a check that can't be made is one that failed."""
     from app.ledger.ledger import Ledger
-    from app.manifest import needed_scopes
-    from app.slack import health
 
+    systems = [_found(*system) for system in SYSTEMS]
+    ignored = _strays([plugin.settings for _, plugins, _ in systems for plugin in plugins])
+    try:
+        settings = read_settings(Settings)
+    except Misconfigured as error:
+        return [("settings", Health(ok=False, line=str(error))), *ignored]
     told: list[tuple[str, Health]] = []
-    try:
-        settings: Settings = read_settings(Settings)
-    except Misconfigured as error:
-        return [("settings", Health(ok=False, line=str(error)))]
-    try:
-        demand_settings(settings)
-        told.append(
-            ("settings", Health(ok=True, line=f"data in {settings.data_dir}, listening on {settings.host}:{settings.port}"))
-        )
-    except Misconfigured as error:
-        told.append(("settings", Health(ok=False, line=str(error))))
-    if settings.slack_bot_token.get_secret_value():
-        app_client = None if settings.http_mode else slack_client(settings, app_level=True)
-        told += await health.check(slack_client(settings), app_client, needed=needed_scopes(), now=now())
+    missing = [Health(ok=False, line=line) for line in settings.missing().values()]
+    sound = Health(ok=True, line=f"data in {settings.data_dir}, listening on {settings.host}:{settings.port}")
+    told += [("settings", health) for health in missing or [sound]]
+    told += ignored
+    told += await _check_slack(settings)
     told.append(await _tried("database", lambda: _check_ledger(settings, Ledger)))
     told.append(await _tried("policy", lambda: _check_policy(settings)))
     told.append(await _tried("runbooks", lambda: _check_runbooks(settings)))
-    for package, attribute in (("app.connectors", "CONNECTOR"), ("app.actions", "ACTION")):
-        try:
-            opened = open_plugins(package, attribute)
-        except FirstmateError as error:
-            told.append((package.split(".")[1], Health(ok=False, line=str(error))))
-            continue
-        for name, plugged in opened.items():
-            if isinstance(plugged, Checkable):
-                told.append(await _tried(name, plugged.check))
-                await plugged.close()
-        if not opened and attribute == "CONNECTOR":
-            line = "none is configured; set FIRSTMATE_PROMETHEUS_URL or another, see README"
-            told.append(("connectors", Health(ok=False, line=line)))
+    for folder, plugins, without in systems:
+        lines = [await _check_plugin(plugin) for plugin in plugins]
+        told += [line for line in lines if line is not None] or [(folder, without)]
     return told
+
+
+def _found(folder: str, attribute: str, without: Health) -> tuple[str, list[AnyPlugin], Health]:
+    """The folder's plug-ins; none, and why, where one of its files can't be loaded."""
+    try:
+        return folder, list(discover(f"app.{folder}", attribute).values()), without
+    except Misconfigured as error:
+        return folder, [], Health(ok=False, line=str(error))
+
+
+def _strays(kinds: list[type[BaseSettings]]) -> list[tuple[str, Health]]:
+    """Variables that look like settings and are none: a misspelt one is ignored, and nobody would notice."""
+    told = []
+    known = [*variables(Settings), *(name for kind in kinds for name in variables(kind))]
+    for name, near in strays(os.environ, known).items():
+        line = f"{name} is no setting and is ignored"
+        told.append(("settings", Health(ok=near is None, line=f"{line}; did you mean {near}?" if near else line)))
+    return told
+
+
+async def _check_slack(settings: Settings) -> list[tuple[str, Health]]:
+    from app.manifest import needed_scopes
+    from app.slack import health
+
+    if not settings.slack_bot_token.get_secret_value():
+        return []
+    app_client = None if settings.http_mode else slack_client(settings, app_level=True)
+    return await health.check(slack_client(settings), app_client, needed=needed_scopes(), now=now())
+
+
+async def _check_plugin(plugin: AnyPlugin) -> tuple[str, Health] | None:
+    """None where it is not used. One that can't be opened takes no other with it."""
+    try:
+        opened = open_plugin(plugin)
+    except FirstmateError as error:
+        return plugin.name, Health(ok=False, line=str(error))
+    if opened is None:
+        return None
+    if not isinstance(opened, Checkable):
+        return plugin.name, Health(ok=True, line="it is configured; it has no check")
+    try:
+        return await _tried(plugin.name, opened.check)
+    finally:
+        await opened.close()
 
 
 async def _tried(name: str, check: Callable[[], Awaitable[Health]]) -> tuple[str, Health]:
@@ -77,8 +125,8 @@ async def _check_policy(settings: Settings) -> Health:
         )
     if policy.empty:
         return Health(ok=False, line=f"{settings.policy_path} names no approvers; name them, then: firstmate policy check")
-    return Health(ok=True, line=f"version {policy.version[:12]}, {len(policy.approvers)} targets have approvers")
+    return Health(ok=True, line=f"version {policy.version[:12]}, {counted(len(policy.approvers), 'target')} with approvers")
 
 
 async def _check_runbooks(settings: Settings) -> Health:
-    return Health(ok=True, line=f"{len(load_runbooks(settings))} runbooks")
+    return Health(ok=True, line=counted(len(load_runbooks(settings)), "runbook"))

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.domain.errors import FirstmateError, Misconfigured
+from app.domain.errors import FirstmateError, Misconfigured, NotFound
 from app.domain.plugin import Health
-from app.plugged import investigators, now, open_plugins, read_settings, sources_of
+from app.plugged import investigators, now, open_plugins, sources_of
 from app.plugins import discover
-from app.settings import Settings
+from app.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from app.cards.card import Card
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from app.domain.hypothesis import Diagnosis
     from app.domain.incident import Scope
     from app.domain.ports import Progress
+    from app.evaluation.export import Exported
     from app.jobs.inbox import Inbox
     from app.ledger.ledger import Tx
     from graphs.contract import Sources
@@ -38,8 +39,7 @@ class Composition:
     """What the command line's verbs get; see `app.cli.composition`."""
 
     def settings(self) -> Settings:
-        settings: Settings = read_settings(Settings)
-        return settings
+        return read_settings(Settings)
 
     def find_cases(self, path: Path) -> list[Path]:
         from app.connectors.case import find_cases
@@ -91,6 +91,23 @@ class Composition:
 
         async with self._opened(folder) as tx:
             return details_card((await proposals.get(tx, proposal)).proposal)
+
+    async def export(self, incident: str, folder: Path) -> Exported:
+        from app.evaluation.export import export_case
+        from app.ledger import incidents, runs
+        from app.processes import opened
+
+        settings = self.settings()
+        if not settings.database_url and not (settings.data_dir / "ledger.sqlite").is_file():
+            raise NotFound(f"{settings.data_dir} holds no ledger; set FIRSTMATE_DATA_DIR as it is for firstmate serve")
+        async with opened(settings) as systems:
+            async with systems.ledger.read() as tx:
+                found = await incidents.get(tx, incident)
+                run = await runs.latest(tx, found.id)
+            if run is None:
+                raise NotFound(f"{found.id} was never triaged, so nobody knows what to write; ask for a triage first")
+            name = f"{found.id}-{found.declared_at:%Y%m%d-%H%M%S}"
+            return await export_case(run.scope, systems.sources, folder, name=name)
 
     async def demo_end(self, folder: Path, control: str) -> DemoEnd:
         import httpx2

