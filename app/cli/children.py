@@ -56,6 +56,17 @@ class Children:
         await child.wait()
         raise Gone(f"the demo's {name} process ended early (exit code {child.returncode}){self._last_words(name)}")
 
+    async def ended(self, name: str, *, within_s: float) -> str | None:
+        """Waits for one that ends by itself. None when it did what it should, else its last words."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._running[name].communicate()
+        except TimeoutError:
+            await self.stop(name)
+            return f"no end within {within_s:g} s"
+        code = self._running.pop(name).returncode
+        return None if code == 0 else f"exit code {code}{self._last_words(name)}"
+
     async def stop(self, *names: str) -> None:
         """Asks these (all, where none is named) to end, and ends those that take too long, with everything they started."""
         asked = [self._running.pop(name) for name in names or tuple(self._running)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.cards.card import Card
 from app.domain.hypothesis import Diagnosis
@@ -13,6 +13,9 @@ from app.domain.plugin import Health
 from app.domain.ports import Progress
 from app.domain.value import JsonObject, Value
 from app.settings import Settings
+
+if TYPE_CHECKING:  # it works on whole tables, and brings what that takes
+    from app.evaluation.export import Exported
 
 
 class InboxPort(Protocol):
@@ -57,6 +60,10 @@ class Composition(Protocol):
 
     async def serve(self) -> None:
         """The surface process; raises `Misconfigured` naming what is missing."""
+        ...
+
+    async def export(self, incident: str, folder: Path) -> Exported:
+        """The incident as a recorded case. Raises `NotFound` for one that is not known or was never triaged."""
         ...
 
     async def details(self, folder: Path, proposal: str) -> Card: ...

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any, TypeVar
@@ -23,6 +23,8 @@ from app.cli.composition import Composition, DemoEnd, InboxPort
 from app.cli.lines import CHANNEL, PRESS
 from app.cli.scene import Scene
 from app.cli.terminal import ask, show
+from app.demo.faults import FAULTS
+from app.demo.names import Names
 from app.domain.errors import BadInput
 from app.domain.value import JsonObject
 
@@ -35,12 +37,13 @@ verification:
   hold_s: 4
   within_s: 30
 """
-UP_WITHIN_S, ALERT_WITHIN_S, TRIAGE_WITHIN_S, RUN_WITHIN_S = 20.0, 75.0, 60.0, 75.0
+UP_WITHIN_S, ALERT_WITHIN_S, TRIAGE_WITHIN_S, RUN_WITHIN_S, EXPORT_WITHIN_S = 20.0, 75.0, 60.0, 75.0, 60.0
 PROPOSAL_WITHIN_S = 2.0
 """After the findings: a proposal is stored before them, and is shown at the latest a moment later."""
 CALM_WITHIN_S = 15.0
 """How long visitors may take to feel that the repair worked."""
 UNDO = "shop_rollout_undo"
+APPROVE, UNDO_IT = ("approve", "reject", "details"), ("undo", "finish")
 ROOT = Path(__file__).resolve().parents[2]
 """Where `app` is imported from."""
 
@@ -56,14 +59,26 @@ def demo(
     rename: Annotated[list[str] | None, typer.Option(help="old=new: another name for a service or a flag.")] = None,
     shuffle: Annotated[bool, typer.Option("--shuffle-deploys", help="Innocent deploys in another order.")] = False,
     kill_scraper: Annotated[bool, typer.Option("--kill-scraper", help="Kill the scraper at the alert: see the gap.")] = False,
-    keep: Annotated[Path | None, typer.Option(help="Keep the data folder here.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep the data folder here, and in it the incident as a case to triage again.")
+    ] = None,
 ) -> None:
-    """See a real incident found, explained, approved in front of you, repaired and verified. No Slack, no key, no cluster."""
+    """See a real incident found, explained, approved in front of you, repaired and verified. No Slack, no key, no cluster.
+
+    Exit code 0: the answer was right, no innocent change was blamed, and the shop is well at the end.
+    1: one of that is not so, be it that you rejected or undid the repair.
+    2: nothing was started, or the terminal was closed at a question. 130: stopped by Ctrl-C.
+    """
     if faults:
-        raise typer.Exit(subprocess.run([sys.executable, "-m", "app.demo", "--list"], check=False).returncode)
-    known = _faults()
-    if fault not in known:
-        raise BadInput(f"there is no fault {fault!r}; there are {', '.join(known)}")
+        for known in FAULTS.values():
+            print(f"{known.name:16}{known.summary}")
+        return
+    if fault not in FAULTS:
+        raise BadInput(f"there is no fault {fault!r}; there are {', '.join(FAULTS)}")
+    try:
+        Names.parse(rename or [])
+    except ValueError as wrong:
+        raise BadInput(str(wrong)) from wrong
     if not yes and not sys.stdin.isatty():
         raise BadInput("the demo asks before it repairs, and there is no terminal to ask on: run it in one, or add --yes")
     extra = ["--fault", fault, "--seed", str(seed)]
@@ -73,24 +88,24 @@ def demo(
         if keep and (folder / "ledger.sqlite").exists():
             raise BadInput(f"{folder} holds an earlier run; name another folder with --keep, or remove it")
         folder.mkdir(parents=True, exist_ok=True)
-        run = Demo(ctx.obj, folder, extra, yes=yes, kill_scraper=kill_scraper)
+        run = Demo(ctx.obj, folder, extra, yes=yes, kill_scraper=kill_scraper, keep=keep is not None)
         raise typer.Exit(asyncio.run(run.run()))
-
-
-def _faults() -> list[str]:
-    told = subprocess.run([sys.executable, "-m", "app.demo", "--list"], check=True, capture_output=True, text=True).stdout
-    return [line.split()[0] for line in told.splitlines() if line.strip()]
 
 
 class Demo:
     """The parent process: shows what happens, asks the person, and checks at the end whether it was right."""
 
-    def __init__(self, compose: Composition, folder: Path, shop_arguments: list[str], *, yes: bool, kill_scraper: bool) -> None:
+    def __init__(
+        self, compose: Composition, folder: Path, shop_arguments: list[str], *, yes: bool, kill_scraper: bool, keep: bool
+    ) -> None:
         self._compose = compose
         self._folder = folder
         self._shop_arguments = shop_arguments
         self._yes = yes
         self._kill_scraper = kill_scraper
+        self._keep = keep
+        self._work_env: dict[str, str] = {}
+        self._rejected = self._undone = False
         self._console = Console(highlight=False, soft_wrap=False)
         self._scene = Scene(self._console)
         self._token = secrets.token_urlsafe(18)
@@ -101,7 +116,7 @@ class Demo:
         self._began = monotonic()
 
     async def run(self) -> int:
-        """The exit code: 0 only if it was right, 1 if not, 128 + the signal's number when stopped by one."""
+        """The exit code: 0 only if it was right and ended well, 1 if not, 128 + the signal's number when stopped by one."""
         self._say("demo", "A small shop of five real services starts on this machine, with load on it. Nothing leaves it.", "bold")
         me = asyncio.current_task()
         assert me is not None  # this is a coroutine that runs
@@ -162,7 +177,8 @@ class Demo:
             proposal = await asyncio.wait_for(self._scene.proposed.get(), PROPOSAL_WITHIN_S)
         except TimeoutError:
             proposal = None
-        self._scene.brief()
+        rest = "all of them are kept" if self._keep else "--keep DIR keeps all of them"
+        self._scene.brief(rest=rest if self._yes or proposal is None else f"[d]etails shows the first in full, {rest}")
         if proposal is None:
             self._say("Firstmate", "Nothing is proposed: no action that it knows answers what was found.", "yellow")
         return proposal
@@ -184,10 +200,11 @@ class Demo:
             self._say("you", f"--yes: the local operator presses Approve on {_name(proposal)}", "bold")
             await self._press(proposal, "approve", inbox)
             return True
-        answers = {"a": "approve", "r": "reject", "d": "details"}
-        while (answer := await self._choose("[a]pprove / [r]eject / [d]etails? ", answers)) == "details":
+        while (answer := await self._choose("[a]pprove / [r]eject / [d]etails? ", APPROVE)) == "details":
+            self._scene.findings()
             show(self._console, await self._compose.details(self._folder, _value(proposal)))
-        if answer == "reject":
+        self._rejected = answer == "reject"
+        if self._rejected:
             reason = await self._typed("Why not? (one line; it is kept with the decision) ")
             self._scene.decided.clear()
             await self._press(proposal, "reject", inbox, reason=reason or "no reason given")
@@ -212,33 +229,60 @@ class Demo:
             self._mention_undo()
             await self._no_longer_read("work")  # it has done its part; the ledger is read without it, in its memory's stead
             await self._children.stop("work")
-        end = await self._compose.demo_end(self._folder, self._control)
-        calm = monotonic() + CALM_WITHIN_S
-        while repaired and not end.truth["recovered"] and monotonic() < calm:
-            await asyncio.sleep(1.0)
-            end = await self._compose.demo_end(self._folder, self._control)
-        if repaired and not self._yes and inbox is not None:
-            await self._offer_undo(inbox)
-            end = end.model_copy(update={"timeline": (await self._compose.demo_end(self._folder, self._control)).timeline})
+        end = await (self._felt(well=True) if repaired else self._compose.demo_end(self._folder, self._control))
+        recovered = bool(end.truth["recovered"]) and bool(end.actions)
+        if repaired and not self._yes and inbox is not None and await self._offer_undo(inbox):
+            self._undone = True
+            end = await self._felt(well=False)
+        kept = await self._export(end) if self._keep else ""
         self._console.print("\nTimeline (UTC)", style="bold")
         for entry in end.timeline:
             self._scene.tell(entry.actor.partition("@")[0], entry.text, at=entry.at)
-        return self._verdict(end)
+        code = self._verdict(end, recovered=recovered)
+        if kept:
+            self._console.print(kept, markup=False)
+        return code
+
+    async def _felt(self, *, well: bool) -> DemoEnd:
+        """How it ended, as soon as visitors feel it that way, and at the latest after a while."""
+        end = await self._compose.demo_end(self._folder, self._control)
+        latest = monotonic() + CALM_WITHIN_S
+        while end.truth["recovered"] is not well and monotonic() < latest:
+            await asyncio.sleep(1.0)
+            end = await self._compose.demo_end(self._folder, self._control)
+        return end
+
+    async def _export(self, end: DemoEnd) -> str:
+        """The incident as a case in the folder that is kept, what was true beside it; a sentence about both."""
+        case, incident = self._folder / "case", end.timeline[0].incident
+        await self._children.start("export", [sys.executable, "-m", "app.main", "export", incident, str(case)], self._work_env)
+        trouble = await self._children.ended("export", within_s=EXPORT_WITHIN_S)
+        if trouble is not None:
+            return f"Everything is kept in {self._folder}, but not as a case ({trouble})"
+        truth = {"service": [end.truth["service"]], "change_id": end.truth["change_id"], "decoys": end.truth["bait_change_ids"]}
+        if end.truth["change_id"] is None:
+            truth["level"] = "none"
+        path = self._folder / "truth" / f"{json.loads((case / 'case.json').read_text(encoding='utf-8'))['id']}.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps(truth) + "\n", encoding="utf-8")
+        return f"Everything is kept in {self._folder}. To look again: firstmate triage --case {case} (--all: every finding)"
 
     def _mention_undo(self) -> None:
         if not self._scene.proposed.empty():
             undo = self._scene.proposed.get_nowait()
             self._say("Firstmate", f"The way back stays open: {_exactly(undo)} ({_name(undo)}).", "cyan")
 
-    async def _offer_undo(self, inbox: InboxPort) -> None:
+    async def _offer_undo(self, inbox: InboxPort) -> bool:
+        """Whether the repair was taken back."""
         try:
             undo = await asyncio.wait_for(self._scene.proposed.get(), 1.0)
         except TimeoutError:
-            return
+            return False
         show(self._console, undo)
-        if await self._choose("[u]ndo it / [f]inish? ", {"u": "undo", "f": "finish"}) == "undo":
-            await self._press(undo, "approve", inbox)
-            await self._outcome()
+        if await self._choose("[u]ndo it / [f]inish? ", UNDO_IT) == "finish":
+            return False
+        await self._press(undo, "approve", inbox)
+        return await self._outcome() is not None
 
     # --- processes
 
@@ -251,7 +295,7 @@ class Demo:
         self._reading["shop"] = asyncio.create_task(self._follow("shop", self._scene.of_shop))
 
     async def _start_work(self, ready: dict[str, Any]) -> None:
-        env = {
+        self._work_env = {
             "FIRSTMATE_DATA_DIR": str(self._folder),
             "FIRSTMATE_PROMETHEUS_URL": str(ready["prometheus"]),
             "FIRSTMATE_PROMETHEUS_STEP_S": "1",
@@ -269,7 +313,8 @@ class Demo:
             "POLARS_MAX_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        await self._children.start("work", [sys.executable, "-m", "app.main", "work", "--demo", "--parent", str(os.getpid())], env)
+        command = [sys.executable, "-m", "app.main", "work", "--demo", "--parent", str(os.getpid())]
+        await self._children.start("work", command, self._work_env)
         self._reading["work"] = asyncio.create_task(self._follow("work", self._scene.of_work))
 
     async def _follow(self, name: str, told: Any) -> None:
@@ -293,11 +338,15 @@ class Demo:
         body: JsonObject = {"proposal": _value(card), "decision": decision, "reason": reason, "channel": CHANNEL}
         await inbox.put(f"{PRESS}:{_value(card)}:{decision}", PRESS, body)
 
-    async def _choose(self, question: str, answers: dict[str, str]) -> str:
+    async def _choose(self, question: str, answers: Sequence[str]) -> str:
+        """One of `answers`, typed as its first letter or whole: nothing else may stand for a decision."""
         while True:
-            typed = (await self._typed(question)).lower()[:1]
-            if typed in answers:
-                return answers[typed]
+            typed = (await self._typed(question)).lower()
+            for answer in answers:
+                if typed in (answer[0], answer):
+                    return answer
+            letters = [answer[0] for answer in answers]
+            self._console.print(f"{', '.join(letters[:-1])} or {letters[-1]}; nothing has been decided", style="yellow")
 
     async def _typed(self, question: str) -> str:
         with self._scene.hushed():
@@ -305,9 +354,9 @@ class Demo:
 
     # --- the end
 
-    def _verdict(self, end: DemoEnd) -> int:
+    def _verdict(self, end: DemoEnd, *, recovered: bool) -> int:
         """0 only if the top hypothesis was right, no bait was blamed, nothing innocent was to be rolled back, and the shop
-        recovered."""
+        recovered and still is. `recovered`: before anything was undone."""
         truth, top = end.truth, end.diagnosis.hypotheses[0] if end.diagnosis and end.diagnosis.hypotheses else None
         guilty = truth["change_id"]
         rollbacks = [text for text in self._scene.asked if UNDO in text]
@@ -318,13 +367,26 @@ class Demo:
             and top.change == guilty,
             "no innocent change was blamed": top is not None and top.change not in truth["bait_change_ids"],
             "no rollback of anything innocent was proposed": all(guilty and f'"{truth["service"]}"' in text for text in rollbacks),
-            "the shop recovered": bool(truth["recovered"]) and bool(end.actions),
         }
+        choice = self._choice(end, recovered=recovered)
+        if choice is None:
+            checks["the shop recovered"] = recovered
         self._console.print()
         for what, good in checks.items():
             self._console.print(f"{'✓' if good else '✗'} {what}", style="green" if good else "red", markup=False)
+        if choice is not None:
+            self._console.print(f"– {choice}", markup=False)
         self._console.print(f"{monotonic() - self._began:.0f} s from the first line to this one", style="dim")
-        return 0 if all(checks.values()) else 1
+        return 0 if all(checks.values()) and choice is None else 1
+
+    def _choice(self, end: DemoEnd, *, recovered: bool) -> str | None:
+        """How the shop is, where that is what the person chose, and no failure."""
+        if self._undone and recovered:
+            now = "visitors do not feel the fault yet" if end.truth["recovered"] else "the fault is back, as you asked"
+            return f"the shop recovered, then you undid the repair: {now}"
+        if self._rejected:
+            return "the shop is still broken, because you rejected its repair"
+        return None
 
     def _say(self, who: str, text: str, style: str) -> None:
         self._scene.tell(who, text, style=style)

@@ -11,12 +11,12 @@ from app.manifest import manifest_text, over_http
 
 def manifest(
     http: Annotated[
-        str,
-        typer.Option("--http", metavar="URL", help="The https address under which Slack reaches this server; empty: Socket Mode."),
-    ] = "",
+        str | None,
+        typer.Option("--http", metavar="URL", help="The https address under which Slack reaches this server; else: Socket Mode."),
+    ] = None,
 ) -> None:
     """Print the manifest that the Slack app is created from."""
-    print(over_http(manifest_text(), http) if http else manifest_text(), end="")
+    print(manifest_text() if http is None else over_http(manifest_text(), http), end="")
 
 
 VERB = manifest

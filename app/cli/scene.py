@@ -11,18 +11,16 @@ from typing import Any
 
 from rich.console import Console
 
-from app.cards.card import Card
-from app.cli.terminal import show, told
+from app.cards.card import Card, Code, Note, Paragraph, line, paragraph, plain
+from app.cards.wording import clipped
+from app.cli.steps import step_line
+from app.cli.terminal import WIDEST, show, told
 
 LOAD_EVERY_S = 5.0
 """Between two lines about the load, as long as nothing changes."""
 FAILING_RATIO, SLOW_MS = 0.02, 400.0
-STOPS = {
-    "answered": "enough is known",
-    "nothing_would_separate": "no further question would tell the causes apart",
-    "rounds_spent": "three rounds are spent",
-    "no_sources": "there is nothing to ask",
-}
+MOST_FINDINGS = 6
+"""In short: the brief, they and the proposal stand on one screen."""
 
 
 class Scene:
@@ -66,11 +64,17 @@ class Scene:
     def _print(self, who: str, text: str, style: str, at: datetime) -> None:
         self._console.print(told(at, who, text, width=self._console.width, style=style))
 
-    def brief(self) -> None:
-        """The incident's card and what it rests on, as the channel has them."""
-        for card in (self._incident, self._findings):
-            if card is not None:
-                show(self._console, card)
+    def brief(self, *, rest: str) -> None:
+        """The incident's card as the channel has it, and what it rests on, a line each; `rest`: where to read more of that."""
+        if self._incident is not None:
+            show(self._console, self._incident)
+        if self._findings is not None:
+            show(self._console, in_short(self._findings, width=min(self._console.width, WIDEST) - 4, rest=rest))
+
+    def findings(self) -> None:
+        """What the brief rests on, as the channel has it: with queries, quotes and pictures."""
+        if self._findings is not None:
+            show(self._console, self._findings)
 
     # --- the shop
 
@@ -125,14 +129,8 @@ class Scene:
             self._card(str(event["ts"]), Card.model_validate(event["card"]))
 
     def _step(self, event: dict[str, Any]) -> None:
-        who, step, text = str(event.get("agent", "")).partition("@")[0], event.get("step"), str(event.get("text", ""))
-        if step == "ask":
-            text = f"asks {event.get('to', 'all')}: {text}"
-        elif step == "stop":
-            text = f"stops: {STOPS.get(text, text)}"
-        elif step == "gap":
-            text = f"not known: {text}"
-        self.tell(who, text, style="bold" if step == "weigh" else "cyan" if step == "report" else "dim")
+        who, text = step_line(event)
+        self.tell(who, text, style={"weigh": "bold", "report": "cyan"}.get(str(event.get("step")), "dim"))
 
     def _card(self, ts: str, card: Card) -> None:
         if card.kind == "incident":
@@ -155,3 +153,12 @@ class Scene:
             if card.kind == "proposal":
                 self.decided.set()
             self.tell("Firstmate", card.gist, style="cyan")
+
+
+def in_short(findings: Card, *, width: int, rest: str) -> Card:
+    """The findings' own sentences, each on one line of `width` columns, and every gap."""
+    stated = [part.lines[0] for part in findings.parts if isinstance(part, Paragraph)][:MOST_FINDINGS]
+    sentences = [" ".join(plain(tuple(piece for piece in each if not isinstance(piece, Code))).split()) for each in stated]
+    gaps = [part for part in findings.parts if isinstance(part, Note) and plain(part.line).startswith("Gap ")]
+    more = Note(line=line(f"{findings.gist}; {rest}"))
+    return findings.model_copy(update={"parts": (paragraph(*(line(clipped(each, width)) for each in sentences)), *gaps, more)})

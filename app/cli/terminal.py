@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import termios
 import textwrap
 from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text as Styled
@@ -46,8 +46,14 @@ _EDGE = {"proposal": "yellow", "outcome": "green", "incident": "cyan", "error": 
 
 
 def show(console: Console, card: Card) -> None:
-    """Write the card out."""
-    body = Group(*(each for part in card.parts for each in _part(part)))
+    """Write the card out, but for its buttons: here nobody could press them, and whoever asks says what can be typed."""
+    parts = [part for part in card.parts if not isinstance(part, Buttons)]
+    written: list[RenderableType] = []
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        written += _part(part)
+        if not isinstance(part, (Note, Rule)) and not isinstance(following, Note | None):
+            written.append(Styled(""))
+    body = Group(*written)
     title = Styled(_safe(card.title), style="bold") if card.title else None
     width = min(console.width, WIDEST)
     console.print(
@@ -63,18 +69,22 @@ def told(at: datetime, who: str, text: str, *, width: int, style: str = "") -> S
 
 
 async def ask(console: Console, question: str) -> str:
-    """One typed line, without line end. The event loop goes on meanwhile, so that Ctrl-C and the other processes are heard.
+    """One line typed after the question was shown, without line end. The event loop goes on meanwhile, so that Ctrl-C and the
+    other processes are heard.
 
-    Raises `BadInput` when the terminal is closed.
+    What was typed before is thrown away: it answers something that nobody had read yet. A pipe can't be emptied like that; its
+    lines answer one question after another. Raises `BadInput` when the terminal is closed.
     """
+    keyboard = sys.stdin.fileno()
+    if os.isatty(keyboard):
+        termios.tcflush(keyboard, termios.TCIFLUSH)
     console.print(Styled(question, style="bold"), end="")
     console.file.flush()
     loop, typed = asyncio.get_running_loop(), bytearray()
     line: asyncio.Future[bytes] = loop.create_future()
-    keyboard = sys.stdin.fileno()
 
     def read() -> None:
-        piece = os.read(keyboard, 4096)
+        piece = os.read(keyboard, 1)  # one sign, so that what follows the line is left for the next question
         typed.extend(piece)
         if (b"\n" in typed or not piece) and not line.done():
             line.set_result(bytes(typed))
@@ -91,27 +101,25 @@ async def ask(console: Console, question: str) -> str:
 
 def _part(part: Part) -> list[RenderableType]:
     if isinstance(part, Paragraph):
-        return [Padding(Group(*(styled(each) for each in part.lines)), (0, 0, 1, 0))]
+        return [styled(each) for each in part.lines]
     if isinstance(part, Facts):
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
         for item in part.items:
             table.add_row(_safe(item.label), styled(item.line))
-        return [Padding(table, (0, 0, 1, 0))]
+        return [table]
     if isinstance(part, Note):
         shown = styled(part.line)
         shown.stylize("dim")
         return [shown]
     if isinstance(part, Exact):
         text = textwrap.indent(_safe(part.text, keep_newlines=True), "  ")
-        return [Styled(_safe(part.label), style="bold"), Padding(Styled(text, style="bold cyan"), (0, 0, 1, 0))]
+        return [Styled(_safe(part.label), style="bold"), Styled(text, style="bold cyan")]
     if isinstance(part, Picture):
-        return [Styled.assemble(("    " + sparkline(part.plot), "cyan"), ("  " + _safe(part.caption), "dim")), Styled("")]
-    if isinstance(part, Rule):
-        return [Styled("─" * 40, style="dim")]
-    assert isinstance(part, Buttons)
-    return [Styled("  ".join(f"[ {button.label} ]" for button in part.buttons), style="dim")]
+        return [Styled.assemble(("    " + sparkline(part.plot), "cyan"), ("  " + _safe(part.caption), "dim"))]
+    assert isinstance(part, Rule)
+    return [Styled("─" * 40, style="dim")]
 
 
 def styled(pieces: Line) -> Styled:

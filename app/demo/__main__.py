@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 # Plain HTTP on loopback only: asyncio takes TLS as optional, and without it the process is 4 MB smaller.
-sys.modules["ssl"] = None  # type: ignore[assignment]
+sys.modules["ssl"] = None  # type: ignore[assignment]  # None bars an import; the stubs know modules only
 
-from app.demo import faults, names, shop  # noqa: E402
+from app.demo import faults, names, shop  # noqa: E402 - only once ssl is barred
 
 
 def main(arguments: list[str] | None = None) -> int:

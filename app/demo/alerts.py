@@ -73,16 +73,18 @@ class Instance:
 
 @dataclass
 class Rules:
-    """Evaluates the rules on the stored samples, about once a second."""
+    """Evaluates the rules on the stored samples, about once a second; not before `from_s` (epoch), while the shop starts up and is
+    measured on whatever machine this is."""
 
     rules: list[Rule]
     sender: Sender
+    from_s: float = 0.0
     _instances: dict[tuple[str, str], Instance] = field(default_factory=dict)
     _parsed: dict[str, promql.Node] = field(default_factory=dict)
     _last_s: float = 0.0
 
     def evaluate(self, store: Store, now_s: float) -> None:
-        if now_s - self._last_s < EVALUATE_EVERY_S - 0.05:
+        if now_s < self.from_s or now_s - self._last_s < EVALUATE_EVERY_S - 0.05:
             return
         self._last_s = now_s
         for rule in self.rules:
@@ -116,6 +118,7 @@ class Sender:
         self._entry_point = entry_point
         self._sent: dict[str, tuple[float, frozenset[tuple[str, bool]]]] = {}
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._told: dict[str, str] = {}
 
     def consider(self, instances: list[Instance], now_s: float) -> None:
         for name in sorted({i.rule.name for i in instances}):
@@ -161,13 +164,15 @@ class Sender:
         while True:
             payload = await self._queue.get()
             taken = await post(client, self._url, self._token, payload)
-            alert = payload["alerts"][0]
-            event = {
-                "event": "alert",
-                "status": payload["status"],
-                "taken": taken,
-                "alertname": payload["groupLabels"]["alertname"],
-            }
+            self.tell(payload, taken=taken)
+
+    def tell(self, payload: dict[str, Any], *, taken: bool) -> None:
+        """A line for each alert that is not as it was told last: the others are in a group because it is sent whole."""
+        for alert in payload["alerts"]:
+            if self._told.get(alert["fingerprint"], "resolved") == alert["status"]:
+                continue
+            self._told[alert["fingerprint"]] = alert["status"]
+            event = {"event": "alert", "status": alert["status"], "taken": taken, "alertname": alert["labels"]["alertname"]}
             event |= {"service": self._entry_point, "at": alert["startsAt"], "summary": alert["annotations"]["summary"]}
             print(json.dumps(event), flush=True)
 

@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
     # Ctrl-C reaches the whole terminal group; the parent alone decides what ends when.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Everything speaks plain HTTP on loopback; asyncio takes TLS as optional, and without it a process is 4 MB smaller.
-    sys.modules["ssl"] = None  # type: ignore[assignment]
+    sys.modules["ssl"] = None  # type: ignore[assignment]  # None bars an import; the stubs know modules only
     return int(importlib.import_module(f"app.demo.{role}").main(rest) or 0)
 
 

@@ -240,7 +240,7 @@ async def _run(spec: dict[str, Any]) -> None:
     sock.setblocking(False)
     server = await wire.Server(sock, Api(scraper).answer).start()
     sender = alerts.Sender(spec["intake"], spec["token"], external_url=spec["url"], entry_point=spec["entry_point"])
-    rules = alerts.Rules(alerts.rules_for(spec["entry_point"]), sender)
+    rules = alerts.Rules(alerts.rules_for(spec["entry_point"]), sender, from_s=time.time() + spec["quiet_s"])
     print(json.dumps({"up": True}), flush=True)
     sending = asyncio.create_task(sender.run())
     await scraper.run(rules)
@@ -249,6 +249,6 @@ async def _run(spec: dict[str, Any]) -> None:
 
 
 def main(_arguments: list[str]) -> int:
-    """Its spec comes as one JSON line on stdin: fd, targets, interval_s, intake, token, url, entry_point."""
+    """Its spec comes as one JSON line on stdin: fd, targets, interval_s, intake, token, url, entry_point, quiet_s."""
     asyncio.run(_run(json.loads(sys.stdin.readline())))
     return 0

@@ -137,6 +137,7 @@ class Shop:
                 token=self._order.token,
                 url=f"http://{self._addresses['scraper']}",
                 entry_point=entry,
+                quiet_s=self._order.baseline_s,
             ),
         )
         control = Control(self._tool, truth=self.truth, kill_scraper=self.kill_scraper)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -62,13 +63,17 @@ def command(*arguments: str) -> list[str]:
 
 
 def demo(*arguments: str) -> Ended:
+    return firstmate("demo", *arguments)
+
+
+def firstmate(*arguments: str) -> Ended:
     done = subprocess.run(
-        command(*arguments),
+        [sys.executable, "-m", "app.main", *arguments],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if arguments[0] == "demo" else None,
         timeout=PATIENCE_S,
         check=False,
     )
@@ -154,10 +159,16 @@ class Terminal:
 
 
 @pytest.fixture(scope="module")
-def runs() -> Iterator[dict[str, Future[Ended]]]:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the runs are kept, by fault."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def runs(kept: Path) -> Iterator[dict[str, Future[Ended]]]:
     """All faults, two at a time."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {fault: pool.submit(demo, "--yes", "--fault", fault) for fault in FAULTS}
+        yield {fault: pool.submit(demo, "--yes", "--fault", fault, "--keep", str(kept / fault)) for fault in FAULTS}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -168,6 +179,22 @@ def test_every_fault_is_found_repaired_and_verified(runs: dict[str, Future[Ended
     assert "Traceback" not in ended.out
     assert ended.says("Recovered, the criterion is met")
     assert ended.says("Not known") or "Gap" not in ended.out
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_was_kept_is_a_case_with_the_same_answer(runs: dict[str, Future[Ended]], kept: Path, fault: str) -> None:
+    ended = runs[fault].result()
+    case = kept / fault / "case"
+    assert ended.says(f"firstmate triage --case {case}")
+    (truth,) = (kept / fault / "truth").iterdir()
+    known = json.loads(truth.read_text())
+    triaged = json.loads(firstmate("triage", "--case", str(case), "--json").out)
+    top = triaged["hypotheses"][0]
+    assert (top["target"], top["change"]) == (known["service"][0], known["change_id"])
+    assert triaged["case"] == truth.stem
+    assert not [path for path in case.iterdir() if '"decoys"' in path.read_text()]
+    assert firstmate("triage", "--case", str(case), "--why", "1").says("Behind hypothesis 1")
+    assert not firstmate("triage", "--case", str(case), "--all").says("in the run's record")
 
 
 def test_an_outage_outside_is_answered_by_its_features_flag_and_no_rollback(runs: dict[str, Future[Ended]]) -> None:
@@ -188,9 +215,11 @@ def test_other_names_and_another_order_give_the_same_answer_renamed() -> None:
 def test_a_killed_scraper_is_a_gap_and_a_rejected_proposal_runs_nothing() -> None:
     terminal = Terminal("--fault", "pool", "--kill-scraper")
     try:
+        terminal.until("visitors")
+        terminal.type("a")  # before there is anything to approve: it must not count
         terminal.until("[a]pprove / [r]eject / [d]etails?")
-        terminal.type("x")
-        terminal.until("[a]pprove / [r]eject / [d]etails?")
+        terminal.type("abort")
+        terminal.until("nothing has been decided\n[a]pprove / [r]eject / [d]etails?")
         terminal.type("d")
         terminal.until("[a]pprove / [r]eject / [d]etails?")
         terminal.type("r")
@@ -205,7 +234,8 @@ def test_a_killed_scraper_is_a_gap_and_a_rejected_proposal_runs_nothing() -> Non
     assert ended.says("rejected by operator")
     assert ended.says("the database is being moved")
     assert not ended.says("the deploy tool reports success")
-    assert "✗ the shop recovered" in ended.out
+    assert "– the shop is still broken, because you rejected its repair" in ended.out
+    assert "✗ the shop recovered" not in ended.out
 
 
 def test_what_was_repaired_can_be_undone_at_the_prompt() -> None:
@@ -218,7 +248,10 @@ def test_what_was_repaired_can_be_undone_at_the_prompt() -> None:
         ended = terminal.end()
     finally:
         terminal.close()
-    assert ended.code == 0, ended.out[-6000:]
+    assert ended.code == 1, ended.out[-6000:]  # what was wrong is wrong again
+    assert ended.says("– the shop recovered, then you undid the repair: the fault is back, as you asked")
+    assert "✓ the shop recovered" not in ended.out
+    assert "✗" not in ended.out
     assert len(re.findall(r"deploy +checkout .*, by operator", ended.out)) == 2
 
 
@@ -270,6 +303,21 @@ def test_the_list_has_the_name_in_the_first_column() -> None:
 
 
 def test_a_name_that_cannot_be_used_is_refused_before_anything_happens() -> None:
-    ended = demo("--yes", "--rename", "storefront=cart")
-    assert ended.code == 1
-    assert ended.says("two things would have the same name")
+    for renamed, said in (("storefront=cart", "two things would have the same name"), ("zzz=foo", "it has storefront, catalogue")):
+        ended = demo("--yes", "--rename", renamed)
+        assert ended.code == 2
+        assert len(ended.out.splitlines()) == 1
+        assert ended.says(said)
+
+
+def test_what_is_decided_about_stands_on_one_screen_of_fifty_lines() -> None:
+    terminal = Terminal("--fault", "route-crash")
+    try:
+        seen = terminal.until("[a]pprove / [r]eject / [d]etails?")
+        assert any("] INC-0001 ·" in line for line in seen.splitlines()[-50:])
+        os.write(terminal.master, b"\x04")  # what Ctrl-D sends
+        ended = terminal.end()
+    finally:
+        terminal.close()
+    assert ended.code == 2
+    assert ended.says("nothing was decided")

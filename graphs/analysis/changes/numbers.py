@@ -47,8 +47,9 @@ def numbers(before: Statement, after: Statement) -> list[Effect]:
 def _number(key: str, was: Measure, now: Measure, before: Statement, after: Statement, *, texts: tuple[str, str]) -> Effect:
     resource = resource_at(key, after)
     direction: Direction = "up" if now.value > was.value else "down"
-    if was.value * now.value > 0:
-        weight = min(1.0, 0.25 + 0.25 * abs(math.log2(now.value / was.value)))
+    if was.value and now.value and (was.value > 0) is (now.value > 0):
+        # Not the ratio's logarithm: of 1e300 and 1e-300 it has none.
+        weight = min(1.0, 0.25 + 0.25 * abs(math.log2(abs(now.value)) - math.log2(abs(was.value))))
     else:
         weight = 0.8
     if resource is None:

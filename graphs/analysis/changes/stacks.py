@@ -28,7 +28,7 @@ _STACK_KEYS = frozenset(
 )
 _TYPE_KEYS = frozenset(("exception", "exceptiontype", "exctype", "errortype", "errorkind", "exceptionclass"))
 _HEADED = re2.compile(r"^([A-Za-z_][\w.$]{0,160})(?:: ?(.*))?$")
-_HUNK = re2.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+_HUNK = re2.compile(r"^@@ -\d+(?:,\d+)? \+(\d{1,7})(?:,\d+)? @@")
 _FOREIGN = ("site-packages/", "node_modules/", "/usr/lib", "/go/pkg/mod/", "<frozen", "node:internal", "vendor/")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -232,7 +233,8 @@ def stem_set(words: Iterable[str]) -> frozenset[str]:
 
 
 def measure(number: str, unit_words: Iterable[str] = ()) -> Measure | None:
-    """A number token (`15m`, `512Mi`, `0.25`) with its unit, from its suffix, or else from `unit_words` near it."""
+    """A number token (`15m`, `512Mi`, `0.25`) with its unit, from its suffix, or else from `unit_words` near it. One that no float
+    holds is the largest that one does."""
     match = _QUANTITY.match(number.strip())
     if match is None:
         return None
@@ -244,8 +246,12 @@ def measure(number: str, unit_words: Iterable[str] = ()) -> Measure | None:
     for word in (suffix, *unit_words):
         found = _in_unit(value, word, of_suffix=word == suffix)
         if found is not None:
-            return found
-    return Measure(value, "") if not suffix or suffix.lower() in _BARE else None
+            return Measure(_held(found.value), found.unit)
+    return Measure(_held(value), "") if not suffix or suffix.lower() in _BARE else None
+
+
+def _held(value: float) -> float:
+    return max(-sys.float_info.max, min(sys.float_info.max, value))
 
 
 _BARE = frozenset({"l", "u", "f", "ul", "ll", "i", "n", "x", "j", "d", "lf"})

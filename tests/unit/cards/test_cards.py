@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cards.card import Buttons, Card, Exact, Quote, Who, plain, sparkline, words
-from app.cards.findings import MOST_SHOWN, findings_card, why_card
-from app.cards.incident import Pending, brief_card, incident_card, numbering
+from app.cards.findings import MOST_SHOWN, behind_card, findings_card, why_card
+from app.cards.incident import Pending, brief_card, incident_card, numbering, of_whom
 from app.cards.proposal import details_card, exact_text, outcome_card, proposal_card, stopped_card
 from app.cards.status import open_card
 from app.cards.wording import clipped, duration, percent, to_the_letter
@@ -297,3 +297,44 @@ def test_a_series_becomes_one_height_each_and_one_mark(values: list[float], onse
 def test_a_picture_of_what_was_broken_throughout_shows_what_is_usual() -> None:
     plot = Plot(title="front|availability", unit="%", times=(0.0, 1.0, 2.0), values=(0.0, 0.0, 0.0), usual=100.0)
     assert sparkline(plot) == "█┊▁▁▁"
+
+
+@pytest.mark.parametrize(
+    ("statement", "before"),
+    [
+        ("deploy 1.7.6 of back at 10:02:28Z, 1 s before the onset: size 12 -> 1", ""),
+        ("back: errors went from 0 to 9", ""),
+        ("its connections are used up: back: waiting went from 0 to 9", "back "),
+        ("backlog: 12", "back "),
+    ],
+)
+def test_a_statement_that_says_of_whom_it_speaks_is_not_told_twice(statement: str, before: str) -> None:
+    best = diagnosis(statement=statement).hypotheses[0]
+    assert best.target == "back"
+    assert plain(of_whom(best)) == before
+
+
+def test_what_is_behind_one_hypothesis_is_titled_and_numbered_as_on_the_brief() -> None:
+    said = diagnosis()
+    card, numbers = behind_card(said, 2), numbering(said.findings)
+    second = said.hypotheses[1]
+    assert card.title == "Behind hypothesis 2"
+    told = [plain(part.lines[0]) for part in card.parts if hasattr(part, "lines")]
+    assert told[0].startswith("2. ")
+    assert {each.split()[0] for each in told[1:]} == {numbers[i] for i in (*second.supporting, *second.contradicting)}
+
+
+def test_one_alert_more_is_one_alert_more() -> None:
+    alerts = [Alert(fired_at=NOON, summary="slow", service="front")] * 2
+    assert "(and 1 more alert)" in shown(incident_card(incident(), alerts=alerts))
+
+
+def test_what_ran_is_not_called_done_while_it_is_being_verified() -> None:
+    asked = proposal()
+    yes = [Approval(proposal=asked.hash, decision="approve", by="U1", at=NOON, surface="slack")]
+    gist = proposal_card(asked, state="done", needs="", decided=yes, result="the deploy tool reports success").gist
+    assert " ran, approved by U1 at 12:00 UTC: " in gist
+    assert gist.endswith("; the deploy tool reports success")
+    assert "done" not in gist
+    no = [yes[0].model_copy(update={"decision": "reject"})]
+    assert " rejected by U1 at 12:00 UTC: " in proposal_card(asked, state="rejected", needs="", decided=no).gist

@@ -5,8 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
-from app.cards.card import Button, Buttons, Card, Exact, note
-from app.cli.scene import Scene
+from app.cards.card import Button, Buttons, Card, Code, Exact, Note, Picture, Quote, Strong, line, note, paragraph
+from app.cli.scene import MOST_FINDINGS, Scene
+from app.domain.finding import Plot
 
 PROPOSAL = Card(
     kind="proposal",
@@ -89,7 +90,7 @@ def test_the_brief_is_the_newest_card_and_comes_when_asked_for() -> None:
     told.work("post", note("x").model_copy(update={"kind": "incident", "title": "old title"}))
     told.work("update", note("x").model_copy(update={"kind": "incident", "title": "new title"}))
     assert "title" not in told.text
-    told.scene.brief()
+    told.scene.brief(rest="")
     assert "new title" in told.text
     assert "old title" not in told.text
 
@@ -99,3 +100,29 @@ def test_an_unknown_line_of_another_version_is_passed_over() -> None:
     told.scene.of_shop({"event": "weather"})
     told.scene.of_work({"event": "channel", "incident": "INC-1"})
     assert told.text == ""
+
+
+def found(number: int) -> Card:
+    stated = [
+        paragraph(line(Strong(text=f"F{n}"), " ", Code(text="logs@1.0.0"), f" {n} " + "went up " * 40), line(Quote(text="raw")))
+        for n in range(1, number + 1)
+    ]
+    picture = Picture(plot=Plot(title="p", times=(0.0,), values=(1.0,)), caption="as drawn")
+    gap = Note(line=line(Strong(text="Gap "), Code(text="prometheus"), " no answer"))
+    return Card(kind="findings", gist=f"{number} findings and 1 gap behind the brief", parts=(*stated, picture, gap))
+
+
+def test_before_a_decision_each_finding_takes_one_line_and_says_where_the_rest_is() -> None:
+    told = Told()
+    told.work("post", found(12))
+    told.scene.brief(rest="d shows more")
+    lines = told.text.splitlines()
+    assert [f"F{n}" for n in range(1, MOST_FINDINGS + 1)] == [each.split()[1] for each in lines if " F" in each]
+    assert "logs@1.0.0" not in told.text
+    assert "raw" not in told.text
+    assert "as drawn" not in told.text
+    assert "Gap prometheus no answer" in told.text
+    assert "12 findings and 1 gap behind the brief; d shows more" in told.text
+    told.scene.findings()
+    assert "as drawn" in told.text
+    assert "F12" in told.text

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from app.cards.card import Card, Code, Exact, Quote, line, paragraph
+from app.cards.card import Button, Buttons, Card, Code, Exact, Quote, line, paragraph
 from app.cli.terminal import ask, show, told
 from app.domain.errors import BadInput
 
@@ -88,6 +88,32 @@ async def test_a_question_is_answered_with_one_line_while_the_loop_goes_on(keybo
     os.write(keyboard, b"s \n")
     assert await answer == "yes"
     assert written(screen) == "well? "
+
+
+async def test_what_was_typed_before_the_question_answers_nothing(keyboard: int) -> None:
+    os.write(keyboard, b"approve\napp")
+    await asyncio.sleep(0.05)
+    answer = asyncio.create_task(ask(console(), "well? "))
+    await asyncio.sleep(0.05)
+    assert not answer.done()
+    os.write(keyboard, b"reject\n")
+    assert await answer == "reject"
+
+
+async def test_the_lines_of_a_pipe_answer_one_question_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    os.write(write, b"r\nthe database is being moved\n")
+    with os.fdopen(read, "r") as typed, os.fdopen(write, "w"):
+        monkeypatch.setattr(sys, "stdin", typed)
+        assert [await ask(console(), "[a] or [r]? "), await ask(console(), "why? ")] == ["r", "the database is being moved"]
+
+
+def test_a_button_that_nobody_could_press_is_not_drawn() -> None:
+    screen = console()
+    press = Button(label="Why?", action="why", value="INC-1", spoken="Why")
+    show(screen, Card(kind="note", gist="g", parts=(paragraph(line("words")), Buttons(name="b", buttons=(press,)))))
+    assert "words" in written(screen)
+    assert "Why?" not in written(screen)
 
 
 async def test_a_closed_terminal_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ async def test_the_api_answers_as_prometheus_does() -> None:
     assert (status, document["status"]) == (200, "success")
     assert document["data"] == {"resultType": "vector", "result": [{"metric": labels, "value": [1010.0, "3"]}]}
     _, document = await asked(api, "/api/v1/query_range", query="c_total", start="1000", end="1004", step="2s")
-    assert document["data"]["result"][0]["values"] == [[1000.0, "0"], [1002.0, "6"], [1004.0, "12"]]  # type: ignore[index]
+    assert document["data"]["result"][0]["values"] == [[1000.0, "0"], [1002.0, "6"], [1004.0, "12"]]
     _, document = await asked(api, "/api/v1/label/__name__/values")
     assert document["data"] == ["c_total", "once"]
     _, document = await asked(api, "/api/v1/series", match='{__name__="once"}')

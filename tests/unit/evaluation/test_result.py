@@ -41,7 +41,7 @@ def test_the_shipped_schema_is_the_one_the_code_writes_by() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.floats(-6, 6), st.integers(0, 120))
 def test_every_result_is_valid_and_cites_what_it_lists(weight: float, more: int) -> None:
-    written = json.loads(to_json(to_result(diagnosed(weight, more), case="made-up")))  # type: ignore[arg-type]
+    written = json.loads(to_json(to_result(diagnosed(weight, more), case="made-up")))
     assert [e.message for e in CHECK.iter_errors(written)] == []
     numbers = [each["id"] for each in written["findings"]]
     assert numbers == [f"F{n}" for n in range(1, len(numbers) + 1)]
@@ -52,7 +52,7 @@ def test_every_result_is_valid_and_cites_what_it_lists(weight: float, more: int)
 
 
 def test_it_is_one_line() -> None:
-    line = to_json(to_result(diagnosed(), case="a\nb"))  # type: ignore[arg-type]
+    line = to_json(to_result(diagnosed(), case="a\nb"))
     assert "\n" not in line
     assert json.loads(line)["schema"] == "triage-result/1"
 
@@ -68,7 +68,7 @@ def test_it_is_one_line() -> None:
     ],
 )
 def test_the_schema_refuses_what_is_not_promised(spoilt: dict[str, object]) -> None:
-    written = json.loads(to_json(to_result(diagnosed(), case="made-up")))  # type: ignore[arg-type]
+    written = json.loads(to_json(to_result(diagnosed(), case="made-up")))
     assert CHECK.is_valid(written)
     assert not CHECK.is_valid({**written, **spoilt})
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from graphs.analysis.changes.diff import read_diff
 from graphs.analysis.changes.effects import NEUTRAL_BELOW
-from graphs.analysis.changes.tokens import measures_in, stems
+from graphs.analysis.changes.tokens import Measure, measure, measures_in, stems
 
 GUILTY: dict[str, tuple[str, str, set[str]]] = {
     # name: (path, diff, faults of which the heaviest effect must name one)
@@ -441,3 +443,24 @@ def test_demanding_a_number_of_a_value_that_was_text_is_an_effect_of_its_own() -
     effect = read_diff(diff, ("a.py",)).effects[0]
     assert (effect.kind, effect.fault) == ("conversion", "strict_validation")
     assert effect.weight >= 0.4
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [("1" * 401, "2"), ("2", "1" * 5000), ("1e400", "1e-400"), ("1e300", "1e-300"), ("9e307h", "1h")],
+)
+def test_a_number_of_any_size_is_read_as_a_change_of_it(was: str, now: str) -> None:
+    reading = read_diff(f"@@ -1 +1 @@\n-pool_size: {was}\n+pool_size: {now}\n", ("app.yaml",))
+    assert [effect.kind for effect in reading.effects] == ["number"]
+    assert reading.neutral is None
+    assert 0.0 < reading.weight <= 1.0
+
+
+def test_a_number_too_large_to_hold_is_the_largest_there_is() -> None:
+    largest = measure("1" * 401)
+    hours = measure("1e308h")
+    assert largest is not None
+    assert hours is not None
+    assert largest == measure("1e400")
+    assert largest.value == hours.value == sys.float_info.max
+    assert measure("-1e400") == Measure(-sys.float_info.max, "")

@@ -36,6 +36,11 @@ def test_the_innermost_frame_of_own_code_comes_first() -> None:
     assert frames(GO) == (Frame("/src/shop/stock.go", 33),)
 
 
+def test_a_hunk_at_no_line_there_could_be_costs_the_others_nothing() -> None:
+    absurd = f"--- a/x.py\n+++ b/x.py\n@@ -1 +{'9' * 5000} @@\n+one\n"
+    assert touched(absurd + DIFF) == touched(DIFF)
+
+
 def test_what_is_thrown_is_read_from_the_fields_of_a_line() -> None:
     found = thrown(json.dumps({"route": "/x", "exception": "ValueError", "stack": PYTHON}))
     assert found is not None
