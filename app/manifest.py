@@ -27,8 +27,12 @@ def needed_scopes() -> tuple[str, ...]:
 
 def over_http(text: str, url: str) -> str:
     """The manifest in `text` with every delivery sent to `url`. Raises `BadInput` for anything but an https address."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme == "https" and parts.hostname and parts.port != 0 and not parts.query and not parts.fragment
+    except ValueError:  # brackets or a port that are none
+        fits = False
+    if not fits:
         raise BadInput(f"--http {url}: Slack delivers to https addresses only; write it like https://firstmate.example.com")
     to = url.rstrip("/").removesuffix(PATH) + PATH
     body: dict[str, Any] = yaml.safe_load(text)

@@ -9,12 +9,10 @@ import yaml
 from pydantic import ValidationError
 
 from app.domain.errors import Misconfigured
+from app.domain.plain_yaml import only_plain
 from app.domain.runbook import Runbook
 
 LARGEST = 256 * 1024
-
-
-DEEPEST = 12
 FRONT = {"title", "matches", "checks", "actions"}
 """What front matter may say; everything else of a runbook is its name and its text."""
 
@@ -27,7 +25,7 @@ def read_runbook(name: str, text: str) -> Runbook:
     if not text.startswith("---\n") or len(parts) != 2:
         raise Misconfigured(f"runbook {name} must open with front matter between two lines of ---")
     try:
-        _only_plain(parts[0][4:])
+        only_plain(parts[0][4:])
         front: Any = yaml.safe_load(parts[0][4:]) or {}
         if not isinstance(front, dict) or not set(front) <= FRONT:
             raise yaml.YAMLError(f"front matter holds {', '.join(sorted(FRONT))} and nothing else")
@@ -35,20 +33,6 @@ def read_runbook(name: str, text: str) -> Runbook:
         return Runbook.model_validate({"title": title, **front, "name": name, "body": parts[1].strip()})
     except (yaml.YAMLError, ValidationError, ValueError, TypeError) as error:
         raise Misconfigured(f"runbook {name}: {' '.join(str(error).split())}") from error
-
-
-def _only_plain(text: str) -> None:
-    """No aliases (a small file must not become a large one), no tags, no depth that a reader could drown in."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise yaml.YAMLError("aliases and anchors (* and &) are not read here; write it out")
-        if getattr(event, "tag", None) is not None:
-            raise yaml.YAMLError("tags (!) are not read here")
-        if depth > DEEPEST:
-            raise yaml.YAMLError("it is nested too deeply")
 
 
 def read_runbooks(folder: Path) -> tuple[Runbook, ...]:

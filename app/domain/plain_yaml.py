@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
@@ -37,5 +38,5 @@ def _events(text: str) -> Iterator[yaml.Event]:
         raise yaml.YAMLError("an escape in quotes (\\u…) names no character; write the character itself") from error
 
 
-def _refused(event: yaml.Event, reason: str) -> yaml.YAMLError:
+def _refused(event: Any, reason: str) -> yaml.YAMLError:
     return yaml.MarkedYAMLError(problem=reason, problem_mark=event.start_mark)

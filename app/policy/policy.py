@@ -18,10 +18,10 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from app.domain.action import Tier
 from app.domain.errors import Misconfigured
+from app.domain.plain_yaml import only_plain
 from app.domain.value import Value, digest
 
 MOST_BYTES = 256 * 1024
-MOST_DEPTH = 12
 
 
 class _Part(Value):
@@ -142,7 +142,7 @@ def load(text: str) -> Policy:
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         raise Misconfigured(f"the policy file is larger than {MOST_BYTES // 1024} kB; split people into fewer, wider targets")
     try:
-        _only_plain(text)
+        only_plain(text)
         body = yaml.load(text, Loader=_PlainLoader)
     except yaml.YAMLError as error:
         raise Misconfigured(f"the policy file is no readable YAML: {' '.join(str(error).split())}") from error
@@ -169,27 +169,6 @@ def _sentence(problem: Any) -> str:
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".") or "the file"
     said = {"extra_forbidden": "there is no such key", "missing": "is missing"}.get(problem["type"])
     return f"the policy file, {key}: {said or str(problem['msg']).removeprefix('Value error, ')}"
-
-
-def _only_plain(text: str) -> None:
-    """Refuse what a policy never needs and an attacker might: aliases, anchors, tags, more documents, deep nesting."""
-    depth = documents = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        documents += isinstance(event, yaml.DocumentStartEvent)
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise _refused(event, "aliases and anchors (* and &) are not read here; write it out")
-        if getattr(event, "tag", None) is not None:
-            raise _refused(event, "tags (!) are not read here")
-        if documents > 1:
-            raise _refused(event, "there is a second document (---)")
-        if depth > MOST_DEPTH:
-            raise _refused(event, "it is nested too deeply")
-
-
-def _refused(event: Any, reason: str) -> yaml.YAMLError:
-    return yaml.MarkedYAMLError(problem=reason, problem_mark=event.start_mark)
 
 
 class _PlainLoader(yaml.SafeLoader):

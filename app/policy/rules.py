@@ -117,6 +117,27 @@ class ProposalUnexpired:
 
 
 @dataclass(frozen=True)
+class ClockRight:
+    """No moment that it is judged by lies ahead, and no yes before the question. Where the clock was set back, nobody can tell
+    what has expired, so nothing is approved or run; saying no stays possible."""
+
+    def check(self, context: Context) -> Decision:
+        proposal, now = context.proposal, context.now
+        if context.rejecting:
+            return Allowed("saying no does not depend on the clock")
+        if now < proposal.asked_at:
+            return Denied(
+                f"{proposal.name} was asked at {proposal.asked_at:%H:%M:%S}Z and the clock says {now:%H:%M:%S}Z: "
+                "the clock was set back; propose it again"
+            )
+        for yes in context.yes:
+            if not proposal.asked_at <= yes.at <= now:
+                when = "ahead of the clock" if yes.at > now else f"before {proposal.name} was asked"
+                return Denied(f"the yes of {yes.id} is dated {yes.at:%H:%M:%S}Z, {when}: the clock was changed; propose it again")
+        return Allowed("nothing is dated ahead")
+
+
+@dataclass(frozen=True)
 class AgentNeverApproves:
     """No agent and no bot decides, at any tier."""
 
@@ -217,6 +238,7 @@ PRESS_RULES: tuple[Rule, ...] = (
     DryRunPassed(),
     IncidentOpen(),
     ProposalOpen(),
+    ClockRight(),
     ProposalUnexpired(),
     AgentNeverApproves(),
     PersonKnown(),
@@ -270,7 +292,19 @@ def _needs(context: Context, *, people_in_all: int, because: str = "") -> Decisi
         may = tuple(person for person in context.approvers if person != asked_by)
     already = {yes.id for yes in context.yes}
     by = tuple(dict.fromkeys(person for person in may if person not in already))
+    because = "; ".join(filter(None, (because, *_lapsed(context))))
     return Needs(missing, f"{because}: {presses} {who}" if because else f"{presses} {who}", by)
+
+
+def _lapsed(context: Context) -> list[str]:
+    """Of every recorded yes that does not count any more, why."""
+    reasons = []
+    for yes in context.yes:
+        if yes.by is None:
+            reasons.append(f"it can't be told who {yes.id} is now, so their yes does not count")
+        elif reason := people.not_a_member(context, yes.by) or people.not_entitled(context, yes.by):
+            reasons.append(f"the yes of {yes.id} does not count any more ({reason})")
+    return reasons
 
 
 def _unacknowledged(context: Context) -> str | None:

@@ -18,6 +18,7 @@ import aiohttp
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -29,7 +30,7 @@ from app.slack.blocks import escaped
 from app.slack.buttons import BUTTONS
 from app.slack.command import SLASH, read
 from app.slack.connection import Home
-from app.slack.heard import COMMAND, PRESS, SUBMISSION, Command, Heard, Press, Submission
+from app.slack.heard import COMMAND, PRESS, SUBMISSION, Command, Heard, Press, Submission, mend
 from app.slack.submissions import DIALOGS
 
 log = structlog.get_logger()
@@ -71,6 +72,7 @@ def build(
     )
     quiet.setLevel(logging.WARNING)  # below that Bolt logs whole bodies, and with them what answers a person
     surface = Listeners(inbox, client=client, home=home, actions=tuple(actions))
+    app.middleware(only_whole_characters)
     app.middleware(surface.keep_events)
     app.event("app_mention")(surface.kept)
     app.command(SLASH)(surface.command)
@@ -193,6 +195,15 @@ class Listeners:
     def _view(self, dialog: str, channel: str) -> modals.View:
         about = {"channel": channel}
         return modals.propose_view(about, self.actions) if dialog == modals.PROPOSE else modals.declare_view(about)
+
+
+async def only_whole_characters(body: Body, next: Any) -> Any:
+    """Before anything reads it: what can't be written in UTF-8 can't be searched for secrets, and what was kept must be written."""
+    try:
+        mend(body)
+    except RecursionError:
+        return BoltResponse(status=400, body="nested too deeply")
+    return await next()
 
 
 async def not_acknowledged(error: Exception) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import structlog
 from fastapi import APIRouter, Request, Response
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
@@ -20,9 +21,15 @@ from app.domain.errors import Misconfigured, Unreachable
 from app.manifest import PATH
 from app.slack.people import word_of
 
+log = structlog.get_logger()
+
 LARGEST = 1024 * 1024
 PASSING = {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 """Answers that say nothing about the token."""
+
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What Bolt raises over a body of another shape than Slack's: it looks into it before it looks at the signature, and trusts it.
+What our own listeners raise never comes this far."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,11 @@ def router(app: AsyncApp) -> APIRouter:
         except ClientDisconnect:
             return Response(status_code=400)
         try:
-            asked = to_async_bolt_request(request, bytes(held))
-        except ValueError:  # not UTF-8, or no JSON where JSON was announced
+            answer = await app.async_dispatch(to_async_bolt_request(request, bytes(held)))
+        except UNREADABLE as error:
+            log.warning("slack.refused", action="slack.refused", why=f"no delivery of Slack's: {type(error).__name__}")
             return Response(status_code=400)
-        return to_starlette_response(await app.async_dispatch(asked))
+        return to_starlette_response(answer)
 
     return routes
 

@@ -6,6 +6,9 @@ outbox and nowhere else, least of all in a log.
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import re2
 from pydantic import Field
 
@@ -50,6 +53,18 @@ class Submission(Heard):
     dialog: str
     values: dict[str, str] = Field(default_factory=dict)
     about: dict[str, str] = Field(default_factory=dict)
+
+
+def mend(body: dict[str, Any]) -> None:
+    """Half a character (a lone surrogate, which JSON can write and UTF-8 can't) becomes U+FFFD, wherever it stands.
+
+    Raises `RecursionError` for what is nested too deeply to be looked through.
+    """
+    text = json.dumps(body, ensure_ascii=False)
+    mended = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if mended != text:
+        body.clear()
+        body.update(json.loads(mended))
 
 
 _MARKED = re2.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")

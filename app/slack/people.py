@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,8 +13,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from app.domain.approval import Person
 from app.domain.errors import Unreachable
 
-CACHED_S = 60.0
-"""How long an answer about a person is believed."""
 PATIENCE_S = 5.0
 _NOBODY = {"user_not_found", "user_not_visible"}
 _GUEST = ("is_restricted", "is_ultra_restricted", "is_invited_user")
@@ -26,25 +23,22 @@ Shared = Callable[[str], Awaitable[bool]]
 
 
 class SlackPeople:
-    """Fills `Desk.people`. An answer is kept for a minute; a failure is not, and means no."""
+    """Fills `Desk.people`. No answer is kept: between a press and its run somebody may be deactivated or become a guest."""
 
-    def __init__(self, client: AsyncWebClient, home_team: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._slack, self._home_team, self._monotonic = client, home_team, monotonic
-        self._known: dict[str, tuple[float, Person]] = {}
+    def __init__(self, client: AsyncWebClient, home_team: str) -> None:
+        self._slack, self._home_team = client, home_team
 
     async def __call__(self, id: str) -> Person | None:
-        """None for whoever Slack does not know. Raises `Unreachable`."""
-        kept = self._known.get(id)
-        if kept is not None and self._monotonic() - kept[0] < CACHED_S:
-            return kept[1]
+        """None for whoever Slack does not know. Raises `Unreachable`, also for an answer that names nobody."""
         if id[:1] not in ("U", "W") or not id.isalnum():
             return None
         body = await _ask(f"who {id} is", self._slack.users_info(user=id), nobody=_NOBODY)
         if body is None:
             return None
-        person = person_of(body["user"], home_team=self._home_team)
-        self._known[id] = (self._monotonic(), person)
-        return person
+        try:
+            return person_of(body["user"], home_team=self._home_team)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Unreachable(f"Slack did not say who {id} is (its answer can't be read)") from error
 
 
 class SlackChannels:

@@ -34,7 +34,7 @@ async def read_bytes(request: Request, *, largest: int = LARGEST) -> bytes:
             if len(held) > largest:
                 raise TooLarge(f"the body is larger than {largest} bytes: send fewer alerts or changes at a time")
     except ClientDisconnect as error:
-        raise BadInput("the sender went away before its body was complete") from error
+        raise BadInput("the body was not complete in time, or its sender went away; send it again") from error
     return bytes(held)
 
 

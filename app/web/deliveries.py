@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.domain.change import Change
 from app.domain.incident import Alert
+from app.domain.quantity import counted
 from app.incidents.desk import Desk
 from app.incidents.group import group
 from app.jobs.intake import Handle
@@ -24,7 +25,7 @@ def handlers(desk: Desk) -> dict[str, Handle]:
         async with desk.ledger.write() as tx:
             for item in _items(delivery):
                 recorded += await changes.record(tx, Change.model_validate(item), at=desk.clock())
-        return f"{recorded} new changes"
+        return counted(recorded, "new change")
 
     return {ALERTS: alerts_came, CHANGES: changes_came}
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hmac
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import structlog
 import uvicorn
@@ -15,17 +16,24 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 
 from app.domain.errors import BadInput, FirstmateError, Misconfigured
-from app.domain.value import JsonObject, digest
+from app.domain.value import JsonObject, Value, digest
 from app.incidents.monitors import alerts_of, changes_of
 from app.jobs.inbox import Inbox
 from app.web.body import TooLarge, parse, read_bytes
 from app.web.kinds import ALERTS, CHANGES
+from app.web.visitor import AT_ONCE, Visitor
 
 log = structlog.get_logger()
 
+MOST_TOLD = 5
+"""Of how many entries that could not be read the answer says why."""
+QUEUE = 1024
+"""How many connections the system holds for us until we come to them."""
 
 Ready = Callable[[], Awaitable[list[str]]]
 """What keeps us from working, as sentences; empty when nothing does."""
+Read = Callable[[Any, Callable[[str], None]], Sequence[Value]]
+"""What a body holds; an entry that can't be read is told, and left out. Raises `BadInput` when nothing is left."""
 
 
 def create(inbox: Inbox, *, token: str, ready: Ready) -> FastAPI:
@@ -35,16 +43,17 @@ def create(inbox: Inbox, *, token: str, ready: Ready) -> FastAPI:
     taken = Counter("firstmate_deliveries", "Deliveries, by kind and what became of them", ["kind", "outcome"], registry=registry)
     waiting = Gauge("firstmate_inbox_waiting", "Deliveries not yet taken over by the work process", registry=registry)
 
-    async def take(request: Request, kind: str, read: Callable[[bytes], list[JsonObject]]) -> Response:
-        """One webhook: who, how much, what; fsynced before it is acknowledged."""
+    async def take(request: Request, kind: str, read: Read) -> Response:
+        """One webhook: who, how much, what; fsynced before it is acknowledged. What can't be read of it costs the rest nothing."""
+        unreadable: list[str] = []
         try:
             refusal = _unauthorised(request, token)
             if refusal is not None:
                 taken.labels(kind, "unauthorised").inc()
                 log.warning("webhook.refused", action="webhook.refused", kind=kind, why="no valid token")
                 return refusal
-            items = read(await read_bytes(request))
-            body: JsonObject = {"items": list(items)}
+            items = read(parse(await read_bytes(request)), unreadable.append)
+            body: JsonObject = {"items": [item.model_dump(mode="json") for item in items]}
             fresh = await inbox.put(f"{kind}:{digest(body)}", kind, body)
         except BadInput as error:
             taken.labels(kind, "refused").inc()
@@ -55,15 +64,19 @@ def create(inbox: Inbox, *, token: str, ready: Ready) -> FastAPI:
             log.error("webhook.not_kept", action="webhook.not_kept", kind=kind, why=str(error))
             return JSONResponse({"error": f"{error}; send it again"}, status_code=503)
         taken.labels(kind, "accepted" if fresh else "repeated").inc()
-        return JSONResponse({"accepted": len(items), "repeated": not fresh}, status_code=202)
+        answer: JsonObject = {"accepted": len(items), "repeated": not fresh}
+        if unreadable:
+            answer |= {"refused": len(unreadable), "why": list(unreadable[:MOST_TOLD])}
+            log.warning("webhook.partly", action="webhook.partly", kind=kind, **answer)
+        return JSONResponse(answer, status_code=202)
 
     @app.post("/webhooks/alertmanager")
     async def alertmanager(request: Request) -> Response:
-        return await take(request, ALERTS, lambda body: [a.model_dump(mode="json") for a in alerts_of(parse(body))])
+        return await take(request, ALERTS, alerts_of)
 
     @app.post("/webhooks/changes")
     async def changes(request: Request) -> Response:
-        return await take(request, CHANGES, lambda body: [c.model_dump(mode="json") for c in changes_of(parse(body))])
+        return await take(request, CHANGES, changes_of)
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -105,11 +118,16 @@ async def serve(app: FastAPI, *, host: str, port: int) -> AsyncIterator[str]:
         raise Misconfigured(
             f"{host}:{port} can't be listened on ({error.strerror}); set FIRSTMATE_HOST and FIRSTMATE_PORT"
         ) from error
-    server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2))
+    config = uvicorn.Config(
+        app, http=Visitor, ws="none", backlog=AT_ONCE, log_level="warning", access_log=False, lifespan="off",
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]))
     try:
         while not server.started and not task.done():
             await asyncio.sleep(0.01)
+        sock.listen(QUEUE)  # asyncio takes in as many at once as it lets wait; waiting costs us no file
         yield f"http://{host}:{sock.getsockname()[1]}"
     finally:
         server.should_exit = True

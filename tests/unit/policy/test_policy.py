@@ -107,6 +107,9 @@ def test_the_starters_example_is_sound_once_its_comment_signs_are_gone() -> None
         ("format: 1\na: " + "[" * 40 + "]" * 40, "nested too deeply"),
         ("format: [", "no readable YAML"),
         ("format: 1\0", "no readable YAML"),
+        ('format: "\\U99999999"', "names no character"),
+        ('format: "\\U00110000"', "names no character"),
+        ('format: 1\napprovers:\n  - target: "a/\\ud800"\n    people: [U1]', "names no character"),
         ("#" * (MOST_BYTES + 1), "larger than 256 kB"),
     ],
 )

@@ -207,6 +207,7 @@ def test_no_rule_is_superfluous(missing: object) -> None:
         "IncidentOpen": context(press=commander, incident=incident(status="closed")),
         "ProposalOpen": context(press=commander, state="rejected"),
         "ProposalUnexpired": context(press=commander, now=NOON + timedelta(days=1)),
+        "ClockRight": context(press=commander, now=NOON - timedelta(seconds=1)),
         "PersonKnown": context(press=dataclasses.replace(commander, decision="reject", by=None, reason="r")),
         "ReasonGiven": context(press=dataclasses.replace(commander, decision="reject")),
         "MayReject": context(press=Press(decision="reject", by=member, reason="r")),
@@ -362,3 +363,33 @@ def test_what_its_dry_run_says_would_fail_is_neither_approved_nor_run_and_may_be
     assert letter(decide_run(context(proposal=failing, state="approved", yes=yes))) == "D"
     assert letter(decide_run(context(state="approved", yes=yes))) == "A"
     assert letter(pressed("commander", decision="reject", proposal=failing)) == "A"
+
+
+@pytest.mark.parametrize(("moment", "why"), [(-1, "before p-"), (2, "ahead of the clock")])
+def test_a_yes_that_is_dated_before_its_question_or_ahead_of_the_clock_lets_nothing_run(moment: int, why: str) -> None:
+    yes = (Yes(id="UCOMMANDER", by=Person(id="UCOMMANDER", team="T1"), at=NOON + timedelta(minutes=moment)),)
+    said = decide_run(context(state="approved", yes=yes))
+    assert isinstance(said, Denied)
+    assert why in said.reason
+    assert "propose it again" in said.reason
+
+
+def test_before_the_moment_it_was_asked_it_is_neither_approved_nor_run_and_may_be_rejected() -> None:
+    early = NOON - timedelta(microseconds=1)
+    said = pressed("commander", now=early)
+    assert isinstance(said, Denied)
+    assert "the clock was set back" in said.reason
+    assert letter(pressed("commander", now=NOON)) == "A"
+    assert letter(pressed("commander", decision="reject", now=early)) == "A"
+
+
+@pytest.mark.parametrize(
+    ("person", "why"),
+    [(None, "can't be told who UCOMMANDER is"), (Person(id="UCOMMANDER", team="T1", deleted=True), "is deactivated in Slack")],
+)
+def test_it_is_said_whose_yes_does_not_count_any_more_and_why(person: Person | None, why: str) -> None:
+    yes = (Yes(id="UCOMMANDER", by=person, at=NOON),)
+    said = decide_run(context(state="approved", yes=yes))
+    assert isinstance(said, Needs)
+    assert why in said.reason
+    assert "one press by the commander of INC-0001" in said.reason

@@ -22,7 +22,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 def delivery(kind: str, items: list[object]) -> Pending:
-    return Pending(id=1, key="k", kind=kind, body={"items": items}, received_at=NOON)  # type: ignore[dict-item]
+    return Pending(id=1, key="k", kind=kind, body={"items": items}, received_at=NOON)
 
 
 async def test_alerts_of_one_group_become_one_incident(world: World) -> None:
@@ -43,7 +43,7 @@ async def test_changes_are_recorded_once(world: World) -> None:
     body = {"id": "c0ffee1", "kind": "deploy", "at": 1772366400, "service": "checkout"}
     given = delivery(CHANGES, [each.model_dump(mode="json") for each in changes_of(body)])
     said = [await handlers(world.desk)[CHANGES](given) for _ in range(2)]
-    assert said == ["1 new changes", "0 new changes"]
+    assert said == ["1 new change", "0 new changes"]
     async with world.ledger.read() as tx:
         (held,) = await changes.between(tx, Window(start=NOON - timedelta(hours=1), end=NOON + timedelta(hours=1)))
     assert held.at == NOON

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 
 from app.domain.errors import Misconfigured
 from app.jobs import inbox as inbox_module
@@ -132,6 +133,45 @@ async def test_what_cannot_be_read_is_refused_with_a_sentence(
     assert answer.status_code == 400, answer.text
     assert said in answer.json()["error"]
     assert "Traceback" not in answer.text
+    assert await inbox.waiting() == 0
+
+
+NO_START = {**ALERT, "startsAt": "0001-01-01T00:00:00Z", "fingerprint": "a2"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "why"),
+    [
+        (ALERTS, {**WEBHOOK, "alerts": [NO_START, ALERT, 7]}, ("entry 1 of 3: `startsAt` is no moment", "entry 3 of 3: an entry")),
+        (CHANGES, {"changes": [{**CHANGE, "kind": "party"}, CHANGE, 7]}, ("entry 1 of 3: this change", "entry 3 of 3: a change")),
+    ],
+)
+async def test_one_entry_that_cannot_be_read_costs_the_others_nothing_and_is_said(
+    served: Served, inbox: Inbox, path: str, body: dict[str, Any], why: tuple[str, str]
+) -> None:
+    with structlog.testing.capture_logs() as logged:
+        said = await served.post(path, json=body)
+    assert said.status_code == 202
+    told = said.json()
+    assert (told["accepted"], told["repeated"], told["refused"]) == (1, False, 2)
+    assert [given.startswith(expected) for given, expected in zip(told["why"], why, strict=True)] == [True, True]
+    assert [(each["event"], each["refused"], each["why"]) for each in logged] == [("webhook.partly", 2, told["why"])]
+    ((items,),) = [tuple(kept.body.values()) for kept in await inbox.take()]
+    assert [item.get("fingerprint") or item.get("id") for item in items] == [
+        ALERT["fingerprint"] if path == ALERTS else CHANGE["id"]
+    ]
+    assert (await served.post(path, json=body)).json()["repeated"] is True
+
+
+async def test_the_answer_gives_five_reasons_at_most_and_the_number_of_all(served: Served) -> None:
+    told = (await served.post(ALERTS, json={"alerts": [*[NO_START] * 20, ALERT]})).json()
+    assert (told["accepted"], told["refused"], len(told["why"])) == (1, 20, 5)
+
+
+async def test_a_delivery_of_which_nothing_can_be_read_is_refused(served: Served, inbox: Inbox) -> None:
+    said = await served.post(ALERTS, json={"alerts": [NO_START, 7]})
+    assert said.status_code == 400
+    assert "`startsAt` is no moment" in said.json()["error"]
     assert await inbox.waiting() == 0
 
 
