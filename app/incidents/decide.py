@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+import structlog
+
 from app.domain.approval import Approval, Person
 from app.domain.errors import FirstmateError
 from app.domain.proposal import Proposal
@@ -17,6 +19,8 @@ from app.ledger.ledger import Tx
 from app.ledger.proposals import StoredProposal
 from app.policy import rules
 from app.policy.decision import Context, Decision, Denied, Needs, Press, Yes
+
+log = structlog.get_logger()
 
 EXECUTE = "execute"
 
@@ -148,6 +152,9 @@ async def moved_since(desk: Desk, proposal: Proposal) -> str | None:
         now = await action.read_back(action.arguments.model_validate(proposal.call.arguments))
     except (FirstmateError, ValueError) as error:
         return f"the target can't be read back ({error})"
+    except Exception as error:  # an edge: whatever an action raises, it is no reason to run it, nor to stay silent
+        log.exception("action.broke", action="action.broke", proposal=proposal.hash, named=proposal.call.action)
+        return f"the target can't be read back ({proposal.call.action} broke: {type(error).__name__}: {error})"[:400]
     different = [key for key in {*now, *proposal.precondition} if now.get(key) != proposal.precondition.get(key)]
     if not different:
         return None

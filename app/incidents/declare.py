@@ -13,6 +13,8 @@ from app.ledger.alerts import StoredAlert
 from app.ledger.ledger import Tx
 
 LONGEST_TITLE = 150
+UNSAID: Severity = "SEV3"
+"""Looked at; nobody is woken for it alone."""
 
 
 async def declare(
@@ -21,13 +23,14 @@ async def declare(
     title: str,
     by: str,
     surface: str,
-    severity: Severity = "SEV3",
+    severity: Severity | None = None,
     service: str | None = None,
     answer_to: str | None = None,
     delivery: int | None = None,
 ) -> Incident:
     """A person declares: they command it until they hand over.
 
+    `severity`: what they say stands; where they say nothing it is `UNSAID`, and a worse alert that joins makes it worse.
     `answer_to`: where whoever declared is told which channel it lives in. `delivery`: the delivery that asked for it, finished in
     the same transaction, so that it declares once however often it is worked on.
     Raises `BadInput` for an empty title, `Conflict` when the delivery was worked on before.
@@ -45,7 +48,7 @@ async def declare(
                 id="",
                 number=0,
                 title=title,
-                severity=severity,
+                severity=severity or UNSAID,
                 status="investigating",
                 service=service,
                 commander=by,
@@ -73,7 +76,7 @@ async def declare(
                 body={"to": answer_to},
                 at=now,
             )
-        alert = Alert(fired_at=now, summary=title, service=service, severity=severity, status="firing", name=None)
+        alert = Alert(fired_at=now, summary=title, service=service, severity=severity or UNSAID, status="firing", name=None)
         run = await investigate.queue(desk, tx, incident, alerts=[alert], asked_by=by, surface=surface)
     await investigate.submit(desk, run, incident)
     return incident
@@ -117,7 +120,8 @@ async def declare_for_alert(
         subject=incident.id,
         payload={"alert": stored.fingerprint, "title": title},
     )
-    run = await investigate.queue(desk, tx, incident, alerts=[alert], asked_by=alert.monitor or "monitor", surface=surface)
+    asked_by = alert.monitor or "monitor"
+    run = await investigate.queue(desk, tx, incident, alerts=[stored.as_looked_at], asked_by=asked_by, surface=surface)
     return incident, run
 
 
@@ -155,5 +159,5 @@ _SEVERITIES: dict[str, Severity] = {
 
 
 def severity_of(word: str) -> Severity:
-    """A monitor's word as ours; an unknown one is SEV3: looked at, nobody woken for it alone."""
-    return _SEVERITIES.get(word.lower(), "SEV3")
+    """A monitor's word as ours; an unknown one says nothing."""
+    return _SEVERITIES.get(word.lower(), UNSAID)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from app.policy.policy import Policy
 
 INCIDENT_CARD = "incident"
 """The card key of the pinned message."""
+TOPIC = "topic"
+"""The kind of message that sets the channel's topic anew, once its severity or title changed."""
 FIRSTMATE = "firstmate"
 """The actor of what happens by itself."""
 
@@ -43,7 +46,8 @@ class Windows:
 @dataclass
 class Desk:
     """`policy` is None until somebody wrote one: then nothing above tier 0 may be approved. It alone changes while a process
-    lives (`reload`): everything asks for it when it is needed, and keeps none."""
+    lives (`reload`): everything asks for it when it is needed, and keeps none. `monotonic`: seconds since some moment, for how
+    long something lasts within this process; `clock` may be set forward and back."""
 
     ledger: Ledger
     clock: Clock
@@ -57,6 +61,7 @@ class Desk:
     people: People
     home_team: str
     invite: tuple[str, ...] = ()
+    monotonic: Callable[[], float] = time.monotonic
 
     @property
     def policy_version(self) -> str:

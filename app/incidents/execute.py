@@ -13,11 +13,13 @@ from app.domain.approval import Execution
 from app.domain.errors import FirstmateError
 from app.domain.proposal import Proposal
 from app.domain.value import JsonObject
-from app.incidents import decide, record
+from app.incidents import decide, record, set_aside
 from app.incidents.desk import FIRSTMATE, Desk
+from app.incidents.hold import BEAT_S, CLAIM_S, held
 from app.incidents.propose import action_named
 from app.ledger import approvals, audit, claims, executions, outbox, proposals
 from app.ledger.ledger import Tx
+from app.ledger.proposals import Altered
 from app.policy import rules
 from app.policy.decision import Allowed
 
@@ -25,7 +27,6 @@ log = structlog.get_logger()
 
 PRIORITY = 3
 """Security and compliance 4 > incident response 3 > reliability 2 > cost 1."""
-CLAIM_S = 120.0
 VERIFY = "verify"
 TAKE_UP = "take up"
 CUT_OFF = "the run was cut off before its end was noted"
@@ -33,16 +34,24 @@ STOPPED = "stopped"
 """The kind of message that says why something approved did not run."""
 
 
-async def execute(desk: Desk, hash: str) -> None:
-    """Run the approved proposal. Called again for the same one (a retry, a crash) it runs nothing a second time."""
-    started = await _start(desk, hash)
+async def execute(desk: Desk, hash: str, *, beat_s: float = BEAT_S) -> None:
+    """Run the approved proposal. Called again for the same one (a retry, a crash) it runs nothing a second time.
+
+    `beat_s`: how often its claim is renewed while it runs.
+    """
+    try:
+        started = await _start(desk, hash)
+    except Altered:
+        await set_aside.one(desk, hash)
+        return
     if started is None:
         return
     execution, proposal, token = started
     action = action_named(desk, proposal.call.action)
     arguments = action.arguments.model_validate(proposal.call.arguments)
     try:
-        outcome = await action.run(arguments, idempotency_key=execution.id)
+        async with held(desk, proposal.effects.target, token, every_s=beat_s):
+            outcome = await action.run(arguments, idempotency_key=execution.id)
     except FirstmateError as error:
         outcome = Outcome(ok=None, detail=f"{error}")
     except Exception as error:  # an edge: whatever an action raises, it may have sent its request already
@@ -58,9 +67,14 @@ async def take_up(desk: Desk, execution_id: str) -> None:
     """
     async with desk.ledger.read() as tx:
         execution = await executions.get(tx, execution_id)
-        proposal = (await proposals.get(tx, execution.proposal)).proposal
         token = await executions.claim_token(tx, execution_id)
     if execution.state != "started":
+        return
+    try:
+        async with desk.ledger.read() as tx:
+            proposal = (await proposals.get(tx, execution.proposal)).proposal
+    except Altered:
+        await set_aside.one(desk, execution.proposal)
         return
     took = None
     try:
@@ -85,29 +99,28 @@ async def _start(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | Non
     """Everything that must hold for the run, in the one transaction that notes `started`."""
     moved = None
     async with desk.ledger.read() as tx:
-        held = await proposals.get(tx, hash)
-    if held.state == "approved":
-        moved = await decide.moved_since(desk, held.proposal)
-    known = await decide.people_of(desk, hash)
+        stored = await proposals.get(tx, hash)
+    if stored.state == "approved":
+        moved = await decide.moved_since(desk, stored.proposal)
+    known = await decide.people_of(desk, hash)  # last, so that what they are is as new as can be
     now = desk.clock()
     async with desk.ledger.write() as tx:
-        held = await proposals.get(tx, hash)
-        proposal = held.proposal
-        if held.state != "approved":
+        stored = await proposals.get(tx, hash)
+        proposal = stored.proposal
+        if stored.state != "approved":
             return None
         if moved is not None:
             await _stopped(desk, tx, proposal, reason=moved)
             return None
-        word = rules.decide_run(await decide.context(desk, tx, held, known=known))
+        word = rules.decide_run(await decide.context(desk, tx, stored, known=known))
         if not isinstance(word, Allowed):
             await _stopped(desk, tx, proposal, reason=word.reason)
             return None
-        claim = await claims.acquire(
-            tx, proposal.effects.target, holder=f"execution:{hash[:16]}", priority=PRIORITY, now=now, ttl_s=CLAIM_S
-        )
+        holder = claims.held_by(executions.id_of(hash))
+        claim = await claims.acquire(tx, proposal.effects.target, holder=holder, priority=PRIORITY, now=now, ttl_s=CLAIM_S)
         if claim is None:
-            holder = await claims.current(tx, proposal.effects.target, now=now)
-            who = holder.holder if holder else "somebody"
+            other = await claims.current(tx, proposal.effects.target, now=now)
+            who = other.holder if other else "somebody"
             await _stopped(desk, tx, proposal, reason=f"{who} holds {proposal.effects.target}")
             return None
         execution = await executions.start(tx, hash, claim_token=claim.token, at=now)

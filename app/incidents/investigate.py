@@ -58,7 +58,7 @@ async def again(desk: Desk, incident_id: str, *, by: str, surface: str, hint: st
             raise Conflict("this was asked for already")
         incident = await incidents.get(tx, incident_id)
         known = await alerts_store.for_incident(tx, incident_id)
-        held = [each.alert for each in known if each.status == "firing"] or [each.alert for each in known]
+        held = [each.as_looked_at for each in known if each.status == "firing"] or [each.as_looked_at for each in known]
         if not held:
             held = [Alert(fired_at=incident.declared_at, summary=incident.title, service=incident.service)]
         if hint:
@@ -89,7 +89,7 @@ async def investigate(desk: Desk, run_id: str) -> None:
         )
     settles = (run.scope.window.end - desk.clock()).total_seconds()
     if settles > 0:  # telemetry is always a little behind the alert it caused
-        await asyncio.sleep(settles)
+        await asyncio.sleep(min(settles, desk.windows.settle_s))  # longer only where the clock was set back meanwhile
     try:
         diagnosis = await desk.triage(run.incident, run_id, run.scope)
     except FirstmateError as error:

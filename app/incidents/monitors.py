@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -13,6 +14,8 @@ from app.domain.incident import Alert
 from app.domain.redaction import redact
 from app.domain.value import digest
 
+T = TypeVar("T")
+
 SERVICE_LABELS = ("service", "app", "service_name", "job", "deployment", "container")
 MOST_ALERTS = 1000
 MOST_DIFF = 64 * 1024
@@ -21,8 +24,12 @@ EARLIEST, LATEST = 1970, 2200
 """Years. Windows are reckoned from these moments: before the epoch and near the end of the calendar that overflows."""
 
 
-def alerts_of(body: Any) -> list[Alert]:
-    """Every alert of an Alertmanager webhook (version 4). Raises `BadInput` naming what is missing.
+Told = Callable[[str], None]
+"""Hears of an entry that can't be read which it is and why. Without one, such an entry is raised."""
+
+
+def alerts_of(body: Any, unreadable: Told | None = None) -> list[Alert]:
+    """Every alert of an Alertmanager webhook (version 4). Raises `BadInput` naming what is missing, also when no alert can be read.
 
     Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
     """
@@ -31,7 +38,25 @@ def alerts_of(body: Any) -> list[Alert]:
     if len(body["alerts"]) > MOST_ALERTS:
         raise BadInput(f"more than {MOST_ALERTS} alerts in one delivery; lower max_alerts in the receiver's webhook_configs")
     group = str(body.get("groupKey") or "")
-    return [_alert(raw, group_key=_key(group) or None) for raw in body["alerts"]]
+    group_key = _key(group) or None
+    return _readable(body["alerts"], lambda raw: _alert(raw, group_key=group_key), unreadable)
+
+
+def _readable(listed: list[Any], read: Callable[[Any], T], unreadable: Told | None) -> list[T]:
+    """One bad entry costs the others nothing. Raises the first's `BadInput` when all are bad."""
+    found: list[T] = []
+    bad: list[BadInput] = []
+    for number, raw in enumerate(listed, 1):
+        try:
+            found.append(read(raw))
+        except BadInput as error:
+            if unreadable is None:
+                raise
+            bad.append(error)
+            unreadable(f"entry {number} of {len(listed)}: {error}")
+    if not found:
+        raise bad[0]
+    return found
 
 
 def _alert(raw: Any, *, group_key: str | None) -> Alert:
@@ -57,8 +82,9 @@ def _alert(raw: Any, *, group_key: str | None) -> Alert:
 
 
 def _key(text: str) -> str:
-    """What tells groups and alerts apart; a long one, or one with a secret in it, by its hash."""
-    return text if len(text) <= LONGEST_KEY and redact(text) == text else f"h-{digest(text)[:32]}"
+    """What tells groups and alerts apart; a long one, one with a secret in it, or one that sounds like ours, by its hash."""
+    plain = len(text) <= LONGEST_KEY and redact(text) == text and not text.startswith("firstmate/")
+    return text if plain else f"h-{digest(text)[:32]}"
 
 
 def _texts(raw: dict[str, Any], key: str, *, most: int) -> dict[str, str]:
@@ -83,12 +109,12 @@ def _redacted(value: Any, name: str = "") -> Any:
     return [_redacted(each, name) for each in value] if isinstance(value, list) else value
 
 
-def changes_of(body: Any) -> list[Change]:
-    """One change, or {"changes": [...]}. Raises `BadInput` naming the field."""
+def changes_of(body: Any, unreadable: Told | None = None) -> list[Change]:
+    """One change, or {"changes": [...]}. Raises `BadInput` naming the field, also when no change can be read."""
     listed = body.get("changes") if isinstance(body, dict) and "changes" in body else [body]
     if not isinstance(listed, list) or not listed or len(listed) > MOST_ALERTS:
         raise BadInput(f"`changes` must be a list of 1 to {MOST_ALERTS} changes")
-    return [_change(raw) for raw in listed]
+    return _readable(listed, _change, unreadable)
 
 
 def _change(raw: Any) -> Change:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.domain.value import JsonObject
-from app.incidents import decide, execute, investigate
+from app.incidents import decide, execute, investigate, set_aside
 from app.incidents.desk import Desk
 from app.ledger import executions, proposals, runs
 
@@ -18,12 +18,12 @@ async def resume(desk: Desk, *, live: Callable[[str], bool]) -> list[str]:
 
     `live`: whether a job of this key waits or runs; what such a job works on is left to it.
     """
+    told = await set_aside.set_aside(desk, live=live)
     async with desk.ledger.read() as tx:
         left = await runs.unfinished(tx)
         begun = await executions.unfinished(tx)
         unverified = await executions.unverified(tx)
         approved = await proposals.in_state(tx, "approved")
-    told: list[str] = []
 
     async def again(kind: str, payload: JsonObject, *, key: str, what: str, lock: str | None = None) -> None:
         if not live(key):

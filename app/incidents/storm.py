@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.domain.incident import Alert, Incident
-from app.incidents.declare import severity_of
 from app.incidents.desk import Desk
 from app.ledger import alerts, incidents
 from app.ledger.ledger import Tx
@@ -28,11 +27,10 @@ async def blowing(desk: Desk, tx: Tx) -> bool:
 
 
 async def join(desk: Desk, tx: Tx, incident: Incident, alert: Alert) -> str:
-    """The storm's incident, with one more alert attached: its title counts them, its severity is the worst. The timeline's line."""
+    """The storm's incident, with one more alert attached: its title counts them. The timeline's line."""
     limit, number = _limit(desk), await alerts.count(tx, incident.id)
     beyond = f"beyond {limit.most_incidents} incidents in {limit.within_minutes} min"
     await incidents.set_title(tx, incident.id, f"{TITLE}: {number} alerts {beyond}")
-    await incidents.set_severity(tx, incident.id, min(incident.severity, severity_of(alert.severity)))
     return f"Alert {number} of the storm joined: {alert.summary}"
 
 

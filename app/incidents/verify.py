@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app.domain.errors import FirstmateError
 from app.domain.proposal import Criterion, Proposal
 from app.domain.quantity import said
 from app.domain.telemetry import NoData
 from app.domain.value import Value
-from app.incidents import record
+from app.incidents import record, set_aside
 from app.incidents.desk import FIRSTMATE, Desk
-from app.incidents.execute import CLAIM_S
+from app.incidents.hold import beat
 from app.incidents.propose import propose_undo
 from app.ledger import audit, claims, executions, incidents, outbox, proposals
 from app.ledger.ledger import Tx
+from app.ledger.proposals import Altered
 
 LOOKS = 12
 """How many times the criterion is looked at within its holding time: often enough to see it flicker."""
 FASTEST_S, SLOWEST_S = 0.5, 15.0
+LOST = "something else took {target} over while it was watched, so nothing was verified: look yourself"
 
 
 class Watched(Value):
@@ -34,9 +36,14 @@ async def verify(desk: Desk, execution_id: str) -> None:
     """Answer the criterion of a finished run. Called again (a crash in between) it watches again from where time stands."""
     async with desk.ledger.read() as tx:
         execution = await executions.get(tx, execution_id)
-        proposal = (await proposals.get(tx, execution.proposal)).proposal
         token = await executions.claim_token(tx, execution_id)
     if execution.state != "finished" or execution.finished_at is None:
+        return
+    try:
+        async with desk.ledger.read() as tx:
+            proposal = (await proposals.get(tx, execution.proposal)).proposal
+    except Altered:
+        await set_aside.one(desk, execution.proposal)
         return
     watched = await _watch(desk, proposal, ended=execution.finished_at, token=token)
     # Before the end is noted: a process that dies in between comes here again, and the same undo is not proposed twice.
@@ -92,6 +99,8 @@ async def _recovering(desk: Desk, tx: Tx, incident_id: str) -> None:
 
 
 async def _watch(desk: Desk, proposal: Proposal, *, ended: datetime, token: int) -> Watched:
+    """The clock on the wall only says how much of the window was left when we came; from then on a clock counts that nobody sets.
+    What held before we came (a restart) must be seen to hold anew."""
     criterion = proposal.criterion
     if criterion is None:
         return Watched(
@@ -102,29 +111,36 @@ async def _watch(desk: Desk, proposal: Proposal, *, ended: datetime, token: int)
         return Watched(
             met=None, observed=None, sentence=f"ran; {criterion.source} is not connected any more, so nothing was verified"
         )
-    deadline = ended + timedelta(seconds=criterion.within_s)
+    left_s = criterion.within_s - max(0.0, (desk.clock() - ended).total_seconds())
     pause = min(SLOWEST_S, max(FASTEST_S, criterion.hold_s / LOOKS))
-    good_since: datetime | None = None
+    began = desk.monotonic()
+    good_since: float | None = None
     value: float | None = None
     trouble = ""
-    while (now := desk.clock()) <= deadline:
+    while (passed := desk.monotonic() - began) <= left_s:
         try:
-            answer = await source.value(criterion.query, at=now)
+            answer = await source.value(criterion.query, at=desk.clock())
         except FirstmateError as error:
             answer, trouble = NoData(source=criterion.source, query=criterion.query, reason=str(error)), str(error)
+        if not await beat(desk, proposal.effects.target, token):  # before its answer counts: it may be somebody else's doing
+            return Watched(met=None, observed=None, sentence=f"ran; {LOST.format(target=proposal.effects.target)}")
         if isinstance(answer, NoData):
             trouble, good_since = answer.reason, None
         else:
             value = answer
-            good_since = (good_since or now) if criterion.met_by(answer) else None
-            if good_since is not None and now - good_since >= timedelta(seconds=criterion.hold_s):
+            if not criterion.met_by(answer):
+                good_since = None
+            elif good_since is None:
+                good_since = passed
+            if good_since is not None and passed - good_since >= criterion.hold_s:
                 return Watched(met=True, observed=value, sentence=_said(criterion, value, met=True))
-        async with desk.ledger.write() as tx:
-            await claims.heartbeat(tx, proposal.effects.target, token, now=now, ttl_s=CLAIM_S)
         await asyncio.sleep(pause)
     if value is None:
         why = trouble or "the time to look was over before anybody could"
         return Watched(met=None, observed=None, sentence=f"ran; {criterion.source} gave no number to verify it by ({why})"[:400])
+    if good_since is not None and criterion.within_s - left_s > pause:
+        seen = f"measured {said(value, criterion.unit)}, but nobody looked until shortly before its time was over"
+        return Watched(met=None, observed=value, sentence=f"{criterion.sentence}: {seen}"[:400])
     return Watched(met=False, observed=value, sentence=_said(criterion, value, met=False))
 
 

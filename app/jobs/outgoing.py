@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import structlog
 
-from app.cards.card import Card
+from app.cards.card import Card, note
 from app.cards.findings import findings_card
 from app.cards.incident import Pending, incident_card
 from app.cards.proposal import outcome_card, proposal_card, stopped_card
@@ -19,12 +19,14 @@ from app.cards.status import declared_card
 from app.domain.errors import BadInput, FirstmateError, NotFound
 from app.domain.incident import Incident
 from app.domain.value import JsonObject, digest
-from app.incidents import decide, execute
-from app.incidents.desk import INCIDENT_CARD, Desk
+from app.incidents import decide, execute, set_aside
+from app.incidents.desk import INCIDENT_CARD, TOPIC, Desk
+from app.incidents.group import symptom_of
 from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
 from app.ledger import alerts, approvals, audit, executions, incidents, outbox, proposals, runs
 from app.ledger.ledger import Tx
 from app.ledger.outbox import Message, Outgoing
+from app.ledger.proposals import Altered
 from app.policy.decision import Allowed
 
 log = structlog.get_logger()
@@ -105,7 +107,7 @@ class OutboxWorker:
         except Ambiguous as error:
             async with self._desk.ledger.write() as tx:
                 await outbox.mark_ambiguous(tx, row.id, error=str(error), at=self._desk.clock())
-        except (SentNowhere, NotFound, BadInput) as error:  # a card that can't be shown would hold up its whole lane for ever
+        except (SentNowhere, NotFound, BadInput, Altered) as error:  # tried for ever, it would hold up its whole lane
             await self._failed(row, str(error))
         except FirstmateError as error:
             await self._later(row, str(error), after_s=2.0)
@@ -172,8 +174,9 @@ class OutboxWorker:
         channel = incident.channel or ""
         if row.kind == outbox.REFRESH:
             return await self._refresh(row, incident, channel)
-        if row.kind == PIN:
-            await self._surface.pin(channel, str(row.body["ts"]))
+        if row.kind in (PIN, TOPIC):
+            if row.kind == PIN:
+                await self._surface.pin(channel, str(row.body["ts"]))
             await self._surface.set_topic(channel, f"{incident.severity} | {incident.title}"[:250])
             return {}
         if row.kind == "declared":
@@ -253,7 +256,10 @@ class OutboxWorker:
         hash = key.removeprefix("proposal:")
         known = await decide.people_of(self._desk, hash)
         async with self._desk.ledger.read() as tx:
-            held = await proposals.get(tx, hash)
+            try:
+                held = await proposals.get(tx, hash)
+            except Altered as error:
+                return note(f"Nobody can approve this any more: {error}.")
             word = await decide.still_needs(self._desk, tx, held, known=known)
             said = await approvals.for_proposal(tx, hash)
             execution = await executions.of_proposal(tx, hash)
@@ -283,6 +289,8 @@ class OutboxWorker:
             if row.kind == execute.STOPPED:
                 held = await proposals.get(tx, str(row.body["proposal"]))
                 return stopped_card(held.proposal, reason=str(row.body["reason"])), None
+            if row.kind == set_aside.ALTERED:
+                return note(str(row.body["sentence"])), None
         raise SentNowhere(f"nobody knows how to write a {row.kind!r}")
 
     async def _overtaken(self, row: Outgoing) -> bool:
@@ -337,7 +345,8 @@ async def _place(tx: Tx, place: Message) -> None:
 async def incident_card_of(desk: Desk, incident: Incident) -> Card:
     """The incident's card as the ledger stands."""
     async with desk.ledger.read() as tx:
-        held = [stored.alert for stored in await alerts.for_incident(tx, incident.id)]
+        held = await alerts.for_incident(tx, incident.id)
+        number = await alerts.count(tx, incident.id)
         ran = await runs.for_incident(tx, incident.id)
         waiting = await proposals.for_incident(tx, incident.id, states={"proposed"})
         acted = await proposals.for_incident(tx, incident.id, states={"executing", "done", "failed", "unknown"})
@@ -348,7 +357,7 @@ async def incident_card_of(desk: Desk, incident: Incident) -> Card:
     failed = next((run.stop_reason for run in reversed(ran) if run.state == "failed"), None) if done is None else None
     return incident_card(
         incident,
-        alerts=held,
+        alerts=[symptom_of(held)] * number if held else [],  # the card shows the last one and counts the others
         diagnosis=done,
         ongoing=ongoing,
         asking=f"Triage failed: {failed}" if failed else None,

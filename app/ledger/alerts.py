@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Row, case, func, select, update
+from sqlalchemy import ColumnElement, Row, case, func, select, update
 
 from app.domain.incident import Alert
 from app.domain.value import AwareDatetime, JsonObject, Value, digest
 from app.ledger.ledger import Tx
-from app.ledger.tables import alerts
+from app.ledger.tables import alerts, incidents
 from app.ledger.types import storable_json
+
+APART = timedelta(seconds=5)
+"""How far apart two monitors, or two replicas of one, may date the start of the same alert."""
+OLDEST_START = timedelta(days=1)
+"""An alert that began longer than this before it arrived comes of a clock nobody set, or fired long before anybody listened."""
 
 
 class StoredAlert(Value):
@@ -26,11 +32,20 @@ class StoredAlert(Value):
     last_seen: AwareDatetime
     alert: Alert
 
+    @property
+    def as_looked_at(self) -> Alert:
+        """The alert with the start that triage reckons from: its arrival, where its own lies more than `OLDEST_START` before."""
+        if self.first_seen - self.alert.fired_at <= OLDEST_START:
+            return self.alert
+        return self.alert.model_copy(update={"fired_at": self.first_seen})
+
 
 def fingerprint_of(alert: Alert) -> str:
-    """The monitor's own fingerprint; where it gives none, a hash of what names the alert."""
+    """The monitor's own fingerprint, with the monitor's name and the service's, since each monitor only knows its own; where it
+    gives none, a hash of what names the alert."""
     if alert.fingerprint:
-        return alert.fingerprint
+        named_by = (alert.fingerprint, alert.monitor or "", alert.service or "")
+        return "@".join(quote(each, safe="", errors="surrogatepass") for each in named_by).rstrip("@")
     named: JsonObject = {"monitor": alert.monitor, "name": alert.name, "service": alert.service, "labels": {**alert.labels}}
     return "h-" + digest(storable_json(named))[:24]
 
@@ -64,23 +79,39 @@ async def upsert(tx: Tx, alert: Alert, *, at: datetime) -> StoredAlert:
     return _read((await tx.execute(again.returning(*alerts.c))).one())
 
 
-async def find(tx: Tx, alert: Alert) -> StoredAlert | None:
-    """The same alert as it was delivered last; None when it never was."""
-    same = (alerts.c.fingerprint == fingerprint_of(alert)) & (alerts.c.starts_at == alert.fired_at)
-    row = (await tx.execute(select(alerts).where(same))).first()
-    return None if row is None else _read(row)
+async def end(tx: Tx, alert: Alert) -> list[StoredAlert]:
+    """It resolved: so did whatever still fires of it and began no later, whoever dated that. What fired until now, oldest first."""
+    began = (alerts.c.status == "firing") & (alerts.c.starts_at <= alert.fired_at + APART)
+    same = select(alerts).where(alerts.c.fingerprint == fingerprint_of(alert), began).order_by(alerts.c.starts_at)
+    fired = [_read(row) for row in await tx.execute(same)]
+    for each in fired:
+        body = each.alert.model_copy(update={"status": "resolved"}).model_dump(mode="json")
+        await tx.execute(update(alerts).where(_one(each)).values(status="resolved", body=body))
+    return fired
 
 
 async def attach(tx: Tx, alert: StoredAlert, incident: str) -> bool:
-    """Count it to `incident`. False when it belongs to one already: the first stays."""
-    one = (alerts.c.fingerprint == alert.fingerprint) & (alerts.c.starts_at == alert.starts_at)
-    return await tx.changed(update(alerts).where(one, alerts.c.incident.is_(None)).values(incident=incident)) == 1
+    """Count it to `incident`, no longer to the one it was read with. False when it belongs to another by now: that stays."""
+    held = alerts.c.incident.is_not_distinct_from(alert.incident)
+    return await tx.changed(update(alerts).where(_one(alert), held).values(incident=incident)) == 1
+
+
+async def open_incident_of(tx: Tx, alert: Alert) -> str | None:
+    """The open incident that the same alert, begun at another moment, belongs to; the newest one's."""
+    same = select(alerts.c.incident).join(incidents, incidents.c.id == alerts.c.incident)
+    same = same.where(alerts.c.fingerprint == fingerprint_of(alert), incidents.c.closed_at.is_(None))
+    return (await tx.execute(same.order_by(alerts.c.starts_at.desc()).limit(1))).scalar()
 
 
 async def for_incident(tx: Tx, incident: str, *, limit: int = 500) -> list[StoredAlert]:
-    """In the order they began to fire."""
-    query = select(alerts).where(alerts.c.incident == incident).order_by(alerts.c.starts_at, alerts.c.fingerprint).limit(limit)
-    return [_read(row) for row in await tx.execute(query)]
+    """In the order they began to fire. Of more than `limit`: the first, and the newest, those that fire before the resolved."""
+    query = select(alerts).where(alerts.c.incident == incident)
+    newest = query.order_by(case((alerts.c.status == "firing", 0), else_=1), alerts.c.starts_at.desc(), alerts.c.fingerprint)
+    rows = list(await tx.execute(newest.limit(limit)))
+    first = (await tx.execute(query.order_by(alerts.c.starts_at, alerts.c.fingerprint).limit(1))).first()
+    if first is not None and first not in rows:
+        rows[-1] = first
+    return sorted((_read(row) for row in rows), key=lambda held: (held.starts_at, held.fingerprint))
 
 
 async def count(tx: Tx, incident: str) -> int:
@@ -93,6 +124,10 @@ async def still_firing(tx: Tx, incident: str) -> int:
     """How many of the incident's alerts have not resolved."""
     query = select(func.count()).select_from(alerts).where(alerts.c.incident == incident, alerts.c.status == "firing")
     return int((await tx.execute(query)).scalar_one())
+
+
+def _one(alert: StoredAlert) -> ColumnElement[bool]:
+    return (alerts.c.fingerprint == alert.fingerprint) & (alerts.c.starts_at == alert.starts_at)
 
 
 def _read(row: Row[Any]) -> StoredAlert:

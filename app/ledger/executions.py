@@ -13,13 +13,18 @@ from app.ledger.ledger import Tx
 from app.ledger.tables import executions
 
 
+def id_of(proposal: str) -> str:
+    """Of the one run of the proposal with this hash."""
+    return "x-" + proposal[:16]
+
+
 async def start(tx: Tx, proposal: str, *, claim_token: int, at: datetime) -> Execution | None:
     """Note `started`, before anything is done. None when it was ever started before: it must not run again.
 
     Its id follows from the proposal's hash and is the idempotency key that the action gets.
     """
     row = tx.insert(executions).values(
-        id="x-" + proposal[:16], proposal=proposal, claim_token=claim_token, state="started", started_at=at, detail=""
+        id=id_of(proposal), proposal=proposal, claim_token=claim_token, state="started", started_at=at, detail=""
     )
     inserted = row.on_conflict_do_nothing().returning(*_columns())
     found = (await tx.execute(inserted)).first()

@@ -13,7 +13,7 @@ from app.domain.incident import Incident, Severity, Status
 from app.domain.value import AwareDatetime, Value
 from app.ledger.audit import Action
 from app.ledger.ledger import Tx
-from app.ledger.tables import audit, incidents, participants
+from app.ledger.tables import audit, audit_payloads, incidents, participants
 
 COMMANDER = "commander"
 """The role that `set_commander` keeps in step with the incident's own column."""
@@ -98,6 +98,16 @@ async def set_status(tx: Tx, incident: str, status: Status, *, at: datetime) -> 
 async def set_severity(tx: Tx, incident: str, severity: Severity) -> bool:
     """False when it has that severity already."""
     return await _set(tx, incident, incidents.c.severity != severity, severity=severity)
+
+
+async def severity_is_a_persons(tx: Tx, incident: str) -> bool:
+    """Whether a person said how bad it is, when they declared it or since."""
+    by_people = (Action.PERSON_DECLARED.value, Action.SEVERITY_SET.value)
+    said = select(audit_payloads.c.body).join(
+        audit, (audit.c.incident == audit_payloads.c.incident) & (audit.c.seq == audit_payloads.c.seq)
+    )
+    found = await tx.execute(said.where(audit.c.incident == incident, audit.c.action.in_(by_people)))
+    return any(body.get("severity") for body in found.scalars())
 
 
 async def set_title(tx: Tx, incident: str, title: str) -> bool:

@@ -84,7 +84,8 @@ async def put_refresh(tx: Tx, incident: str, card: str, *, at: datetime, lane: L
 async def due(tx: Tx, now: datetime, *, limit: int = 20) -> list[Outgoing]:
     """What may be sent now: decisions and answers to one person first, then cards, then notes; the oldest of a lane first.
 
-    Within one lane of one incident the order is kept: nothing is due while something before it is unsent.
+    Within one lane of one incident the order is kept: nothing is due while something before it is unsent. What was put off at a
+    moment that lies ahead is due: the clock was set back, and nobody waits for it to come round again.
     """
     before = outbox.alias()
     blocked = (
@@ -97,7 +98,8 @@ async def due(tx: Tx, now: datetime, *, limit: int = 20) -> list[Outgoing]:
         )
         .exists()
     )
-    query = select(outbox).where(outbox.c.state == "pending", outbox.c.not_before <= now, ~blocked)
+    may = (outbox.c.not_before <= now) | (outbox.c.changed_at > now)
+    query = select(outbox).where(outbox.c.state == "pending", may, ~blocked)
     lane = case({"decision": 0, "card": 1, "note": 2}, value=outbox.c.lane)
     order = case((outbox.c.incident.is_(None), 0), else_=lane)  # an answer belongs to no incident, and somebody waits for it
     return [_read(row) for row in await tx.execute(query.order_by(order, outbox.c.id).limit(limit))]
@@ -134,8 +136,12 @@ async def retry(tx: Tx, id: int, *, not_before: datetime, error: str, at: dateti
 
 
 async def strand(tx: Tx, *, before: datetime, at: datetime) -> int:
-    """Whatever has been `sending` since before `before` becomes `ambiguous`: its sender died. How many."""
-    stale = update(outbox).where(outbox.c.state == "sending", outbox.c.changed_at < before)
+    """Whatever has been `sending` since before `before` becomes `ambiguous`: its sender died. How many.
+
+    Likewise what has been since as long after `at`: the clock was set back.
+    """
+    silent = (outbox.c.changed_at < before) | (outbox.c.changed_at > at + (at - before))
+    stale = update(outbox).where(outbox.c.state == "sending", silent)
     error = "its sender stopped before Slack's answer was noted"
     return await tx.changed(stale.values(state="ambiguous", changed_at=at, error=error))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-import pydantic
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, Text, select, type_coerce, update
 
 from app.domain.errors import BadInput, Conflict, FirstmateError, NotFound
 from app.domain.proposal import Proposal, State
@@ -81,11 +81,27 @@ async def by_name(tx: Tx, name: str) -> StoredProposal:
 
 
 async def for_incident(tx: Tx, incident: str, *, states: Collection[State] | None = None) -> list[StoredProposal]:
-    """In the order they were asked; only those in `states` when given."""
+    """In the order they were asked; only those in `states` when given. Altered ones are left out: `altered` names them."""
     query = _proposals().where(proposals.c.incident == incident)
     if states is not None:
         query = query.where(proposals.c.state.in_(sorted(states)))
-    return [_read(row) for row in await tx.execute(query.order_by(proposals.c.asked_at, proposals.c.hash))]
+    rows = (await tx.execute(query.order_by(proposals.c.asked_at, proposals.c.hash))).all()
+    return [read for row in rows if isinstance(read := _try_read(row), StoredProposal)]
+
+
+async def altered(tx: Tx) -> list[Reference]:
+    """Of every incident, those that might still run or be running, and are not what their hash says."""
+    query = _proposals().where(proposals.c.state.in_(("proposed", "approved", "executing"))).order_by(proposals.c.hash)
+    rows = (await tx.execute(query)).all()
+    return [Reference(hash=row.hash, incident=row.incident) for row in rows if isinstance(_try_read(row), Altered)]
+
+
+async def reference(tx: Tx, hash: str) -> Reference:
+    """Whose it is, without reading its body. Raises `NotFound`."""
+    row = (await tx.execute(select(proposals.c.hash, proposals.c.incident).where(proposals.c.hash == hash))).first()
+    if row is None:
+        raise NotFound(f"there is no proposal p-{hash[:8]}; it may be of another ledger")
+    return Reference(hash=row.hash, incident=row.incident)
 
 
 async def in_state(tx: Tx, state: State) -> list[Reference]:
@@ -102,23 +118,35 @@ async def move(tx: Tx, hash: str, from_states: Collection[State], to_state: Stat
 
 
 async def expire_due(tx: Tx, now: datetime) -> list[str]:
-    """Bring every proposal still waiting at its expiry to `expired`; their hashes."""
-    due = update(proposals).where(proposals.c.state == "proposed", proposals.c.expires_at <= now)
+    """Bring every proposal still waiting at its expiry to `expired`; their hashes.
+
+    One that was asked after `now` too: the clock was set back, and nobody can tell any more when its time is over.
+    """
+    over = (proposals.c.expires_at <= now) | (proposals.c.asked_at > now)
+    due = update(proposals).where(proposals.c.state == "proposed", over)
     return sorted((await tx.execute(due.values(state="expired", moved_at=now).returning(proposals.c.hash))).scalars())
 
 
 def _proposals() -> Select[Any]:
-    return select(proposals.c.hash, proposals.c.body, proposals.c.state, proposals.c.moved_at)
+    # The body as the text that is stored: what is no JSON any more must not break the reading of the rows beside it.
+    body = type_coerce(proposals.c.body, Text).label("body")
+    return select(proposals.c.hash, proposals.c.incident, body, proposals.c.state, proposals.c.moved_at)
 
 
 def _read(row: Row[Any]) -> StoredProposal:
-    hash, body, state, moved_at = row.hash, row.body, row.state, row.moved_at
+    read = _try_read(row)
+    if isinstance(read, Altered):
+        raise read
+    return read
+
+
+def _try_read(row: Row[Any]) -> StoredProposal | Altered:
+    hash, state, moved_at = row.hash, row.state, row.moved_at
     try:
-        proposal = Proposal.model_validate(body)
-    except pydantic.ValidationError as error:
-        raise Altered(
-            f"the stored proposal p-{hash[:8]} cannot be read any more; nothing may run from it, propose it again"
-        ) from error
-    if proposal.hash != hash or proposal.recomputed_hash() != hash:
-        raise Altered(f"the stored proposal p-{hash[:8]} was altered: its content has another hash; nothing may run from it")
+        proposal = Proposal.model_validate(json.loads(row.body))
+        right = proposal.hash == hash == proposal.recomputed_hash()
+    except (ValueError, RecursionError):  # of JSON, of pydantic, of the canonical form
+        return Altered(f"the stored proposal p-{hash[:8]} cannot be read any more; nothing may run from it, propose it again")
+    if not right:
+        return Altered(f"the stored proposal p-{hash[:8]} was altered: its content has another hash; nothing may run from it")
     return StoredProposal(proposal=proposal, state=state, moved_at=moved_at)

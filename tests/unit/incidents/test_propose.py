@@ -199,6 +199,22 @@ async def test_the_run_store_keeps_the_newest_report_and_the_trace_tells_who_wat
     assert step.details == {"to": "y"}
 
 
+async def test_what_triage_found_stands_above_what_it_proposes_and_once(world: World) -> None:
+    incident = await world.declared()
+    run, store = f"{incident.id}/r1", LedgerStore(world.ledger, world.clock)
+    found = diagnosis(Scope.model_validate(await scope_of(world, incident.id)))
+    await store.save_diagnosis(run, found.model_copy(update={"stop_reason": ""}))
+    assert not [line for line in await world.told(incident.id) if line.startswith("Triage: ")]
+    last = found.model_copy(update={"stop_reason": "answered"})
+    await store.save_diagnosis(run, last)
+    draft = Draft(call=to("1.7.2"), runbook="undo", why="x", hypothesis=found.hypotheses[0])
+    await store_draft(world.desk, incident.id, draft, proposer="proposer@1.0.0")
+    await store.save_diagnosis(run, last)
+    told = [line.split()[0] for line in await world.told(incident.id)]
+    assert told[-2:] == ["Triage:", "Proposed"]
+    assert told.count("Triage:") == 1
+
+
 async def scope_of(world: World, incident: str) -> Any:
     async with world.ledger.read() as tx:
         run = await runs.latest(tx, incident)

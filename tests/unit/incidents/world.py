@@ -47,15 +47,23 @@ open_proposals: 5
 
 
 class MovedClock:
-    """Stands still until it is moved."""
+    """Stands still until time goes by (`move`) or somebody sets it (`jump`): then no time goes by."""
 
     def __init__(self, at: datetime = NOON) -> None:
         self.at = at
+        self.passed_s = 0.0
 
     def __call__(self) -> datetime:
         return self.at
 
+    def monotonic(self) -> float:
+        return self.passed_s
+
     def move(self, **by: float) -> None:
+        self.at += timedelta(**by)
+        self.passed_s += timedelta(**by).total_seconds()
+
+    def jump(self, **by: float) -> None:
         self.at += timedelta(**by)
 
 
@@ -293,6 +301,7 @@ async def opened(folder: Path) -> AsyncIterator[World]:
             judge=Agent(name="judge", version="1.0.0"),
             people=people,
             home_team="THOME",
+            monotonic=clock.monotonic,
         )
         world = World(desk=desk, clock=clock, runner=runner, tool=tool, folk=folk, found=found)
         try:

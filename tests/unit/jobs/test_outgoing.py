@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app.cards.card import Card
 from app.domain.errors import BadInput
 from app.domain.incident import Incident
 from app.incidents import execute, investigate
+from app.incidents.desk import TOPIC
+from app.incidents.resume import resume
 from app.jobs.outgoing import OutboxWorker
 from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
-from app.ledger import outbox, runs
+from app.ledger import incidents, outbox, runs, tables
 from tests.unit.incidents.world import NOON, World, criterion, opened
 
 
@@ -104,10 +107,6 @@ class Telling:
 
     async def states(self, incident: str) -> list[tuple[str, str]]:
         async with self.world.ledger.read() as tx:
-            from sqlalchemy import select
-
-            from app.ledger import tables
-
             rows = await tx.execute(select(tables.outbox.c.kind, tables.outbox.c.state).where(tables.outbox.c.incident == incident))
             return [(row.kind, row.state) for row in rows]
 
@@ -447,3 +446,36 @@ async def test_answers_to_one_person_keep_their_order_and_those_to_others_go_bes
     for person in range(2):
         said = [int(gist) for to, gist in telling.shown.of("answer") if to == f"C1/U{person}"]
         assert said == list(range(person, 12, 2))
+
+
+async def test_an_altered_proposal_loses_its_buttons_is_told_of_and_holds_nothing_up(telling: Telling) -> None:
+    world = telling.world
+    incident = await world.declared()
+    proposal = await world.proposed(incident.id)
+    await telling.all()
+    async with world.ledger.write() as tx:
+        await tx.execute(tables.proposals.update().values(body={**proposal.model_dump(mode="json"), "why": "another"}))
+    world.clock.move(seconds=1)
+    assert await resume(world.desk, live=world.runner.live) != []
+    async with world.ledger.write() as tx:  # what was waiting to be told of it when it was altered
+        body: dict[str, Any] = {"proposal": proposal.hash, "reason": "the world moved"}
+        await outbox.put(tx, "s", incident=incident.id, lane="decision", kind=execute.STOPPED, body=body, at=world.clock())
+    await telling.all()
+    cards = [card for _, card, _ in telling.shown.messages.values()]
+    assert not any(getattr(part, "name", "") == "decide" for card in cards for part in card.parts)
+    gists = " ".join(card.gist for card in cards)
+    assert "Nobody can approve this any more" in gists
+    assert "was altered in the ledger after it was proposed and is set aside: it will not run; propose it again" in gists
+    assert await telling.state("s") == "failed"
+    assert {state for _, state in await telling.states(incident.id)} <= {"sent", "failed", "merged"}
+
+
+async def test_the_channel_s_topic_follows_the_severity(telling: Telling) -> None:
+    incident = await telling.world.declared()
+    await telling.all()
+    async with telling.world.ledger.write() as tx:
+        await incidents.set_severity(tx, incident.id, "SEV1")
+        await outbox.put(tx, "t", incident=incident.id, lane="note", kind=TOPIC, body={}, at=NOON)
+    await telling.all()
+    assert telling.shown.of("topic") == ["SEV3 | checkout fails", "SEV1 | checkout fails"]
+    assert len(telling.shown.of("pin")) == 1

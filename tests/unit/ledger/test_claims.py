@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from app.ledger import claims
+from app.domain.proposal import Proposal
+from app.ledger import claims, executions, proposals
 from app.ledger.ledger import Ledger
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -55,3 +57,40 @@ async def test_a_heartbeat_keeps_it(ledger: Ledger) -> None:
         assert await claims.current(tx, R, now=NOON + timedelta(seconds=58)) is not None
         assert not await claims.heartbeat(tx, R, held.token, now=NOON + timedelta(seconds=59), ttl_s=30)
         assert await claims.list_held(tx, now=NOON + timedelta(seconds=59)) == []
+
+
+async def test_what_an_execution_holds_is_its_own_until_it_was_verified_whatever_the_clock_says(
+    ledger: Ledger, propose: Callable[..., Proposal]
+) -> None:
+    proposal, tomorrow = propose(), NOON + timedelta(days=1)
+    holder = claims.held_by(executions.id_of(proposal.hash))
+    async with ledger.write() as tx:
+        await proposals.add(tx, proposal)
+        held = await claims.acquire(tx, R, holder=holder, priority=1, now=NOON, ttl_s=30)
+        assert held is not None
+        run = await executions.start(tx, proposal.hash, claim_token=held.token, at=NOON)
+        assert run is not None
+        for end in (None, executions.finish(tx, run.id, ok=True, detail="", at=NOON)):
+            if end is not None:
+                assert await end
+            assert await claims.acquire(tx, R, holder="b", priority=1, now=tomorrow, ttl_s=30) is None
+            assert [each.holder for each in await claims.list_held(tx, now=tomorrow)] == [holder]
+            assert await claims.heartbeat(tx, R, held.token, now=tomorrow - timedelta(minutes=1), ttl_s=30)
+        assert await executions.verify(tx, run.id, met=True, observed=0.0, detail="", at=NOON)
+        assert await claims.acquire(tx, R, holder="b", priority=1, now=tomorrow, ttl_s=30) is not None
+        assert not await claims.heartbeat(tx, R, held.token, now=tomorrow, ttl_s=30)
+
+
+async def test_an_execution_keeps_nothing_that_it_did_not_take(ledger: Ledger, propose: Callable[..., Proposal]) -> None:
+    """Its token alone says nothing: every resource counts its own. Nor does its name, without the token."""
+    proposal, later = propose(), NOON + timedelta(seconds=30)
+    async with ledger.write() as tx:
+        await proposals.add(tx, proposal)
+        run = await executions.start(tx, proposal.hash, claim_token=1, at=NOON)
+        assert run is not None
+        for holder in ("scaling@2.0.0", claims.held_by("x-another")):
+            assert await claims.acquire(tx, holder, holder=holder, priority=1, now=NOON, ttl_s=30) is not None
+            assert await claims.acquire(tx, holder, holder="b", priority=1, now=later, ttl_s=30) is not None
+        for _ in range(2):  # the second time under another token than the run's
+            assert await claims.acquire(tx, R, holder=claims.held_by(run.id), priority=1, now=NOON, ttl_s=30) is not None
+        assert await claims.acquire(tx, R, holder="b", priority=1, now=later, ttl_s=30) is not None

@@ -13,7 +13,7 @@ from app.domain.incident import Alert
 from app.domain.ports import ChangesSource
 from app.domain.telemetry import NoData
 from app.domain.window import Window
-from app.ledger import agents, alerts, changes, deliveries, switches
+from app.ledger import agents, alerts, changes, deliveries, incidents, switches
 from app.ledger.changes import RecordedChanges
 from app.ledger.ledger import Ledger
 
@@ -55,6 +55,32 @@ async def test_an_alert_belongs_to_the_incident_that_took_it_first(ledger: Ledge
         await alerts.upsert(tx, alert(fingerprint="of no incident"), at=NOON)
         assert await alerts.count(tx, incident) == 1
         assert (await alerts.upsert(tx, alert(), at=NOON)).incident == incident
+
+
+async def test_of_more_alerts_than_asked_for_the_first_and_the_newest_are_given(ledger: Ledger, incident: str) -> None:
+    async with ledger.write() as tx:
+        for n in range(6):
+            state = "resolved" if n == 4 else "firing"
+            stored = await alerts.upsert(tx, alert(fingerprint=str(n), fired_at=NOON + n * MINUTE, status=state), at=NOON)
+            await alerts.attach(tx, stored, incident)
+        assert [a.fingerprint for a in await alerts.for_incident(tx, incident, limit=3)] == ["0", "3", "5"]
+        assert [a.fingerprint for a in await alerts.for_incident(tx, incident)] == list("012345")
+        assert await alerts.for_incident(tx, "INC-none") == []
+
+
+async def test_an_alert_moves_from_the_incident_it_was_read_with_and_from_no_other(ledger: Ledger, incident: str) -> None:
+    async with ledger.write() as tx:
+        first = await incidents.get(tx, incident)
+        for number in (2, 3):
+            id = f"INC-000{number}"
+            await incidents.add(tx, first.model_copy(update={"id": id, "number": number, "commander": None}))
+        await alerts.attach(tx, await alerts.upsert(tx, alert(), at=NOON), incident)
+        read = await alerts.upsert(tx, alert(), at=NOON)
+        assert await alerts.attach(tx, read, "INC-0002")
+        assert not await alerts.attach(tx, read, "INC-0003")
+        assert await alerts.open_incident_of(tx, alert(fired_at=NOON + MINUTE)) == "INC-0002"
+        await incidents.set_status(tx, "INC-0002", "closed", at=NOON)
+        assert await alerts.open_incident_of(tx, alert(fired_at=NOON + MINUTE)) is None
 
 
 def test_an_alert_without_a_fingerprint_is_known_by_what_names_it() -> None:

@@ -116,3 +116,27 @@ async def test_a_card_has_one_place(ledger: Ledger, incident: str) -> None:
         assert found.content_hash == "b"
         assert await outbox.placed_at(tx, "C1", "1.1") == found
         assert await outbox.placed_at(tx, "C1", "1.2") is None
+
+
+async def test_what_was_put_off_before_the_clock_was_set_back_does_not_wait_for_it(ledger: Ledger, incident: str) -> None:
+    before = NOON - timedelta(hours=1)
+    async with ledger.write() as tx:
+        await put(tx, "a", incident, "decision")
+        assert await keys(tx, before) == ["a"]
+        (row,) = await outbox.due(tx, before)
+        await outbox.mark_sending(tx, row.id, at=before)
+        later = before + timedelta(seconds=30)
+        await outbox.retry(tx, row.id, not_before=later, error="ratelimited", at=before)
+        assert await keys(tx, before) == []  # put off by the clock as it is now
+        assert await keys(tx, later) == ["a"]
+
+
+async def test_what_was_on_its_way_when_the_clock_was_set_back_is_looked_for(ledger: Ledger, incident: str) -> None:
+    before, half_a_minute = NOON - timedelta(hours=1), timedelta(seconds=30)
+    async with ledger.write() as tx:
+        await put(tx, "a", incident)
+        (row,) = await outbox.due(tx, NOON)
+        await outbox.mark_sending(tx, row.id, at=NOON)
+        just_before = NOON - timedelta(seconds=1)
+        assert await outbox.strand(tx, before=just_before - half_a_minute, at=just_before) == 0
+        assert await outbox.strand(tx, before=before - half_a_minute, at=before) == 1

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from app.domain.agent import Agent
 from app.domain.approval import Acknowledgement, Approval
@@ -58,9 +58,33 @@ async def test_an_altered_body_is_noticed_when_it_is_read(ledger: Ledger, propos
     async with ledger.read() as tx:
         with pytest.raises(proposals.Altered, match="altered"):
             await proposals.get(tx, proposal.hash)
-        with pytest.raises(proposals.Altered):
-            await proposals.for_incident(tx, proposal.incident)
-        assert [each.hash for each in await proposals.in_state(tx, "proposed")] == [proposal.hash]  # which one, it still says
+        assert await proposals.for_incident(tx, proposal.incident) == []
+        named = [proposals.Reference(hash=proposal.hash, incident=proposal.incident)]
+        assert await proposals.in_state(tx, "proposed") == named  # which one, it still says
+        assert await proposals.altered(tx) == named
+
+
+@pytest.mark.parametrize("body", ["{", "null", "[" * 100_000, '{"tier": 1e400}', "\ufffd"], ids=range(5))
+async def test_one_body_that_is_no_json_any_more_hides_none_of_the_others(
+    ledger: Ledger, proposal: Proposal, propose: Propose, body: str
+) -> None:
+    other = propose(why="another")
+    async with ledger.write() as tx:
+        await proposals.add(tx, other)
+        raw = text("UPDATE proposals SET body = :body WHERE hash = :hash")
+        await tx.execute(raw.bindparams(body=body, hash=proposal.hash))
+    async with ledger.read() as tx:
+        assert [held.proposal for held in await proposals.for_incident(tx, proposal.incident)] == [other]
+        assert [held.hash for held in await proposals.altered(tx)] == [proposal.hash]
+        with pytest.raises(proposals.Altered, match="cannot be read"):
+            await proposals.get(tx, proposal.hash)
+
+
+async def test_an_altered_one_that_can_never_run_is_left_as_it_is(ledger: Ledger, proposal: Proposal) -> None:
+    async with ledger.write() as tx:
+        await proposals.move(tx, proposal.hash, {"proposed"}, "rejected", at=NOON)
+        await tx.execute(update(table).values(body={"tier": 0}))
+        assert await proposals.altered(tx) == []
 
 
 async def test_a_body_of_another_proposal_under_this_hash_is_noticed(ledger: Ledger, proposal: Proposal, propose: Propose) -> None:
@@ -122,6 +146,12 @@ async def test_what_waits_at_its_expiry_expires_and_nothing_else(ledger: Ledger,
         assert await proposals.expire_due(tx, NOON + timedelta(minutes=30) - timedelta(microseconds=1)) == []
         assert await proposals.expire_due(tx, NOON + timedelta(minutes=30)) == [due.hash]
         assert (await proposals.get(tx, decided.hash)).state == "approved"
+
+
+async def test_what_was_asked_at_a_moment_that_lies_ahead_expires_at_once(ledger: Ledger, proposal: Proposal) -> None:
+    async with ledger.write() as tx:
+        assert await proposals.expire_due(tx, proposal.asked_at) == []
+        assert await proposals.expire_due(tx, proposal.asked_at - timedelta(seconds=1)) == [proposal.hash]
 
 
 async def test_of_many_presses_at_once_exactly_one_wins(ledger: Ledger, ledger_url: str, proposal: Proposal) -> None:
