@@ -11,8 +11,9 @@ import httpx2
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.actions.address import checked_address
 from app.domain.action import Outcome
-from app.domain.errors import Misconfigured, NotFound, Rejected, Unreachable
+from app.domain.errors import NotFound, Rejected, Unreachable
 from app.domain.plugin import Health, Plugin
 from app.domain.quantity import counted
 from app.domain.value import JsonObject
@@ -34,9 +35,8 @@ class ShopClient:
     """Reads and writes of the deploy tool, errors translated once. Raises `Misconfigured` for an address that is none."""
 
     def __init__(self, url: str, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise Misconfigured("FIRSTMATE_SHOP_URL must be an http or https address, such as http://127.0.0.1:9400")
-        self._http = httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, transport=transport, follow_redirects=False)
+        base = checked_address(url, variable="FIRSTMATE_SHOP_URL", example="http://127.0.0.1:9400")
+        self._http = httpx2.AsyncClient(base_url=base, timeout=TIMEOUT_S, transport=transport, follow_redirects=False)
 
     async def get(self, kind: str, name: str = "") -> Any:
         """The state of one `services` or `flags` entry, or of all of them. Raises `NotFound`, `Rejected`, `Unreachable`."""

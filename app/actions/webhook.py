@@ -16,6 +16,7 @@ import httpx2
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.actions.address import checked_address
 from app.domain.action import Arguments, Call, Effects, Outcome, Preview
 from app.domain.change import Change
 from app.domain.errors import Misconfigured, Unreachable
@@ -58,6 +59,11 @@ class SignedWebhook:
             raise Misconfigured(
                 "FIRSTMATE_WEBHOOK_ACTION_SECRET must be at least 16 characters; make one with: openssl rand -hex 32"
             )
+        for variable, given in (("URL", url), ("STATE_URL", state_url)):
+            if given:
+                checked_address(
+                    given, variable=f"FIRSTMATE_WEBHOOK_ACTION_{variable}", example="https://automation.example.com/hook"
+                )
         self._url, self._secret, self._state_url = url, secret, state_url
         self._http = httpx2.AsyncClient(timeout=TIMEOUT_S, transport=transport, follow_redirects=False)
 

@@ -1,19 +1,17 @@
 """A recorded incident (`incident-case/1`): one folder that answers for every kind of source.
 
 Read lazily, each file once, off the event loop. Nothing outside the folder is read, whatever a link in it points to.
-A file that is absent was not recorded (`NoData`); one that cannot be read is `BadInput`, naming file and line.
+A file that is absent was not recorded (`NoData`); one that cannot be read is `BadInput`, naming file and line; `casefiles` says
+what is in each.
 """
 
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-import json
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -23,48 +21,24 @@ import polars as pl
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.connectors.folder import File, file_bytes, find_file, read_json, read_object
-from app.domain.change import Change, ChangeKind
+from app.connectors import casefiles
+from app.connectors.casefiles import MAX_EPOCH_S
+from app.connectors.folder import File, as_object, file_bytes, find_file, read_object
+from app.connectors.outside import shown
+from app.domain.change import Change
 from app.domain.errors import BadInput, Misconfigured, NotFound
 from app.domain.incident import Alert, Scope
 from app.domain.plugin import Health, Plugin
 from app.domain.redaction import redact
-from app.domain.redaction_columns import redact_column
-from app.domain.telemetry import (
-    LOG_SCHEMA,
-    SPAN_SCHEMA,
-    LogTable,
-    MetricTable,
-    NoData,
-    ObjectTable,
-    Recorded,
-    SeriesName,
-    SpanTable,
-    StatusTable,
-    Topology,
-)
+from app.domain.telemetry import LogTable, MetricTable, NoData, ObjectTable, SpanTable, StatusTable, Topology
 from app.domain.value import JsonObject
 from app.domain.window import Window
 
 SCHEMA = "incident-case/1"
-MAX_SERIES = 50_000
 MAX_CASES = 20_000
 MAX_DEPTH = 6
 
-_KINDS = frozenset({"commit", "deploy", "flag", "config", "scale", "rollout", "infrastructure"})
-_CHANGE_KEYS = frozenset({"time", "kind", "service", "id", "title", "files", "diff", "version", "previous_version", "author"})
 _ALERT_KEYS = frozenset(Alert.model_fields)
-_SPAN_COLUMNS = ("phase", "trace", "span", "parent", "service", "op", "start", "dur_ms")
-_LEVELS = {
-    "WARNING": "WARN",
-    "ERR": "ERROR",
-    "CRITICAL": "FATAL",
-    "CRIT": "FATAL",
-    "PANIC": "FATAL",
-    "SEVERE": "ERROR",
-    "TRACE": "DEBUG",
-}
-_LOG_KEYS = ("service", "level", "msg", "trace", "span", "pod")
 
 T = TypeVar("T")
 
@@ -74,7 +48,9 @@ class CaseSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FIRSTMATE_CASE_", extra="ignore", frozen=True)
 
-    path: Path | None = Field(default=None, description="Folder of one recorded incident (incident-case/1) to answer from.")
+    path: Path | None = Field(
+        default=None, examples=["."], description="Folder of one recorded incident (incident-case/1) to answer from."
+    )
 
 
 @dataclass(frozen=True)
@@ -89,7 +65,7 @@ class RecordedCase:
 
     async def metrics(self, scope: Scope, *, entities: Sequence[str] = ()) -> MetricTable | NoData:
         """Everything recorded, in time order; only series of `entities` and of edges touching them when given."""
-        table = await self._once("metrics.csv", _metrics)
+        table = await self._once("metrics.csv", casefiles.metrics)
         if isinstance(table, NoData) or not entities:
             return table
         wanted = [i for i, name in enumerate(table.names) if any(_touches(name.entity, entity) for entity in entities)]
@@ -107,7 +83,7 @@ class RecordedCase:
 
     async def value(self, query: str, *, at: datetime) -> float | NoData:
         """The last recorded sample of the series `<entity>|<metric>` at or before `at`."""
-        table = await self._once("metrics.csv", _metrics)
+        table = await self._once("metrics.csv", casefiles.metrics)
         if isinstance(table, NoData):
             return table
         found = [i for i, name in enumerate(table.names) if str(name) == query]
@@ -120,7 +96,7 @@ class RecordedCase:
 
     async def logs(self, scope: Scope, *, entities: Sequence[str] = ()) -> LogTable | NoData:
         """Lines in time order, those without a time last (their `time` is null)."""
-        table = await self._once("logs.jsonl", _logs)
+        table = await self._once("logs.jsonl", casefiles.logs)
         if isinstance(table, NoData) or not entities:
             return table
         names = [name for entity in entities for name in (entity, entity.partition("/")[2]) if name]
@@ -130,37 +106,40 @@ class RecordedCase:
         return LogTable(table.source, table.as_of_s, frame, table.query, table.truncated)
 
     async def spans(self, scope: Scope) -> SpanTable | NoData:
-        return await self._once("spans.csv", _spans)
+        return await self._once("spans.csv", casefiles.spans)
 
     async def changes(self, window: Window) -> Sequence[Change] | NoData:
         """Everything recorded, oldest first: what a case holds is what mattered, so `window` restricts nothing."""
-        return await self._once("changes.jsonl", _changes)
+        return await self._once("changes.jsonl", casefiles.changes)
 
     async def topology(self, scope: Scope) -> Topology | NoData:
-        return await self._once("topology.json", _topology)
+        return await self._once("topology.json", casefiles.topology)
 
     async def objects(self, scope: Scope) -> ObjectTable | NoData:
-        return await self._once("k8s.jsonl", _objects)
+        return await self._once("k8s.jsonl", casefiles.objects)
 
     async def statuses(self, scope: Scope) -> StatusTable | NoData:
-        return await self._once("extra.jsonl", _statuses)
+        return await self._once("extra.jsonl", casefiles.statuses)
 
     async def check(self) -> Health:
-        there = sorted(path.name for path in self.folder.iterdir() if path.is_file()) if self.folder.is_dir() else []
-        return Health(bool(there), f"case {self.name}: {', '.join(there) or 'the folder is gone'}")
+        try:
+            there = sorted(shown(path.name) for path in self.folder.iterdir() if path.is_file())
+        except OSError as error:
+            return Health(False, f"case {self.name}: the folder cannot be read ({error.strerror}); check FIRSTMATE_CASE_PATH")
+        return Health(bool(there), f"case {self.name}: {', '.join(there) or 'the folder is empty'}")
 
     async def close(self) -> None:
         self._read.clear()
 
-    async def _once(self, file: str, parse: Callable[[RecordedCase, File], T]) -> T | NoData:
+    async def _once(self, file: str, parse: Callable[[File, Scope], T]) -> T | NoData:
         return await asyncio.to_thread(self._load, file, parse)
 
-    def _load(self, file: str, parse: Callable[[RecordedCase, File], T]) -> T | NoData:
+    def _load(self, file: str, parse: Callable[[File, Scope], T]) -> T | NoData:
         with self._lock:
             if file not in self._read:
                 found = find_file(self.folder, file)
                 missing = NoData(f"case:{file}", file, f"no {file} was recorded")
-                self._read[file] = missing if found is None else parse(self, File(file, file_bytes(found)))
+                self._read[file] = missing if found is None else parse(File(file, file_bytes(found)), self.scope)
             return cast("T | NoData", self._read[file])
 
 
@@ -176,7 +155,7 @@ def open_case(path: Path | str) -> RecordedCase:
     found = find_file(folder, "case.json")
     if found is None:
         raise BadInput(f"{folder} holds no case.json; name the folder of one recorded incident")
-    document = read_object(read_json(file_bytes(found), file="case.json", line=None), file="case.json", line=None)
+    document = read_object(file_bytes(found), file="case.json", mended=False)
     schema = document.get("schema", SCHEMA)
     if schema != SCHEMA:
         raise BadInput(f"case.json says schema {schema!r}; this version reads {SCHEMA}")
@@ -207,7 +186,7 @@ def find_cases(path: Path | str) -> list[Path]:
 def _open(settings: CaseSettings) -> RecordedCase:
     if settings.path is None:
         raise Misconfigured("FIRSTMATE_CASE_PATH is not set; set it to the folder of a recorded incident")
-    return open_case(settings.path)
+    return replace(open_case(settings.path), name=CONNECTOR.name)  # findings name their source, and a criterion asks it again
 
 
 CONNECTOR = Plugin(
@@ -225,11 +204,15 @@ def _moment(raw: object, what: str) -> datetime | None:
         return None
     try:
         if isinstance(raw, (int, float)) and not isinstance(raw, bool):
-            return datetime.fromtimestamp(raw, UTC)
-        moment = datetime.fromisoformat(str(raw))
+            moment = datetime.fromtimestamp(raw, UTC)
+        else:
+            moment = datetime.fromisoformat(str(raw))
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise BadInput(f"case.json: {what} is not a time: {str(raw)[:60]!r}") from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if abs(moment.timestamp()) > MAX_EPOCH_S:
+        raise BadInput(f"case.json: {what} is too far away to be the time of an incident: {str(raw)[:60]!r}")
+    return moment.astimezone(UTC)
 
 
 def _texts(raw: object, what: str) -> tuple[str, ...]:
@@ -241,9 +224,7 @@ def _texts(raw: object, what: str) -> tuple[str, ...]:
 
 
 def _scope(document: JsonObject) -> Scope:
-    alert = read_object(document.get("alert"), file="case.json: alert", line=None)
-    window = read_object(document.get("window"), file="case.json: window", line=None)
-    answers = read_object(document.get("answers") or {}, file="case.json: answers", line=None)
+    alert, window, answers = _part(document, "alert"), _part(document, "window"), _part(document, "answers", otherwise={})
     start, end = _moment(window.get("start"), "window.start"), _moment(window.get("end"), "window.end")
     if start is None or end is None:
         raise BadInput("case.json: window needs start and end")
@@ -263,7 +244,15 @@ def _scope(document: JsonObject) -> Scope:
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadInput(f"case.json: {'.'.join(map(str, first['loc'])) or 'window'}: {first['msg']}") from error
+        where, why = ".".join(map(str, first["loc"])) or "window", first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"case.json: {where}: {why}") from error
+
+
+def _part(document: JsonObject, name: str, *, otherwise: JsonObject | None = None) -> JsonObject:
+    try:
+        return as_object(document.get(name) or otherwise)
+    except BadInput as error:
+        raise BadInput(f"case.json: {name}: {error}") from error
 
 
 def _window(reference: list[Any]) -> Window:
@@ -292,204 +281,3 @@ def _touches(entity: str, wanted: str) -> bool:
 def _same(left: str, right: str) -> bool:
     """Names are equal, or one is bare where the other says its kind (`app/x` and `x`)."""
     return left == right or left.partition("/")[2] == right or right.partition("/")[2] == left
-
-
-def _csv(file: File, columns: Sequence[str], strings: Sequence[str]) -> pl.DataFrame:
-    schema = {name: pl.String if name in strings else pl.Float64 for name in columns}
-    try:
-        return pl.read_csv(io.BytesIO(file.body), schema=schema, raise_if_empty=False)
-    except (pl.exceptions.PolarsError, ValueError) as error:
-        raise BadInput(_first_bad_cell(file, columns, strings) or f"{file.name}: {str(error).splitlines()[0][:200]}") from error
-
-
-def _first_bad_cell(file: File, columns: Sequence[str], strings: Sequence[str]) -> str | None:
-    reader = csv.reader(io.StringIO(file.body.decode("utf-8", "replace")))
-    next(reader, None)
-    for row in reader:
-        if len(row) != len(columns):
-            return f"{file.name}, line {reader.line_num}: {len(row)} cells where the header has {len(columns)}"
-        for name, cell in zip(columns, row, strict=True):
-            try:
-                float(cell or 0) if name not in strings else None
-            except ValueError:
-                return f"{file.name}, line {reader.line_num}: {cell[:40]!r} in column {name!r} is not a number"
-    return None
-
-
-def _header(file: File) -> list[str]:
-    line = file.body.split(b"\n", 1)[0].decode("utf-8", "replace")
-    header = next(csv.reader([line]), [])
-    if len(header) != len(set(header)):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise BadInput(f"{file.name}, line 1: column {twice!r} appears twice")
-    return header
-
-
-def _metrics(case: RecordedCase, file: File) -> MetricTable | NoData:
-    header = _header(file)
-    if "time" not in header:
-        raise BadInput(f"{file.name}, line 1: there is no column `time`")
-    series = [name for name in header if name not in ("phase", "time")]
-    unnamed = [name for name in series if "|" not in name]
-    if unnamed:
-        raise BadInput(f"{file.name}, line 1: column {unnamed[0]!r} is not `<entity>|<metric>`")
-    frame = _csv(file, header, ("phase",)).filter(pl.col("time").is_not_null()).sort("time", maintain_order=True)
-    if frame.is_empty() or not series:
-        return NoData("case:metrics.csv", file.name, f"{file.name} has no samples")
-    cut = f"{len(series) - MAX_SERIES} series beyond the first {MAX_SERIES} were left out" if len(series) > MAX_SERIES else None
-    kept = series[:MAX_SERIES]
-    values = np.array(frame.select(pl.col(kept).fill_null(float("nan"))).to_numpy(), dtype=np.float64)
-    values[np.isinf(values)] = np.nan
-    times = frame["time"].to_numpy().astype(np.float64)
-    incident = _incident(frame)
-    return MetricTable(
-        source="case:metrics.csv",
-        as_of_s=_newest(frame["time"], incident, case),
-        times=times,
-        incident=incident.to_numpy().astype(np.bool_),
-        names=tuple(SeriesName(*name.split("|", 1)) for name in kept),
-        values=values,
-        truncated=cut,
-    )
-
-
-def _incident(frame: pl.DataFrame) -> pl.Series:
-    """Rows that don't name the reference belong to the incident."""
-    if "phase" not in frame.columns:
-        return pl.Series("incident", [True] * frame.height, dtype=pl.Boolean)
-    return (frame["phase"].fill_null("incident") != "reference").alias("incident")
-
-
-def _spans(case: RecordedCase, file: File) -> SpanTable | NoData:
-    header = _header(file)
-    missing = [name for name in _SPAN_COLUMNS[1:] if name not in header]
-    if missing:
-        raise BadInput(f"{file.name}, line 1: there is no column `{missing[0]}`")
-    frame = _csv(file, header, [name for name in header if name not in ("start", "dur_ms")])
-    if frame.is_empty():
-        return NoData("case:spans.csv", file.name, f"{file.name} has no spans")
-    frame = frame.with_columns(_incident(frame)).select(
-        pl.col(name).fill_null("") if kind == pl.String else pl.col(name) for name, kind in SPAN_SCHEMA.items()
-    )
-    return SpanTable(
-        "case:spans.csv",
-        _newest(frame["start"], frame["incident"], case),
-        frame.with_columns(redact_column(frame["op"])),
-        file.name,
-    )
-
-
-def _logs(case: RecordedCase, file: File) -> LogTable | NoData:
-    columns: dict[str, list[Any]] = {name: [] for name in LOG_SCHEMA}
-    for number, row in file.rows():
-        time = row.get("time")
-        if time is not None and (not isinstance(time, (int, float)) or isinstance(time, bool)):
-            raise BadInput(f"{file.name}, line {number}: time {str(time)[:40]!r} is not epoch seconds")
-        columns["incident"].append(row.get("phase") != "reference")
-        columns["time"].append(None if time is None else float(time))
-        for key in _LOG_KEYS:
-            columns[key].append(_text(row.get(key)))
-        more = row.get("fields")
-        columns["fields"].append(json.dumps(more, ensure_ascii=False) if more else "")
-    if not columns["time"]:
-        return NoData("case:logs.jsonl", file.name, f"{file.name} has no lines")
-    frame = pl.DataFrame(columns, schema=LOG_SCHEMA).sort("time", nulls_last=True, maintain_order=True)
-    level = frame["level"].str.to_uppercase()
-    frame = frame.with_columns(level.replace(_LEVELS), redact_column(frame["msg"]), redact_column(frame["fields"]))
-    return LogTable("case:logs.jsonl", _newest(frame["time"], frame["incident"], case), frame, file.name)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _newest(times: pl.Series, incident: pl.Series, case: RecordedCase) -> float:
-    """The newest moment of the incident (of anything, without one): a reference may lie later and says nothing about it."""
-    newest = times.filter(incident).max()
-    newest = times.max() if newest is None else newest
-    return float(newest) if isinstance(newest, (int, float)) else case.scope.window.end.timestamp()
-
-
-def _changes(case: RecordedCase, file: File) -> tuple[Change, ...] | NoData:
-    changes = [_change(row, number, file.name) for number, row in file.rows()]
-    if not changes:
-        return NoData("case:changes.jsonl", file.name, f"{file.name} has no changes")
-    return tuple(sorted(changes, key=lambda change: change.at))
-
-
-def _change(row: JsonObject, number: int, file: str) -> Change:
-    kind = str(row.get("kind") or "")
-    at = row.get("time")
-    if not isinstance(at, (int, float)) or isinstance(at, bool):
-        raise BadInput(f"{file}, line {number}: time {str(at)[:40]!r} is not epoch seconds")
-    details: JsonObject = {key: _redacted(value) for key, value in row.items() if key not in _CHANGE_KEYS}
-    if kind not in _KINDS:
-        details["kind"] = kind
-    moved = row.get("change")
-    if isinstance(moved, str) and "->" in moved:
-        details["from"], details["to"] = (side.strip() for side in moved.split("->", 1))
-    files = row.get("files")
-    subject = (
-        row.get("id") or f"{kind}:{row.get('service') or ''}:{row.get('flag') or row.get('revision') or row.get('version') or at}"
-    )
-    try:
-        return Change(
-            id=str(subject),
-            kind=cast(ChangeKind, kind) if kind in _KINDS else "infrastructure",
-            at=datetime.fromtimestamp(at, UTC),
-            service=_or_none(row.get("service")),
-            title=redact(_text(row.get("title"))),
-            files=tuple(str(name) for name in files) if isinstance(files, list) else (),
-            diff=redact(_text(row.get("diff"))),
-            version=_or_none(row.get("version")),
-            previous_version=_or_none(row.get("previous_version")),
-            author=_or_none(row.get("author")),
-            source="case:changes.jsonl",
-            details=details,
-        )
-    except (ValidationError, OverflowError, OSError, ValueError) as error:
-        raise BadInput(f"{file}, line {number}: {str(error).splitlines()[0][:160]}") from error
-
-
-def _or_none(value: object) -> str | None:
-    return _text(value) or None
-
-
-def _redacted(value: Any) -> Any:
-    """Every string within a JSON value, redacted."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list):
-        return [_redacted(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _redacted(item) for key, item in value.items()}
-    return value
-
-
-def _topology(case: RecordedCase, file: File) -> Topology | NoData:
-    document = read_object(read_json(file.body, file=file.name, line=None), file=file.name, line=None)
-    edges, placement = document.get("edges") or [], document.get("placement") or {}
-    if not isinstance(edges, list) or not all(isinstance(edge, list) and len(edge) == 2 for edge in edges):
-        raise BadInput(f"{file.name}: edges must be [[caller, callee], …]")
-    if not isinstance(placement, dict):
-        raise BadInput(f"{file.name}: placement must be an object of service to node")
-    if not edges and not placement:
-        return NoData("case:topology.json", file.name, f"{file.name} is empty")
-    pairs = tuple((str(edge[0]), str(edge[1])) for edge in cast("list[list[object]]", edges))
-    return Topology("case:topology.json", pairs, {str(service): str(node) for service, node in placement.items()})
-
-
-def _objects(case: RecordedCase, file: File) -> ObjectTable | NoData:
-    recorded = tuple(Recorded(_text(row.get("cmd")), redact(_text(row.get("out")))) for _, row in file.rows())
-    if not recorded:
-        return NoData("case:k8s.jsonl", file.name, f"{file.name} is empty")
-    return ObjectTable("case:k8s.jsonl", case.scope.window.end.timestamp(), recorded)
-
-
-def _statuses(case: RecordedCase, file: File) -> StatusTable | NoData:
-    documents = tuple(cast("dict[str, object]", _redacted(row)) for _, row in file.rows())
-    if not documents:
-        return NoData("case:extra.jsonl", file.name, f"{file.name} is empty")
-    return StatusTable("case:extra.jsonl", case.scope.window.end.timestamp(), documents)

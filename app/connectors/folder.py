@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Generic, TypeVar, cast
 
+from app.connectors.outside import parse_json
 from app.domain.errors import BadInput
+from app.domain.quantity import counted
+from app.domain.redaction import redact
 from app.domain.value import JsonObject
 
 MAX_BYTES = 512 * 1024 * 1024
@@ -19,27 +22,57 @@ MAX_RATIO = 300
 MAX_ROWS = 2_000_000
 
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Rows(Generic[T]):
+    """What could be read, in the file's order, and what could not, as a sentence."""
+
+    read: list[T]
+    left_out: str | None
+
+
 @dataclass(frozen=True)
 class File:
     name: str
     body: bytes
 
-    def rows(self) -> Iterator[tuple[int, JsonObject]]:
-        """Each line's number, from 1, and its JSON object. Blank lines are skipped."""
-        for number, line in enumerate(self.body.split(b"\n"), start=1):
-            if line.strip():
-                if number > MAX_ROWS:
-                    raise BadInput(f"{self.name} has more than {MAX_ROWS} lines; split the case")
-                yield number, read_object(read_json(line, file=self.name, line=number), file=self.name, line=number)
+    def rows(self, read: Callable[[JsonObject], T]) -> Rows[T]:
+        """What `read` makes of each line, a JSON object; blank lines are skipped. A line that it, or nobody, can read (BadInput)
+        costs only itself. Raises BadInput with the first reason when no line can be read."""
+        found: list[T] = []
+        wrong, first = 0, ""
+        for number, line in enumerate(io.BytesIO(self.body), start=1):
+            if number > MAX_ROWS:
+                raise BadInput(f"{self.name} has more than {MAX_ROWS} lines; split the case")
+            if not line.strip():
+                continue
+            try:
+                found.append(read(as_object(_json(line))))
+            except (BadInput, RecursionError) as error:
+                why = str(error) if isinstance(error, BadInput) else "nested too deeply"
+                wrong, first = wrong + 1, first or redact(f"line {number}: {why}")
+        if wrong and not found:
+            raise BadInput(f"{self.name}, {first}")
+        return Rows(found, left_out(self.name, wrong, first))
+
+
+def left_out(file: str, wrong: int, first: str) -> str | None:
+    """How many lines could not be read, and why the first of them (`line 7: …`)."""
+    return f"{counted(wrong, 'line')} of {file} could not be read ({first})" if wrong else None
 
 
 def find_file(folder: Path, file: str) -> Path | None:
     """`file` or `file.gz` within `folder`; None when neither is there. Raises BadInput for a link that leads out."""
     for name in (file, file + ".gz"):
         path = folder / name
-        if not path.exists():
-            continue
-        real = path.resolve()
+        try:
+            if not path.exists():
+                continue
+            real = path.resolve()
+        except OSError as error:
+            raise BadInput(f"{name} cannot be read: {error.strerror}") from error
         if not real.is_relative_to(folder):
             raise BadInput(f"{name} is a link that leads out of the case's folder; copy the file into it")
         if not real.is_file():
@@ -81,15 +114,22 @@ def inflate(raw: bytes, name: str) -> bytes:
     return b"".join(parts)
 
 
-def read_json(raw: bytes, *, file: str, line: int | None) -> object:
+def read_object(raw: bytes, *, file: str, mended: bool = True) -> JsonObject:
+    """The one JSON object that a file is. Raises BadInput, naming the file."""
     try:
-        return json.loads(raw, parse_constant=lambda _: None)
-    except (ValueError, RecursionError) as error:
-        where = f"{file}, line {line}" if line else file
-        raise BadInput(f"{where}: not readable JSON ({str(error)[:120]})") from error
+        return as_object(_json(raw, mended=mended))
+    except BadInput as error:
+        raise BadInput(f"{file}: {error}") from error
 
 
-def read_object(body: object, *, file: str, line: int | None) -> JsonObject:
+def as_object(body: object) -> JsonObject:
     if not isinstance(body, dict):
-        raise BadInput(f"{f'{file}, line {line}' if line else file}: a JSON object is expected, not {type(body).__name__}")
+        raise BadInput(f"a JSON object is expected, not {type(body).__name__}")
     return cast(JsonObject, body)
+
+
+def _json(raw: bytes, *, mended: bool = True) -> object:
+    try:
+        return parse_json(raw, mended=mended)
+    except ValueError as error:
+        raise BadInput(f"not readable JSON ({str(error)[:120]})") from error

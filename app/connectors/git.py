@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -16,14 +18,18 @@ from secrets import token_hex
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.connectors.outside import shown
 from app.domain.change import Change
 from app.domain.errors import Misconfigured, Rejected, Unreachable
-from app.domain.plugin import Health, Plugin
+from app.domain.plugin import Health, Pairs, Plugin
 from app.domain.redaction import redact
 from app.domain.telemetry import NoData
 from app.domain.window import Window
 
 MAX_OUTPUT = 64 * 1024 * 1024
+"""Bytes kept of one answer; of each commit's diff its share."""
+MAX_SEARCHED = 50_000
+"""Commits not younger than the window whose dates are looked at."""
 MAX_DIFF = 60_000
 """Characters of one commit's diff that are kept."""
 MAX_FILES = 200
@@ -49,6 +55,8 @@ _SAFE = (
     "protocol.allow=never",
     "-c",
     "core.quotePath=false",
+    "-c",
+    "core.bigFileThreshold=8m",  # larger files are told of, not compared
     "--no-pager",
     "--no-optional-locks",
     "--no-replace-objects",
@@ -61,18 +69,27 @@ class GitSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FIRSTMATE_GIT_", extra="ignore", frozen=True)
 
-    path: Path | None = Field(default=None, description="Folder of a local git repository; empty: none is read.")
+    path: Path | None = Field(default=None, examples=["."], description="Folder of a local git repository; empty: none is read.")
     ref: str = Field(default="HEAD", description="Branch or commit whose history is read.")
-    services: dict[str, str] = Field(
+    services: Pairs = Field(
         default_factory=dict,
-        description='Which service a path prefix is, as JSON: {"services/pay/": "payments"}; else its first folder.',
+        description="Which service a path prefix is: services/pay/=payments,web/=storefront; else its first folder.",
     )
     max_commits: int = Field(default=200, gt=0, le=5000, description="Most commits one question answers with; the newest are kept.")
     timeout_s: float = Field(default=15.0, gt=0, le=120, description="Longest wait for git, in seconds.")
 
 
-def log_arguments(*, ref: str, window: Window, most: int, mark: str) -> list[str]:
-    """Arguments after `git -C folder`: commits of `window`, newest first, each with its diff.
+def dates_arguments(*, ref: str, window: Window) -> list[str]:
+    """Arguments after `git -C folder`: hash and committer date of each commit up to the window's end, newest history first.
+
+    Not `--since`: it ends at the first commits that are older, and whoever commits chooses the date.
+    """
+    until = f"--until=@{int(window.end.timestamp())}"
+    return [*_SAFE, "log", f"--max-count={MAX_SEARCHED}", until, "--format=%H %ct", "--end-of-options", ref, "--"]
+
+
+def log_arguments(commits: Sequence[str], *, mark: str) -> list[str]:
+    """Arguments after `git -C folder`: these commits, in this order, each with its diff.
 
     `mark` separates commits and their fields. It must be new for each call: a fixed one could be written into a message or a
     file, and forge a commit.
@@ -81,9 +98,7 @@ def log_arguments(*, ref: str, window: Window, most: int, mark: str) -> list[str
     return [
         *_SAFE,
         "log",
-        f"--max-count={most}",
-        f"--since=@{int(window.start.timestamp())}",
-        f"--until=@{int(window.end.timestamp())}",
+        "--no-walk=unsorted",
         f"--format={form}",
         "--patch",
         "--unified=3",
@@ -93,36 +108,40 @@ def log_arguments(*, ref: str, window: Window, most: int, mark: str) -> list[str
         "--no-color",
         "--no-show-signature",
         "--end-of-options",
-        ref,
+        *commits,
         "--",
     ]
 
 
-def parse_log(output: str, *, mark: str, services: Mapping[str, str]) -> list[Change]:
-    """Commits of `git log` in our format, oldest first. Messages and diffs are outsiders' text, redacted."""
-    changes = []
-    for entry in output.split(f"{mark}>")[1:]:
-        commit, at, author, title, body, diff = entry.split(f"{mark}|")
-        files = touched(diff)
-        details = {"body": redact(body.strip())[:2_000]} if body.strip() else {}
-        if len(diff) > MAX_DIFF:
-            details["diff_cut"] = f"{len(diff) - MAX_DIFF} of {len(diff)} characters of the diff were left out"
-        changes.append(
-            Change(
-                id=commit,
-                kind="commit",
-                at=datetime.fromtimestamp(int(at), UTC),
-                service=service_of(files, services),
-                title=redact(title)[:300],
-                files=tuple(files[:MAX_FILES]),
-                diff=redact(diff.strip("\n")[:MAX_DIFF]),
-                author=author[:120],
-                source=_SOURCE,
-                details=dict(details),
-            )
-        )
-    changes.reverse()  # git's order tells commits of the same second apart
-    return sorted(changes, key=lambda change: change.at)
+@dataclass(frozen=True)
+class Entry:
+    """What git told of one commit, and how many bytes of its diff were not kept."""
+
+    text: str
+    lost: int = 0
+
+
+def parse_entry(entry: Entry, *, mark: str, services: Mapping[str, str]) -> Change:
+    """One commit in our format. Messages and diffs are outsiders' text, redacted."""
+    told = entry.text.split(f"{mark}|")
+    commit, at, author, title, body, diff = [*told, *[""] * (len(_FIELDS) + 1 - len(told))]  # fewer where it was cut before
+    files = touched(diff)
+    details = {"body": redact(body.strip())[:2_000]} if body.strip() else {}
+    length = len(diff) + entry.lost
+    if length > MAX_DIFF:
+        details["diff_cut"] = f"{length - MAX_DIFF} of {length} characters of the diff were left out"
+    return Change(
+        id=commit,
+        kind="commit",
+        at=datetime.fromtimestamp(int(at), UTC),
+        service=service_of(files, services),
+        title=redact(title)[:300],
+        files=tuple(files[:MAX_FILES]),
+        diff=redact(diff.strip("\n")[:MAX_DIFF]),
+        author=author[:120],
+        source=_SOURCE,
+        details=dict(details),
+    )
 
 
 def touched(diff: str) -> list[str]:
@@ -177,15 +196,21 @@ class Git:
 
         Raises Unreachable when git takes too long, Rejected when it refuses (no repository, no such branch).
         """
-        most, ref, mark = self._settings.max_commits, self._settings.ref, token_hex(16)
+        most, ref = self._settings.max_commits, self._settings.ref
         span = f"{window.start:%Y-%m-%d %H:%M:%S}-{window.end:%Y-%m-%d %H:%M:%SZ}"
         asked = f"git log {ref} {span}"
-        output = await self._run(log_arguments(ref=ref, window=window, most=most + 1, mark=mark), what=asked)
-        read = parse_log(output, mark=mark, services=self._settings.services)
-        found = [change for change in read[-most:] if window.contains(change.at)]
-        if not found:
-            return NoData(_SOURCE, asked, f"no commit on {ref} in {span}")
-        if len(read) > most:
+        dated = [line.split(" ") for line in (await self._run(dates_arguments(ref=ref, window=window), what=asked)).splitlines()]
+        start_s, end_s = window.start.timestamp(), window.end.timestamp()
+        within = [commit for commit, at in dated if at.isdecimal() and start_s <= int(at) < end_s]
+        if not within:
+            among = f" among the newest {MAX_SEARCHED}" if len(dated) == MAX_SEARCHED else ""
+            return NoData(_SOURCE, asked, f"no commit on {ref} in {span}{among}")
+        mark = token_hex(16)
+        async with self._git(log_arguments(within[:most], mark=mark), what=asked) as output:
+            entries = await read_entries(output, mark=mark, most=MAX_OUTPUT // len(within[:most]))
+        found = [parse_entry(entry, mark=mark, services=self._settings.services) for entry in reversed(entries)]
+        found.sort(key=lambda change: change.at)  # git's order tells commits of the same second apart
+        if len(within) > most:
             note = {**found[0].details, "older": f"only the newest {most} commits were read; older ones were left out"}
             found[0] = found[0].model_copy(update={"details": note})
         return found
@@ -195,12 +220,18 @@ class Git:
             commit = await self._run([*_SAFE, "rev-parse", "--short", "--end-of-options", self._settings.ref], what="git rev-parse")
         except (Unreachable, Rejected) as error:
             return Health(False, str(error))
-        return Health(True, f"git repository {self._folder.name} at {commit.splitlines()[-1]}")
+        return Health(True, f"git repository {shown(self._folder.name)} at {commit.splitlines()[-1]}")
 
     async def close(self) -> None:
         return None
 
     async def _run(self, arguments: Sequence[str], *, what: str) -> str:
+        async with self._git(arguments, what=what) as output:
+            return (await _bounded(output)).decode("utf-8", "replace")
+
+    @asynccontextmanager
+    async def _git(self, arguments: Sequence[str], *, what: str) -> AsyncIterator[asyncio.StreamReader]:
+        """What git says, to be read within. Raises Unreachable when it takes too long, Rejected when it refuses."""
         process = await asyncio.create_subprocess_exec(
             self._binary,
             "-C",
@@ -215,31 +246,51 @@ class Git:
         )
         assert process.stdout is not None
         assert process.stderr is not None
+        complaining = asyncio.ensure_future(_bounded(process.stderr))
         try:
             async with asyncio.timeout(self._settings.timeout_s):
-                output, complaint = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
-                if len(output) >= MAX_OUTPUT:
-                    raise Rejected(f"{what}: more than {MAX_OUTPUT // 2**20} MiB of diffs; ask for a shorter window")
-                code = await process.wait()
+                yield process.stdout
+                complaint, code = await complaining, await process.wait()
         except TimeoutError as error:
             raise Unreachable(f"{what}: git took longer than {self._settings.timeout_s:g} s; try a shorter window") from error
         finally:
+            complaining.cancel()
             if process.returncode is None:
                 process.kill()
                 await process.wait()
         if code:
             first = complaint.decode("utf-8", "replace").strip().split("\n")[0]
             raise Rejected(f"{what}: git refused ({redact(first)[:160]}); check FIRSTMATE_GIT_PATH and FIRSTMATE_GIT_REF")
-        return output.decode("utf-8", "replace")
+
+
+async def read_entries(output: asyncio.StreamReader, *, mark: str, most: int) -> list[Entry]:
+    """Every commit, at most `most` bytes of each: one that is huge costs only itself."""
+    opening = f"{mark}>".encode()
+    kept: list[bytearray] = []
+    lost: list[int] = []
+    part, held = b"-", b""  # held: what may be the beginning of a mark
+    while part:
+        part = await output.read(1 << 16)
+        pieces = (held + part).split(opening)
+        held = pieces[-1][1 - len(opening) :] if part else b""
+        pieces[-1] = pieces[-1][: len(pieces[-1]) - len(held)]
+        for place, piece in enumerate(pieces):
+            if place:
+                kept.append(bytearray())
+                lost.append(0)
+            if kept:
+                room = most - len(kept[-1])
+                kept[-1] += piece[:room]
+                lost[-1] += max(0, len(piece) - room)
+    return [Entry(text.decode("utf-8", "replace"), less) for text, less in zip(kept, lost, strict=True)]
 
 
 async def _bounded(stream: asyncio.StreamReader) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while size < MAX_OUTPUT and (part := await stream.read(1 << 16)):
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
+    """The beginning of what it says; the rest is read and dropped, so that nobody waits to be read."""
+    kept = bytearray()
+    while part := await stream.read(1 << 16):
+        kept += part[: MAX_OUTPUT - len(kept)]
+    return bytes(kept)
 
 
 def _environment() -> dict[str, str]:

@@ -30,8 +30,12 @@ def make_client(
 
 def checked_url(url: str, *, variable: str) -> str:
     """`url` when it is http(s) with a host. Raises Misconfigured, naming the variable."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname and parts.port != 0 and httpx2.URL(url).host)
+    except (ValueError, httpx2.InvalidURL):  # each refuses what the other takes: a port of 99999, a line end
+        usable = False
+    if not usable:
         raise Misconfigured(f"{variable} must be an http or https address, such as http://127.0.0.1:9090")
     if parts.username or parts.query or parts.fragment:
         raise Misconfigured(f"{variable} must be a bare address, without user, query or fragment")
@@ -53,12 +57,12 @@ async def ask(
     Raises Unreachable for no answer, a 5xx, or too many requests; Rejected for a redirect,
     a refused token, or an answer above `max_bytes`.
     """
-    form = {"params": fields} if method == "GET" else {}
+    params = tuple(fields) if method == "GET" else None
     content = None if method == "GET" else urlencode(fields).encode()
     headers = {} if method == "GET" else {"Content-Type": "application/x-www-form-urlencoded"}
     body = bytearray()
     try:
-        async with client.stream(method, path, content=content, headers=headers, **form) as response:  # type: ignore[arg-type]
+        async with client.stream(method, path, content=content, headers=headers, params=params) as response:
             if response.is_redirect:
                 raise Rejected(f"{what}: redirected to another address, which is not followed; set the final address")
             if response.status_code in (401, 403):

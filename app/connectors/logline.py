@@ -13,10 +13,14 @@ from typing import Any
 
 import re2
 
+from app.connectors.outside import parse_json
+
 MAX_LINE = 1 << 20
 """Bytes of one line that are looked at."""
 MAX_MESSAGE = 8_192
 """Characters of one message that are kept, a joined stack trace included."""
+LATEST_S = 1e11
+"""Epoch seconds after which a number is no time, in the year 5138."""
 
 _KEYS = {
     "time": ("time", "timestamp", "ts", "datetime", "eventtime", "asctime", "date", "t", "timeunixnano", "observedtime"),
@@ -108,7 +112,10 @@ def parse_line(text: str, *, zone: tzinfo = UTC, newest: datetime | None = None)
 
 
 def time_of(text: str, *, zone: tzinfo = UTC, newest: datetime | None = None) -> float | None:
-    """Only the line's time, epoch seconds."""
+    """Only the line's time, epoch seconds: the one it begins with, if it does, which costs less to find."""
+    at_s = None if text.startswith("{") else _leading_time(text, zone, newest)[0]
+    if at_s is not None or not (text.startswith("{") or _LOGFMT.search(text)):
+        return at_s
     line = parse_line(text, zone=zone, newest=newest)
     return line.time if line else None
 
@@ -118,7 +125,7 @@ def level_word(value: object) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return next((word for least, word in _NUMBERED if value >= least), "")
     word = str(value or "").strip().upper()
-    if word.isdigit():
+    if word.isdecimal() and len(word) <= 3:
         return level_word(int(word))
     word = LEVELS.get(word, word)
     return word if word in ("DEBUG", "INFO", "WARN", "ERROR", "FATAL") else ""
@@ -140,21 +147,19 @@ def moment(value: object, *, zone: tzinfo = UTC) -> float | None:
         except ValueError:
             return _iso(text, zone)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        number = float(value)
+        number = value
     else:
         return None
-    for above, divisor in ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3)):
-        if number > above:
-            return number / divisor
-    return number if number > 1e8 else None
+    divisor = next((by for above, by in ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3)) if number > above), 1.0)
+    return number / divisor if 1e8 * divisor < number <= LATEST_S * divisor else None
 
 
 def _structured(text: str) -> Line | None:
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        body = parse_json(text)
+        return _from_object(body) if isinstance(body, dict) else None
+    except (ValueError, RecursionError):  # what can just be parsed may be too deep to be written again
         return None
-    return _from_object(body) if isinstance(body, dict) else None
 
 
 def _plain_key(key: str) -> str:
@@ -209,7 +214,7 @@ def _unquoted(value: str) -> str:
     if not value.startswith('"'):
         return value
     try:
-        return str(json.loads(value))
+        return str(parse_json(value))
     except ValueError:
         return value.strip('"')
 

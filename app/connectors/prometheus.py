@@ -7,7 +7,6 @@ Source: https://prometheus.io/docs/prometheus/latest/querying/api/
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +21,13 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.connectors.http import ask, checked_url, make_client
+from app.connectors.outside import parse_json
 from app.connectors.promql import Matcher, Selector, is_label
 from app.connectors.promshape import Derived, Family, Frame, Labels, asks, callee, derive, families
 from app.domain.errors import BadInput, FirstmateError, Misconfigured, Rejected, Unreachable
 from app.domain.incident import Scope
-from app.domain.plugin import Health, Plugin
+from app.domain.plugin import Health, Pairs, Plugin, Words
+from app.domain.quantity import counted
 from app.domain.redaction import redact
 from app.domain.telemetry import MetricTable, NoData, SeriesName, Topology
 from app.domain.window import Window
@@ -46,16 +47,21 @@ class PrometheusSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FIRSTMATE_PROMETHEUS_", extra="ignore", frozen=True)
 
-    url: str = Field(default="", description="Address of the server, such as http://prometheus:9090; empty: not connected.")
+    url: str = Field(
+        default="",
+        examples=["http://prometheus:9090"],
+        description="Address of the server, such as http://prometheus:9090; empty: not connected.",
+    )
     token: SecretStr | None = Field(default=None, description="Bearer token to send, where the server wants one.")
     timeout_s: float = Field(default=8.0, gt=0, le=60, description="Longest wait for one answer, in seconds.")
     deadline_s: float = Field(default=15.0, gt=0, le=300, description="Longest time for one whole question; the rest is left out.")
     step_s: float = Field(default=15.0, gt=0, description="Distance of two samples asked for, in seconds; the scrape interval.")
     rate_window_s: float = Field(default=60.0, gt=0, description="Window of rate(), in seconds; four scrape intervals or more.")
-    service_labels: tuple[str, ...] = Field(
-        default=("service", "app", "job"), description="Labels that name a service, as a JSON list; the first one present wins."
+    service_labels: Words = Field(
+        default=("service", "app", "job"),
+        description="Labels that name a service, separated by commas; the first one present wins.",
     )
-    only: dict[str, str] = Field(default_factory=dict, description='Labels every series must have, as JSON: {"cluster": "eu-1"}.')
+    only: Pairs = Field(default_factory=dict, description="Labels every series must have: cluster=eu-1,env=prod.")
     max_series: int = Field(default=4_000, gt=0, description="Most series one question answers with.")
     max_points: int = Field(
         default=400, gt=1, le=11_000, description="Most samples per series and stretch; beyond, the step grows."
@@ -98,8 +104,8 @@ def stretches(scope: Scope, *, step_s: float, max_points: int) -> tuple[Stretch,
 def parse_answer(body: bytes, *, what: str) -> Any:
     """`data` of an API answer. Raises Rejected with the server's reason, BadInput when it is not such an answer."""
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(body)
+    except ValueError as error:
         raise BadInput(f"{what}: the answer is not JSON; is this a Prometheus?") from error
     if not isinstance(document, dict) or document.get("status") not in ("success", "error"):
         raise BadInput(f"{what}: the answer has no status; is this a Prometheus?")
@@ -111,21 +117,33 @@ def parse_answer(body: bytes, *, what: str) -> Any:
 
 
 def parse_matrix(data: Any, *, by: Sequence[str], stretch: Stretch, what: str) -> Frame:
-    """A range answer on the stretch's grid. NaN where there is no sample, and for ±Inf."""
+    """A range answer on the stretch's grid. NaN where there is no sample, and for ±Inf; rows that cannot be read are counted."""
     rows = _result(data, "matrix", what)
-    values = np.full((stretch.count, len(rows)), np.nan)
+    columns: list[NDArray[np.float64]] = []
     keys: list[tuple[str, ...]] = []
-    try:
-        for column, row in enumerate(rows):
-            keys.append(tuple(str(row["metric"].get(label, "")) for label in by))
-            samples = np.array([(float(at), float(value)) for at, value in row["values"]], dtype=np.float64).reshape(-1, 2)
-            place = np.rint((samples[:, 0] - stretch.start) / stretch.step).astype(np.int64)
-            inside = (place >= 0) & (place < stretch.count) & np.isfinite(samples[:, 1])
-            values[place[inside], column] = samples[inside, 1]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadInput(f"{what}: a row of the answer cannot be read") from error
-    named = [i for i, key in enumerate(keys) if key[: len(by)] and key[0]]
-    return Frame(tuple(keys[i] for i in named), values[:, named])
+    unread = 0
+    for row in rows:
+        try:
+            key = tuple(str(row["metric"].get(label, "")) for label in by)
+            column = _on_grid(np.array([(float(at), float(value)) for at, value in row["values"]], dtype=np.float64), stretch)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            unread += 1
+            continue
+        if key and key[0]:
+            keys.append(key)
+            columns.append(column)
+    return Frame(tuple(keys), np.column_stack(columns) if columns else np.empty((stretch.count, 0)), unread)
+
+
+def _on_grid(samples: NDArray[np.float64], stretch: Stretch) -> NDArray[np.float64]:
+    """Pairs of time and value, as one column of the grid."""
+    column = np.full(stretch.count, np.nan)
+    samples = samples.reshape(-1, 2)
+    samples = samples[np.isfinite(samples).all(axis=1)]
+    place = np.rint((samples[:, 0] - stretch.start) / stretch.step)
+    inside = (place >= 0) & (place < stretch.count)
+    column[place[inside].astype(np.int64)] = samples[inside, 1]
+    return column
 
 
 def parse_value(data: Any, *, what: str) -> float | None:
@@ -176,10 +194,14 @@ class Prometheus:
         if len(wanted) > MAX_FAMILIES:
             left_out.append(f"{len(wanted) - MAX_FAMILIES} of {len(wanted)} metrics were not asked for")
         gathered = await self._gather(wanted[:MAX_FAMILIES], grids, only, began, left_out)
+        unread = sum(frame.unread for _, answers in gathered for frames in answers.values() for frame in frames)
+        if unread:
+            left_out.append(f"{counted(unread, 'row')} of the answers could not be read")
         window_s, most = self._settings.rate_window_s, self._settings.max_series
         table = assemble(gathered, grids, services=services, window_s=window_s, only=only, most=most)
         if table is None:
-            return NoData(_SOURCE, asked, f"prometheus holds no samples for {', '.join(only) or 'any service'} in {_span(scope)}")
+            none = f"prometheus holds no samples for {', '.join(only) or 'any service'} in {_span(scope)}"
+            return NoData(_SOURCE, asked, "; ".join([none, *left_out]))
         notes = [*left_out, *([table.truncated] if table.truncated else [])]
         return replace(table, truncated="; ".join(notes) or None)
 
@@ -187,8 +209,8 @@ class Prometheus:
         """The query's one number at `at`. A share whose numerator has no series is 0 as long as anything was counted."""
         answer = await self._instant(query, at)
         if answer is None and (below := denominator(query)) is not None:
-            counted = await self._instant(below, at)
-            answer = 0.0 if counted is not None and counted > 0 else None
+            total = await self._instant(below, at)
+            answer = 0.0 if total is not None and total > 0 else None
         return NoData(_SOURCE, query, f"prometheus holds no sample of this at {at:%H:%M:%SZ}") if answer is None else answer
 
     async def topology(self, scope: Scope) -> Topology | NoData:
@@ -231,13 +253,20 @@ class Prometheus:
         """What exists in both stretches; of a histogram only its sum, its count and one bucket."""
         most = self._settings.max_series * 10
         seen: dict[tuple[tuple[str, str], ...], Labels] = {}
+        unread = 0
         for stretch in stretches(scope, step_s=self._settings.step_s, max_points=self._settings.max_points):
             fields = [("match[]", str(selector)) for selector in self._selectors()]
             span = [("start", f"{stretch.start:.3f}"), ("end", f"{stretch.end + stretch.step:.3f}"), ("limit", str(most))]
-            for row in _rows(await self._get("series", [*fields, *span])):
-                seen[tuple(sorted(row.items()))] = row
-        cut = f"more than {most} series exist; the rest was not looked at" if len(seen) >= most else None
-        return list(seen.values())[:most], cut
+            rows = _rows(await self._get("series", [*fields, *span]))
+            for row in rows:
+                if isinstance(row, dict):
+                    labels = {str(key): str(value) for key, value in row.items()}
+                    seen[tuple(sorted(labels.items()))] = labels
+                else:
+                    unread += 1
+        notes = [f"more than {most} series exist; the rest was not looked at"] if len(seen) >= most else []
+        notes += [f"{counted(unread, 'series', 'series')} could not be read"] if unread else []
+        return list(seen.values())[:most], "; ".join(notes) or None
 
     def _selectors(self) -> list[Selector]:
         always = tuple(Matcher(label, "=", value) for label, value in self._settings.only.items())
@@ -380,10 +409,10 @@ def _result(data: Any, kind: str, what: str) -> list[Any]:
     return cast("list[Any]", data["result"])
 
 
-def _rows(data: Any) -> list[Labels]:
+def _rows(data: Any) -> list[Any]:
     if not isinstance(data, list):
         raise BadInput("prometheus: series: the answer is no list")
-    return [{str(key): str(value) for key, value in row.items()} for row in data if isinstance(row, dict)]
+    return data
 
 
 def _types(data: Any) -> dict[str, str]:

@@ -96,10 +96,11 @@ class Family:
 
 @dataclass(frozen=True)
 class Frame:
-    """One answer: `values[:, j]` belongs to the label values `keys[j]`."""
+    """One answer: `values[:, j]` belongs to the label values `keys[j]`; `unread` rows of it could not be read."""
 
     keys: tuple[tuple[str, ...], ...]
     values: NDArray[np.float64]
+    unread: int = 0
 
     def grouped(self, size: int, *, where: Iterable[bool] | None = None) -> dict[tuple[str, ...], NDArray[np.float64]]:
         """Sums over columns whose first `size` key parts agree; NaN only where all of them are."""

@@ -235,7 +235,7 @@ class Workspace:
 
     def add_channel(self, name: str, *, creator: str, members: list[str], kind: str = "channel", channel_id: str = "") -> Channel:
         prefix = {"im": "D", "mpim": "G"}.get(kind, "C")
-        made = Channel(channel_id or self.next_id(prefix), name, creator, int(self.now()), kind, list(members))  # type: ignore[arg-type]
+        made = Channel(channel_id or self.next_id(prefix), name, creator, int(self.now()), kind, list(members))
         self.channels[made.id] = made
         return made
 

@@ -23,9 +23,9 @@ LONG = {
 """Files over 500 lines, and the reason."""
 
 PLUGIN_FOLDERS = {
-    "app.connectors": ("CONNECTOR", {"folder", "http", "logline", "promql", "promshape"}),
-    "app.actions": ("ACTION", {"shop_client"}),
-    "app.cli": ("VERB", {"children", "composition", "lines", "presses", "scene", "terminal"}),
+    "app.connectors": ("CONNECTOR", {"casefiles", "folder", "http", "logline", "logseek", "outside", "promql", "promshape"}),
+    "app.actions": ("ACTION", {"address", "shop_client"}),
+    "app.cli": ("VERB", {"children", "composition", "lines", "presses", "scene", "steps", "terminal"}),
     "app.slack.commands": ("COMMAND", set()),
     "graphs.investigators": ("INVESTIGATOR", set()),
 }

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.connectors.case import RecordedCase, find_cases, open_case
+from app.connectors.case import CONNECTOR, CaseSettings, RecordedCase, find_cases, open_case
 from app.domain.errors import BadInput, NotFound
 from app.domain.telemetry import LogTable, MetricTable, NoData, SeriesName, SpanTable, Topology
 
@@ -38,6 +40,7 @@ CASE: dict[str, Any] = {
     "answers": {"label": ["cpu"]},
     "notes": ["a note"],
 }
+SPANS = "trace,span,parent,service,op,start,dur_ms\n"
 METRICS = f"phase,time,pay|cpu,pay>cart|errors,app/cart|mem\nincident,{START + 60},1,,inf\nreference,{START},0.5,2,3\n"
 
 Make = Callable[..., Path]
@@ -120,6 +123,15 @@ async def test_a_value_is_the_last_sample_at_or_before_the_moment(make: Make) ->
     assert isinstance(await case.value("pay|nothing", at=datetime.fromtimestamp(START, UTC)), NoData)
 
 
+async def test_what_a_plugged_in_case_measured_can_be_asked_of_it_again_by_name(make: Make) -> None:
+    case = CONNECTOR.open(CaseSettings(path=make(metrics__csv=METRICS)))
+    table = await case.metrics(case.scope)
+    assert isinstance(table, MetricTable)
+    assert table.source.partition(":")[0] == case.name == "case"
+    column = table.names.index(SeriesName("pay", "cpu"))
+    assert await case.value(table.query(table.names[column]), at=case.scope.window.end) == table.values[-1, column]
+
+
 async def test_logs_are_sorted_levelled_redacted_and_timeless_lines_come_last(make: Make) -> None:
     rows = [
         {"phase": "incident", "time": None, "service": "pay", "level": "warning", "msg": "no time"},
@@ -197,12 +209,12 @@ async def test_each_file_is_read_once(make: Make) -> None:
 @pytest.mark.parametrize(
     ("file", "body", "told"),
     [
-        ("logs__jsonl", '{"time": 1}\n{broken\n', "logs.jsonl, line 2"),
+        ("logs__jsonl", "\n{broken\n", "logs.jsonl, line 2"),
         ("logs__jsonl", '{"time": "noon"}\n', "logs.jsonl, line 1: time 'noon'"),
         ("logs__jsonl", "[1]\n", "logs.jsonl, line 1: a JSON object"),
         ("logs__jsonl", b'{"msg": "\xff"}\n', "logs.jsonl, line 1"),
         ("logs__jsonl", "[" * 100_000, "logs.jsonl, line 1"),
-        ("metrics__csv", "phase,time,a|b\nincident,1,2\nincident,2,x\n", "metrics.csv, line 3: 'x' in column 'a|b'"),
+        ("metrics__csv", "phase,time,a|b\nincident,2,x\n", "metrics.csv, line 2: 'x' in column 'a|b'"),
         ("metrics__csv", "phase,time,a|b\nincident,1,2,3\n", "metrics.csv, line 2: 4 cells"),
         ("metrics__csv", "phase,time,ab\nincident,1,2\n", "metrics.csv, line 1: column 'ab'"),
         ("metrics__csv", "phase,a|b\nincident,1\n", "no column `time`"),
@@ -220,6 +232,94 @@ async def test_a_broken_file_is_named_with_its_line(make: Make, file: str, body:
     with pytest.raises(BadInput) as caught:
         await everything(case)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "body", "rows", "told"),
+    [
+        (
+            "logs__jsonl",
+            '{"time": 1}\n{broken\n{"time": 2}\n',
+            2,
+            "1 line of logs.jsonl could not be read (line 2: not readable JSON",
+        ),
+        ("logs__jsonl", '{"time": 1}\n{"time": 1e300}\n[]\n', 1, "2 lines of logs.jsonl could not be read (line 2: time '1e+300'"),
+        ("logs__jsonl", '{"time": 1}\n{"a": %s}\n' % ("[" * 100_000), 1, "1 line of logs.jsonl could not be read (line 2"),
+        ("metrics__csv", "time,a|b\n1,2\n2,x\n3,4\n", 2, "1 line of metrics.csv could not be read (line 3: 'x' in column 'a|b'"),
+        ("metrics__csv", "time,a|b\n1,2\n2,3,4\n", 1, "1 line of metrics.csv could not be read (line 3: 3 cells where"),
+        ("metrics__csv", "time,a|b\n1,2\ninf,3\n,3\n", 1, "2 lines of metrics.csv without a time left out"),
+        ("metrics__csv", f"time,a|b\n1,2\n2,{'x' * 200_000}\n", 1, "1 line of metrics.csv could not be read (line 3"),
+        ("spans__csv", f"{SPANS}t,a,,s,o,1,2\nt,b,,s,o,1e300,2\nt,c,,s,o,,inf\n", 2, "1 span of spans.csv without a time left out"),
+        ("spans__csv", f"{SPANS}t,a,,s,o,1,2\nt,b,,s,o,x,2\n", 1, "1 line of spans.csv could not be read (line 3: 'x' in column"),
+    ],
+)
+async def test_a_record_that_cannot_be_read_costs_only_itself_and_is_counted(
+    make: Make, file: str, body: str, rows: int, told: str
+) -> None:
+    case = open_case(make(**{file: body}))
+    (table,) = (answer for answer in await everything(case) if not isinstance(answer, NoData))
+    assert (len(table.times) if isinstance(table, MetricTable) else table.frame.height) == rows
+    assert table.truncated is not None
+    assert table.truncated.startswith(told)
+
+
+async def test_what_is_said_of_a_line_that_cannot_be_read_holds_no_secret(make: Make) -> None:
+    case = open_case(make(logs__jsonl='{"time": "password=hunter2"}\n', metrics__csv="time,a|b\n1,2\n2,password=hunter2\n"))
+    table = await case.metrics(case.scope)
+    assert isinstance(table, MetricTable)
+    with pytest.raises(BadInput) as caught:
+        await case.logs(case.scope)
+    assert "hunter2" not in f"{table.truncated} {caught.value}"
+    assert "[redacted:" in (table.truncated or "")
+
+
+async def test_text_that_is_half_a_character_is_whole_in_every_file(make: Make) -> None:
+    half = r"a\ud800b"
+    case = open_case(
+        make(
+            logs__jsonl=f'{{"time": 1, "msg": "{half}", "service": "{half}", "fields": {{"{half}": "{half}"}}}}\n',
+            changes__jsonl=f'{{"time": 1, "kind": "deploy", "service": "{half}", "title": "{half}", "diff": "{half}"}}\n',
+            topology__json=f'{{"edges": [["a", "{half}"]], "placement": {{"{half}": "{half}"}}}}',
+            k8s__jsonl=f'{{"cmd": "{half}", "out": "{half}"}}\n',
+            extra__jsonl=f'{{"doc": "{half}"}}\n',
+        )
+    )
+    _, logs, _, changes, topology, objects, statuses = await everything(case)
+    assert logs.frame["msg"].to_list() == logs.frame["service"].to_list() == ["a\ufffdb"]
+    assert changes[0].service == changes[0].title == changes[0].diff == "a\ufffdb"
+    assert topology.edges == (("a", "a\ufffdb"),)
+    assert objects.recorded[0].output == statuses.documents[0]["doc"] == "a\ufffdb"
+
+
+@pytest.mark.parametrize("time", ["1e400", "NaN", "2e11", "1" + "0" * 400, "1" * 5000, '"noon"', "true"])
+async def test_a_change_at_no_time_is_named_with_its_line(make: Make, time: str) -> None:
+    case = open_case(make(changes__jsonl=f'{{"time": 1, "kind": "deploy"}}\n{{"kind": "deploy", "time": {time}}}\n'))
+    with pytest.raises(BadInput, match=r"changes\.jsonl could not be read \(line 2: time .* is not epoch seconds\)"):
+        await case.changes(case.scope.window)
+
+
+@pytest.mark.parametrize("key", ["start", "end", "onset_estimate"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00", "9999-12-31T23:59:59-12:00", 1e11, -6.1e10])
+def test_a_time_no_incident_can_have_is_refused(make: Make, key: str, time: str | float) -> None:
+    with pytest.raises(BadInput, match=f"window.{key} is too far away"):
+        open_case(make(case={"window": {**CASE["window"], key: time}}))
+
+
+@pytest.mark.parametrize("part", [{"id": "\ud800"}, {"alert": {"summary": "\ud800"}}, {"candidates": ["\udfff"]}])
+def test_a_case_json_with_half_a_character_is_refused(make: Make, part: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=r"case\.json: not readable JSON \(a text in it holds half a character"):
+        open_case(make(case=part))
+
+
+async def test_a_folder_that_is_gone_is_unwell(make: Make) -> None:
+    path = make()
+    case = open_case(path)
+    (path / os.fsdecode(b"a\xff\n")).write_text("")
+    assert (await case.check()).line == "case sample-1: a\ufffd\ufffd, case.json"
+    shutil.rmtree(path)
+    health = await case.check()
+    assert not health.ok
+    assert "FIRSTMATE_CASE_PATH" in health.line
 
 
 @pytest.mark.parametrize(

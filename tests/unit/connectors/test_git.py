@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.connectors.git import CONNECTOR, MAX_DIFF, Git, GitSettings, parse_log, service_of, touched
+from app.connectors import git
+from app.connectors.git import CONNECTOR, MAX_DIFF, Git, GitSettings, service_of, touched
 from app.domain.errors import Misconfigured, Rejected
 from app.domain.telemetry import NoData
 from app.domain.window import Window
@@ -50,7 +52,7 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def reading(repository: Repository, **settings: object) -> Git:
-    return CONNECTOR.open(GitSettings(path=repository.path, **settings))  # type: ignore[arg-type]
+    return CONNECTOR.open(GitSettings(path=repository.path, **settings))
 
 
 async def test_commits_of_the_window_come_oldest_first_with_files_and_diffs(repository: Repository) -> None:
@@ -145,5 +147,50 @@ def test_a_commit_of_several_services_is_that_of_most_files() -> None:
     assert service_of(["README"], {}) is None
 
 
-def test_an_empty_log_is_no_commits() -> None:
-    assert parse_log("", mark="m", services={}) == []
+@pytest.mark.parametrize("backdated", [1, 8])
+async def test_commits_with_an_old_date_on_top_hide_nothing_beneath(repository: Repository, backdated: int) -> None:
+    repository.commit("long before", at=T - 800_000, pay__a="0\n")
+    repository.commit("guilty", at=T + 10, pay__a="1\n")
+    for number in range(backdated):
+        repository.commit(f"backdated {number}", at=T - 40_000_000, pay__a=f"old {number}\n")
+    found = await reading(repository).changes(WINDOW)
+    assert not isinstance(found, NoData)
+    assert [change.title for change in found] == ["guilty"]
+    assert found[0].files == ("pay/a",)
+
+
+@pytest.mark.parametrize("date", [0, 99_999_999_999, 253_402_300_800])
+async def test_a_date_far_away_costs_the_others_nothing(repository: Repository, date: int) -> None:
+    repository.commit("guilty", at=T + 10, pay__a="1\n")
+    repository.commit("strange", at=date, pay__a="2\n")
+    found = await reading(repository).changes(WINDOW)
+    assert not isinstance(found, NoData)
+    assert [change.title for change in found] == ["guilty"]
+
+
+async def test_a_huge_commit_costs_only_itself(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git, "MAX_OUTPUT", 40_000)
+    repository.commit("first", at=T, pay__a="1\n")
+    repository.commit("huge diff", at=T + 1, pay__b="a line of it\n" * 100_000)
+    repository.commit("huge message\n\n" + "words " * 15_000, at=T + 2, pay__a="2\n")
+    repository.commit("last", at=T + 3, pay__a="3\n")
+    found = await reading(repository).changes(WINDOW)
+    assert not isinstance(found, NoData)
+    assert [change.title for change in found] == ["first", "huge diff", "huge message", "last"]
+    assert ["diff_cut" in change.details for change in found] == [False, True, True, False]
+    assert "-2\n+3" in found[3].diff
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5, 7, 1000])
+async def test_commits_are_told_apart_wherever_gits_answer_is_torn(at_once: int) -> None:
+    answer = b"warning\nmark>one\nmark>\nmark>" + b"x" * 30 + b" mark mark>last mar"
+    stream = asyncio.StreamReader()
+
+    async def feed() -> None:
+        for start in range(0, len(answer), at_once):
+            stream.feed_data(answer[start : start + at_once])
+            await asyncio.sleep(0)
+        stream.feed_eof()
+
+    entries, _ = await asyncio.gather(git.read_entries(stream, mark="mark", most=20), feed())
+    assert [(entry.text, entry.lost) for entry in entries] == [("one\n", 0), ("\n", 0), ("x" * 20, 16), ("last mar", 0)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.connectors.logline import level_word, moment, parse_line
+from app.connectors.logline import level_word, moment, parse_line, time_of
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC).timestamp()
 NEWEST = datetime(2026, 11, 20, 13, tzinfo=UTC)
@@ -119,3 +119,56 @@ def test_what_is_no_time_is_none(value: object) -> None:
 )
 def test_no_line_is_too_strange(text: str) -> None:
     parse_line(text, newest=NEWEST)
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), 1e300, 10**400, "1" * 400, "nan", -1, "0001-01-01T00:00:00+23:59x"])
+def test_a_number_that_is_no_time_is_none(time: object) -> None:
+    assert moment(time) is None
+
+
+@pytest.mark.parametrize(
+    "level",
+    ["²", "1" * 5000, 10**400, float("inf"), "٣٠", ["ERROR"], {"a": 1}, "\ud800", True, ""],
+    ids=lambda level: str(level)[:9],
+)
+def test_any_level_is_a_word_or_none(level: object) -> None:
+    assert level_word(level) in ("", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+
+
+@given(st.text(max_size=200) | st.from_regex(r"(ts|level|msg|service)=[\s\S]{0,40}( level=[\s\S]{0,9})?", fullmatch=True))
+def test_any_text_is_a_line_whose_texts_can_be_written(text: str) -> None:
+    found = parse_line(text.encode("utf-8", "replace").decode())
+    if found is not None:
+        "".join([found.msg, found.level, found.service, found.trace, found.span, found.pod, found.fields]).encode()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters(), max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["msg", "level", "ts", "service", "a"]), inner),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["msg", "message", "level", "ts", "time", "service", "trace", "log", "x"]), JSON))
+def test_any_object_is_a_line_whose_texts_can_be_written(body: dict[str, object]) -> None:
+    found = parse_line(json.dumps(body))
+    assert found is not None
+    "".join([found.msg, found.level, found.service, found.trace, found.span, found.pod, found.fields]).encode()
+    assert found.time is None or 1e8 <= found.time <= 1e11 or isinstance(body.get("ts") or body.get("time"), str)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"ts": 1790000000, "msg": "m"}',
+        "2026-09-21 14:13:25 ERROR boom",
+        "ts=1790000000.5 level=info msg=x",
+        "level=info ts=2026-09-21T14:13:25Z",
+        "no time",
+        "[1] no=time",
+    ],
+)
+def test_a_lines_time_alone_is_the_time_of_the_line(text: str) -> None:
+    line = parse_line(text)
+    assert line is not None
+    assert time_of(text) == line.time

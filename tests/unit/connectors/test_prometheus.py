@@ -26,6 +26,7 @@ from app.domain.incident import Alert, Scope
 from app.domain.telemetry import MetricTable, NoData, SeriesName, Topology
 from app.domain.window import Window
 
+NO_ADDRESSES = ["http://[::1", "http://prom:99999", "http://prom:x", "http://[zz]/", "http://pr\nom", "http://\ud800", "http://p:0"]
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "prometheus"
 AT = datetime.fromtimestamp(1060, UTC)
 SERIES = [
@@ -250,7 +251,27 @@ def test_a_value_of_several_series_is_refused() -> None:
     assert parse_value({"resultType": "scalar", "result": [1, "3"]}, what="q") == 3.0
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "prom:9090", "http://", "http://user@prom", "http://prom?x=1"])
+@pytest.mark.parametrize("time", ["1" + "0" * 400, "1" * 5000, "1e400", "NaN"])
+async def test_a_value_at_no_time_costs_no_other_series_and_is_counted(time: str) -> None:
+    rows = f'{{"metric": {{"job": "pay"}}, "values": [[1000, "7"]]}}, {{"metric": {{"job": "shop"}}, "values": [[{time}, "1"]]}}'
+    server = Server(series=[{"__name__": "memory_bytes", "job": job} for job in ("pay", "shop")])
+    body = f'{{"status": "success", "data": {{"resultType": "matrix", "result": [{rows}]}}}}'
+    server.override = lambda request: httpx2.Response(200, text=body) if "query_range" in str(request.url) else None
+    table = await server.connect().metrics(scope())
+    assert isinstance(table, MetricTable)
+    assert table.names == (SeriesName("pay", "memory_bytes"),)
+    assert table.truncated == "1 row of the answers could not be read"
+
+
+async def test_what_could_not_be_read_is_said_where_nothing_else_was_found() -> None:
+    server = Server(series=[{"__name__": "memory_bytes", "job": "pay"}, "no labels"])  # type: ignore[list-item]
+    server.ranges = {"max by (job) (memory_bytes)": [{"metric": None}, {"values": []}]}
+    answer = await server.connect().metrics(scope())
+    assert isinstance(answer, NoData)
+    assert answer.reason.endswith("; 1 series could not be read; 2 rows of the answers could not be read")
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "prom:9090", "http://", "http://user@prom", "http://prom?x=1", *NO_ADDRESSES])
 def test_an_address_that_is_none_is_named_at_start(url: str) -> None:
     with pytest.raises(Misconfigured, match="FIRSTMATE_PROMETHEUS_URL"):
         CONNECTOR.open(PrometheusSettings(url=url))

@@ -45,7 +45,7 @@ def read_matchers(text: str) -> list[tuple[str, str, str]]:
 
 @given(st.lists(st.tuples(LABELS, OPS, VALUES), min_size=1, max_size=5))
 def test_a_selector_has_exactly_the_intended_matchers(wanted: list[tuple[str, str, str]]) -> None:
-    selector = Selector("up", tuple(Matcher(label, op, value) for label, op, value in wanted))  # type: ignore[arg-type]
+    selector = Selector("up", tuple(Matcher(label, op, value) for label, op, value in wanted))
     assert read_matchers(str(selector)) == wanted
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.quantity import said
+from app.domain.quantity import counted, said
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,8 @@ from app.domain.quantity import said
 )
 def test_a_number_is_said_in_the_size_that_fits(value: float, unit: str, text: str) -> None:
     assert said(value, unit) == text
+
+
+def test_one_is_said_as_one() -> None:
+    assert [counted(n, "finding") for n in (0, 1, 2)] == ["0 findings", "1 finding", "2 findings"]
+    assert [counted(n, "query", "queries") for n in (1, 2)] == ["1 query", "2 queries"]

@@ -208,7 +208,7 @@ async def test_kinds_of_people(slack: FakeSlack) -> None:
         "U1E": "bot",
         "U1F": "external",
     }.items():
-        slack.user(user, kind)  # type: ignore[arg-type]
+        slack.user(user, kind)
     shapes = {each: (await web.users_info(user=each))["user"] for each in ("U1A", "U1B", "U1C", "U1D", "U1E", "U1F", "U02BOB")}
     flags = ("is_restricted", "is_ultra_restricted", "deleted", "is_stranger", "is_bot")
     marked = {user: [flag for flag in flags if shape.get(flag)] for user, shape in shapes.items()}

@@ -1,0 +1,324 @@
+"""What each file of a recorded incident holds: bytes to tables. Pure.
+
+Records are read one by one: one that can't be read costs only itself, is counted, and the first is named.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+import polars as pl
+from pydantic import ValidationError
+
+from app.connectors.folder import File, Rows, left_out, read_object
+from app.domain.change import Change, ChangeKind
+from app.domain.errors import BadInput
+from app.domain.incident import Scope
+from app.domain.quantity import counted
+from app.domain.redaction import redact
+from app.domain.redaction_columns import redact_column
+from app.domain.telemetry import (
+    LOG_SCHEMA,
+    SPAN_SCHEMA,
+    LogTable,
+    MetricTable,
+    NoData,
+    ObjectTable,
+    Recorded,
+    SeriesName,
+    SpanTable,
+    StatusTable,
+    Topology,
+)
+from app.domain.value import JsonObject
+
+MAX_SERIES = 50_000
+MAX_EPOCH_S = 6e10
+"""Seconds before or after 1970 that are still a time: from the year 69 to 3871, which calendars can count on from."""
+
+_KINDS = frozenset({"commit", "deploy", "flag", "config", "scale", "rollout", "infrastructure"})
+_CHANGE_KEYS = frozenset({"time", "kind", "service", "id", "title", "files", "diff", "version", "previous_version", "author"})
+_SPAN_COLUMNS = ("phase", "trace", "span", "parent", "service", "op", "start", "dur_ms")
+_LEVELS = {
+    "WARNING": "WARN",
+    "ERR": "ERROR",
+    "CRITICAL": "FATAL",
+    "CRIT": "FATAL",
+    "PANIC": "FATAL",
+    "SEVERE": "ERROR",
+    "TRACE": "DEBUG",
+}
+T = TypeVar("T")
+_LOG_KEYS = ("service", "level", "msg", "trace", "span", "pod")
+
+
+def metrics(file: File, scope: Scope) -> MetricTable | NoData:
+    """Every series, in time order. Raises BadInput, as all of these do, where nothing of the file can be read."""
+    header = _header(file)
+    if "time" not in header:
+        raise BadInput(f"{file.name}, line 1: there is no column `time`")
+    series = [name for name in header if name not in ("phase", "time")]
+    unnamed = [name for name in series if "|" not in name]
+    if unnamed:
+        raise BadInput(f"{file.name}, line 1: column {unnamed[0]!r} is not `<entity>|<metric>`")
+    cells = _cells(file, header, ("phase",))
+    frame = cells.frame.filter(_is_moment("time")).sort("time", maintain_order=True)
+    untimed = _untimed(cells.frame.height - frame.height, "line", file)
+    if frame.is_empty() or not series:
+        return NoData("case:metrics.csv", file.name, _joined(f"{file.name} has no samples", cells.left_out, untimed))
+    cut = f"{len(series) - MAX_SERIES} series beyond the first {MAX_SERIES} were left out" if len(series) > MAX_SERIES else None
+    kept = series[:MAX_SERIES]
+    values = np.array(frame.select(pl.col(kept).fill_null(float("nan"))).to_numpy(), dtype=np.float64)
+    values[np.isinf(values)] = np.nan
+    times = frame["time"].to_numpy().astype(np.float64)
+    incident = _incident(frame)
+    return MetricTable(
+        source="case:metrics.csv",
+        as_of_s=_newest(frame["time"], incident, scope),
+        times=times,
+        incident=incident.to_numpy().astype(np.bool_),
+        names=tuple(SeriesName(*name.split("|", 1)) for name in kept),
+        values=values,
+        truncated=_joined(cut, cells.left_out, untimed) or None,
+    )
+
+
+def spans(file: File, scope: Scope) -> SpanTable | NoData:
+    header = _header(file)
+    missing = [name for name in _SPAN_COLUMNS[1:] if name not in header]
+    if missing:
+        raise BadInput(f"{file.name}, line 1: there is no column `{missing[0]}`")
+    cells = _cells(file, header, [name for name in header if name not in ("start", "dur_ms")])
+    frame = cells.frame.filter(pl.col("start").is_null() | _is_moment("start"))
+    untimed = _untimed(cells.frame.height - frame.height, "span", file)
+    if frame.is_empty():
+        return NoData("case:spans.csv", file.name, _joined(f"{file.name} has no spans", cells.left_out, untimed))
+    lasting = pl.when(pl.col("dur_ms").is_finite()).then(pl.col("dur_ms"))
+    frame = frame.with_columns(_incident(frame), dur_ms=lasting).select(
+        pl.col(name).fill_null("") if kind == pl.String else pl.col(name) for name, kind in SPAN_SCHEMA.items()
+    )
+    return SpanTable(
+        "case:spans.csv",
+        _newest(frame["start"], frame["incident"], scope),
+        frame.with_columns(redact_column(frame["op"])),
+        file.name,
+        _joined(cells.left_out, untimed) or None,
+    )
+
+
+def logs(file: File, scope: Scope) -> LogTable | NoData:
+    rows = file.rows(_log_line)
+    if not rows.read:
+        return NoData("case:logs.jsonl", file.name, f"{file.name} has no lines")
+    frame = pl.DataFrame(rows.read, schema=LOG_SCHEMA, orient="row").sort("time", nulls_last=True, maintain_order=True)
+    level = frame["level"].str.to_uppercase()
+    frame = frame.with_columns(level.replace(_LEVELS), redact_column(frame["msg"]), redact_column(frame["fields"]))
+    newest = _newest(frame["time"], frame["incident"], scope)
+    return LogTable("case:logs.jsonl", newest, frame, file.name, rows.left_out)
+
+
+def _log_line(row: JsonObject) -> tuple[object, ...]:
+    """The cells of LOG_SCHEMA."""
+    time, more = row.get("time"), row.get("fields")
+    said = {key: _text(row.get(key)) for key in _LOG_KEYS}
+    cells = {
+        "incident": row.get("phase") != "reference",
+        "time": None if time is None else _epoch_s(time),
+        "fields": json.dumps(more, ensure_ascii=False) if more else "",
+        **said,
+    }
+    return tuple(cells[name] for name in LOG_SCHEMA)
+
+
+def changes(file: File, scope: Scope) -> tuple[Change, ...] | NoData:
+    found = _all(file.rows(_change))
+    if not found:
+        return NoData("case:changes.jsonl", file.name, f"{file.name} has no changes")
+    return tuple(sorted(found, key=lambda change: change.at))
+
+
+def _change(row: JsonObject) -> Change:
+    kind = str(row.get("kind") or "")
+    at_s = _epoch_s(row.get("time"))
+    details: JsonObject = {key: _redacted(value) for key, value in row.items() if key not in _CHANGE_KEYS}
+    if kind not in _KINDS:
+        details["kind"] = kind
+    moved = row.get("change")
+    if isinstance(moved, str) and "->" in moved:
+        details["from"], details["to"] = (side.strip() for side in moved.split("->", 1))
+    files = row.get("files")
+    what = row.get("flag") or row.get("revision") or row.get("version") or row.get("time")
+    try:
+        return Change(
+            id=str(row.get("id") or f"{kind}:{row.get('service') or ''}:{what}"),
+            kind=cast(ChangeKind, kind) if kind in _KINDS else "infrastructure",
+            at=datetime.fromtimestamp(at_s, UTC),
+            service=_or_none(row.get("service")),
+            title=redact(_text(row.get("title"))),
+            files=tuple(str(name) for name in files) if isinstance(files, list) else (),
+            diff=redact(_text(row.get("diff"))),
+            version=_or_none(row.get("version")),
+            previous_version=_or_none(row.get("previous_version")),
+            author=_or_none(row.get("author")),
+            source="case:changes.jsonl",
+            details=details,
+        )
+    except ValidationError as error:
+        raise BadInput(error.errors()[0]["msg"]) from error
+
+
+def topology(file: File, scope: Scope) -> Topology | NoData:
+    document = read_object(file.body, file=file.name)
+    edges, placement = document.get("edges") or [], document.get("placement") or {}
+    if not isinstance(edges, list) or not all(isinstance(edge, list) and len(edge) == 2 for edge in edges):
+        raise BadInput(f"{file.name}: edges must be [[caller, callee], …]")
+    if not isinstance(placement, dict):
+        raise BadInput(f"{file.name}: placement must be an object of service to node")
+    if not edges and not placement:
+        return NoData("case:topology.json", file.name, f"{file.name} is empty")
+    pairs = tuple((str(edge[0]), str(edge[1])) for edge in cast("list[list[object]]", edges))
+    return Topology("case:topology.json", pairs, {str(service): str(node) for service, node in placement.items()})
+
+
+def objects(file: File, scope: Scope) -> ObjectTable | NoData:
+    found = _all(file.rows(lambda row: Recorded(_text(row.get("cmd")), redact(_text(row.get("out"))))))
+    if not found:
+        return NoData("case:k8s.jsonl", file.name, f"{file.name} is empty")
+    return ObjectTable("case:k8s.jsonl", scope.window.end.timestamp(), tuple(found))
+
+
+def statuses(file: File, scope: Scope) -> StatusTable | NoData:
+    found = _all(file.rows(lambda row: cast("dict[str, object]", _redacted(row))))
+    if not found:
+        return NoData("case:extra.jsonl", file.name, f"{file.name} is empty")
+    return StatusTable("case:extra.jsonl", scope.window.end.timestamp(), tuple(found))
+
+
+def _all(rows: Rows[T]) -> list[T]:
+    """For tables that can't say what is missing from them: everything, or BadInput."""
+    if rows.left_out:
+        raise BadInput(rows.left_out)
+    return rows.read
+
+
+class _Cells(NamedTuple):
+    frame: pl.DataFrame
+    left_out: str | None
+
+
+def _cells(file: File, columns: Sequence[str], strings: Sequence[str]) -> _Cells:
+    """Rows below the header; cells of `strings` as they are, the others numbers, empty ones null."""
+    schema = {name: pl.String if name in strings else pl.Float64 for name in columns}
+    try:
+        # The header was read by `_header`: polars leaves doubled quotes in a name as they are.
+        frame = pl.read_csv(io.BytesIO(file.body), schema=schema, has_header=False, skip_lines=1, raise_if_empty=False)
+        return _Cells(frame, None)
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        found: list[list[str | float | None]] = []
+        wrong, first = 0, ""
+        for number, row in _csv_rows(file):
+            try:
+                found.append(_row(row, columns, strings))
+            except BadInput as reason:
+                wrong, first = wrong + 1, first or redact(f"line {number}: {reason}")
+        if not found:
+            raise BadInput(f"{file.name}, {first}" if first else f"{file.name}: {str(error).splitlines()[0][:200]}") from error
+        return _Cells(pl.DataFrame(found, schema=schema, orient="row"), left_out(file.name, wrong, first))
+
+
+def _csv_rows(file: File) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of each row below the header; of a row that is none of any length, no cells."""
+    reader = csv.reader(io.StringIO(file.body.decode("utf-8", "replace")))
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:  # a cell of more than 131072 characters
+            row = []
+        if reader.line_num > 1:
+            yield reader.line_num, row
+
+
+def _row(cells: Sequence[str], columns: Sequence[str], strings: Sequence[str]) -> list[str | float | None]:
+    if len(cells) != len(columns):
+        raise BadInput(f"{len(cells)} cells where the header has {len(columns)}")
+    row: list[str | float | None] = []
+    for name, cell in zip(columns, cells, strict=True):
+        try:
+            row.append(None if cell == "" else cell if name in strings else float(cell))
+        except ValueError as error:
+            raise BadInput(f"{cell[:40]!r} in column {name!r} is not a number") from error
+    return row
+
+
+def _header(file: File) -> list[str]:
+    line = file.body.split(b"\n", 1)[0].decode("utf-8", "replace")
+    try:
+        header = next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise BadInput(f"{file.name}, line 1: {error}") from error
+    if len(header) != len(set(header)):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise BadInput(f"{file.name}, line 1: column {twice!r} appears twice")
+    return header
+
+
+def _incident(frame: pl.DataFrame) -> pl.Series:
+    """Rows that don't name the reference belong to the incident."""
+    if "phase" not in frame.columns:
+        return pl.Series("incident", [True] * frame.height, dtype=pl.Boolean)
+    return (frame["phase"].fill_null("incident") != "reference").alias("incident")
+
+
+def _is_moment(column: str) -> pl.Expr:
+    return pl.col(column).is_between(-MAX_EPOCH_S, MAX_EPOCH_S)
+
+
+def _untimed(count: int, what: str, file: File) -> str | None:
+    return f"{counted(count, what)} of {file.name} without a time left out" if count else None
+
+
+def _joined(*said: str | None) -> str:
+    return "; ".join(filter(None, said))
+
+
+def _epoch_s(value: object) -> float:
+    """Raises BadInput."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= MAX_EPOCH_S:
+        raise BadInput(f"time {str(value)[:40]!r} is not epoch seconds")
+    return float(value)
+
+
+def _newest(times: pl.Series, incident: pl.Series, scope: Scope) -> float:
+    """The newest moment of the incident (of anything, without one): a reference may lie later and says nothing about it."""
+    newest = times.filter(incident).max()
+    newest = times.max() if newest is None else newest
+    return float(newest) if isinstance(newest, (int, float)) else scope.window.end.timestamp()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _or_none(value: object) -> str | None:
+    return _text(value) or None
+
+
+def _redacted(value: Any) -> Any:
+    """Every string within a JSON value, redacted."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _redacted(item) for key, item in value.items()}
+    return value
