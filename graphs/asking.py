@@ -23,7 +23,7 @@ T = TypeVar("T")
 async def ask_all(
     sources: Iterable[S], ask: Callable[[S], Awaitable[T | NoData]], *, agent: Agent, what: str
 ) -> tuple[list[T], list[Gap]]:
-    """What each source answered, in the sources' order, and a gap for each that did not.
+    """What each source answered, in the sources' order, and a gap for each that did not, or says that something was left out.
 
     `what` names the thing asked for in the gap's sentence ("metrics"). That none is connected at all is the supervisor's to say.
     """
@@ -49,4 +49,6 @@ async def ask_all(
             raise answer  # a defect, not a gap: the graph's edge records it and names this investigator
         else:
             tables.append(answer)
+            if cut := getattr(answer, "truncated", None):
+                gaps.append(Gap(agent=agent, source=source.name, reason="truncated", statement=f"not all {what}: {cut}"[:400]))
     return tables, gaps

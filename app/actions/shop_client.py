@@ -11,10 +11,9 @@ import httpx2
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.actions.address import checked_address
 from app.domain.action import Outcome
 from app.domain.errors import NotFound, Rejected, Unreachable
-from app.domain.plugin import Health, Plugin
+from app.domain.plugin import Health, Plugin, checked_address
 from app.domain.quantity import counted
 from app.domain.value import JsonObject
 

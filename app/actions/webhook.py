@@ -16,12 +16,11 @@ import httpx2
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.actions.address import checked_address
 from app.domain.action import Arguments, Call, Effects, Outcome, Preview
 from app.domain.change import Change
 from app.domain.errors import Misconfigured, Unreachable
 from app.domain.hypothesis import Hypothesis
-from app.domain.plugin import Health, Plugin
+from app.domain.plugin import Health, Plugin, checked_address
 from app.domain.value import JsonObject, canonical
 
 TIMEOUT_S = 10.0

@@ -10,14 +10,14 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import polars as pl
 from pydantic import ValidationError
 
-from app.connectors.folder import File, Rows, left_out, read_object
-from app.domain.change import Change, ChangeKind
+from app.connectors.folder import File, left_out, read_object
+from app.domain.change import Change, ChangeKind, Changes
 from app.domain.errors import BadInput
 from app.domain.incident import Scope
 from app.domain.quantity import counted
@@ -54,7 +54,6 @@ _LEVELS = {
     "SEVERE": "ERROR",
     "TRACE": "DEBUG",
 }
-T = TypeVar("T")
 _LOG_KEYS = ("service", "level", "msg", "trace", "span", "pod")
 
 
@@ -136,11 +135,11 @@ def _log_line(row: JsonObject) -> tuple[object, ...]:
     return tuple(cells[name] for name in LOG_SCHEMA)
 
 
-def changes(file: File, scope: Scope) -> tuple[Change, ...] | NoData:
-    found = _all(file.rows(_change))
-    if not found:
+def changes(file: File, scope: Scope) -> Changes | NoData:
+    rows = file.rows(_change)
+    if not rows.read:
         return NoData("case:changes.jsonl", file.name, f"{file.name} has no changes")
-    return tuple(sorted(found, key=lambda change: change.at))
+    return Changes(sorted(rows.read, key=lambda change: change.at), truncated=rows.left_out)
 
 
 def _change(row: JsonObject) -> Change:
@@ -176,35 +175,34 @@ def _change(row: JsonObject) -> Change:
 def topology(file: File, scope: Scope) -> Topology | NoData:
     document = read_object(file.body, file=file.name)
     edges, placement = document.get("edges") or [], document.get("placement") or {}
-    if not isinstance(edges, list) or not all(isinstance(edge, list) and len(edge) == 2 for edge in edges):
+    pairs = [edge for edge in edges if isinstance(edge, list) and len(edge) == 2] if isinstance(edges, list) else []
+    if not isinstance(edges, list) or (edges and not pairs):
         raise BadInput(f"{file.name}: edges must be [[caller, callee], …]")
     if not isinstance(placement, dict):
         raise BadInput(f"{file.name}: placement must be an object of service to node")
     if not edges and not placement:
         return NoData("case:topology.json", file.name, f"{file.name} is empty")
-    pairs = tuple((str(edge[0]), str(edge[1])) for edge in cast("list[list[object]]", edges))
-    return Topology("case:topology.json", pairs, {str(service): str(node) for service, node in placement.items()})
+    unread = len(edges) - len(pairs)
+    return Topology(
+        "case:topology.json",
+        tuple((str(caller), str(callee)) for caller, callee in pairs),
+        {str(service): str(node) for service, node in placement.items()},
+        f"{counted(unread, 'edge')} of {file.name} could not be read" if unread else None,
+    )
 
 
 def objects(file: File, scope: Scope) -> ObjectTable | NoData:
-    found = _all(file.rows(lambda row: Recorded(_text(row.get("cmd")), redact(_text(row.get("out"))))))
-    if not found:
+    rows = file.rows(lambda row: Recorded(_text(row.get("cmd")), redact(_text(row.get("out")))))
+    if not rows.read:
         return NoData("case:k8s.jsonl", file.name, f"{file.name} is empty")
-    return ObjectTable("case:k8s.jsonl", scope.window.end.timestamp(), tuple(found))
+    return ObjectTable("case:k8s.jsonl", scope.window.end.timestamp(), tuple(rows.read), rows.left_out)
 
 
 def statuses(file: File, scope: Scope) -> StatusTable | NoData:
-    found = _all(file.rows(lambda row: cast("dict[str, object]", _redacted(row))))
-    if not found:
+    rows = file.rows(lambda row: cast("dict[str, object]", _redacted(row)))
+    if not rows.read:
         return NoData("case:extra.jsonl", file.name, f"{file.name} is empty")
-    return StatusTable("case:extra.jsonl", scope.window.end.timestamp(), tuple(found))
-
-
-def _all(rows: Rows[T]) -> list[T]:
-    """For tables that can't say what is missing from them: everything, or BadInput."""
-    if rows.left_out:
-        raise BadInput(rows.left_out)
-    return rows.read
+    return StatusTable("case:extra.jsonl", scope.window.end.timestamp(), tuple(rows.read), rows.left_out)
 
 
 class _Cells(NamedTuple):

@@ -19,9 +19,10 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.connectors.outside import shown
-from app.domain.change import Change
+from app.domain.change import Change, Changes
 from app.domain.errors import Misconfigured, Rejected, Unreachable
 from app.domain.plugin import Health, Pairs, Plugin
+from app.domain.quantity import counted
 from app.domain.redaction import redact
 from app.domain.telemetry import NoData
 from app.domain.window import Window
@@ -210,10 +211,8 @@ class Git:
             entries = await read_entries(output, mark=mark, most=MAX_OUTPUT // len(within[:most]))
         found = [parse_entry(entry, mark=mark, services=self._settings.services) for entry in reversed(entries)]
         found.sort(key=lambda change: change.at)  # git's order tells commits of the same second apart
-        if len(within) > most:
-            note = {**found[0].details, "older": f"only the newest {most} commits were read; older ones were left out"}
-            found[0] = found[0].model_copy(update={"details": note})
-        return found
+        older = len(within) - most
+        return Changes(found, truncated=f"{counted(older, 'commit')} older than the newest {most} left out" if older > 0 else None)
 
     async def check(self) -> Health:
         try:

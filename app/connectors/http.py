@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx2
 
 from app.domain.errors import Misconfigured, Rejected, Unreachable
+from app.domain.plugin import checked_address
 
 MAX_CONNECTIONS = 8
 
@@ -29,14 +30,8 @@ def make_client(
 
 
 def checked_url(url: str, *, variable: str) -> str:
-    """`url` when it is http(s) with a host. Raises Misconfigured, naming the variable."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname and parts.port != 0 and httpx2.URL(url).host)
-    except (ValueError, httpx2.InvalidURL):  # each refuses what the other takes: a port of 99999, a line end
-        usable = False
-    if not usable:
-        raise Misconfigured(f"{variable} must be an http or https address, such as http://127.0.0.1:9090")
+    """`url` when it is http(s) with a host and nothing behind its path. Raises Misconfigured, naming the variable."""
+    parts = urlsplit(checked_address(url, variable=variable, example="http://127.0.0.1:9090"))
     if parts.username or parts.query or parts.fragment:
         raise Misconfigured(f"{variable} must be a bare address, without user, query or fragment")
     return url

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -30,3 +31,14 @@ class Change(Value):
     author: str | None = None
     source: str = ""
     details: JsonObject = Field(default_factory=dict)
+
+
+class Changes(tuple[Change, ...]):
+    """Changes, oldest first; `truncated` says what was left out."""
+
+    truncated: str | None
+
+    def __new__(cls, changes: Iterable[Change], *, truncated: str | None = None) -> Self:
+        made = super().__new__(cls, changes)
+        made.truncated = truncated
+        return made

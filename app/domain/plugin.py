@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated, Any, Generic, Protocol, TypeVar, runtime_checkable
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator
 from pydantic_settings import BaseSettings, NoDecode
+
+from app.domain.errors import Misconfigured
 
 S = TypeVar("S", bound=BaseSettings)
 T = TypeVar("T")
@@ -46,6 +50,21 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 """A setting that is a list: `a,b` in the environment; a JSON list is taken too."""
 Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
 """A setting that says what belongs to what: `a=1,b=2` in the environment; a JSON object is taken too."""
+
+
+def checked_address(url: str, *, variable: str, example: str) -> str:
+    """`url` when it is http(s) with a host, before anything is sent to it. Raises Misconfigured, naming the variable."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if "[" in parts.netloc:
+            ip_address(host.partition("%")[0])
+        usable = parts.scheme in ("http", "https") and bool(host) and parts.port != 0 and url.isprintable() and " " not in url
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Misconfigured(f"{variable} must be an http or https address, such as {example}")
+    return url
 
 
 @dataclass(frozen=True)

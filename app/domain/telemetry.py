@@ -95,6 +95,7 @@ class Topology:
     source: str
     edges: tuple[tuple[str, str], ...] = ()  # (caller, callee)
     placement: dict[str, str] = field(default_factory=dict)  # service or pod -> node
+    truncated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class ObjectTable:
     source: str
     as_of_s: float
     recorded: tuple[Recorded, ...]
+    truncated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class StatusTable:
     source: str
     as_of_s: float
     documents: tuple[dict[str, object], ...]
+    truncated: str | None = None
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ async def export_case(scope: Scope, sources: Sources, folder: Path, *, name: str
         "extra.jsonl": _lines(document for table in statuses for document in table.documents),
     }
     files = {file: body for file, body in held.items() if body}
-    cut = [table.truncated for some in (metrics, logs, spans) for table in some]
+    cut = [table.truncated for some in (metrics, logs, spans, topologies, objects, statuses) for table in some]
+    cut += [getattr(some, "truncated", None) for some in changes]
     notes = [*missing, *filter(None, cut)]
     files["case.json"] = json.dumps(_case(scope, name=name, files=sorted(files), notes=notes), ensure_ascii=False, indent=1) + "\n"
     await asyncio.to_thread(_write, folder, files)

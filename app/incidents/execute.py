@@ -70,11 +70,8 @@ async def take_up(desk: Desk, execution_id: str) -> None:
         token = await executions.claim_token(tx, execution_id)
     if execution.state != "started":
         return
-    try:
-        async with desk.ledger.read() as tx:
-            proposal = (await proposals.get(tx, execution.proposal)).proposal
-    except Altered:
-        await set_aside.one(desk, execution.proposal)
+    proposal = await set_aside.whole(desk, execution.proposal)
+    if proposal is None:
         return
     took = None
     try:

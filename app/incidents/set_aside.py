@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
+from app.domain.proposal import Proposal
 from app.incidents import decide
 from app.incidents.desk import FIRSTMATE, INCIDENT_CARD, Desk, proposal_card_key
 from app.ledger import audit, executions, outbox, proposals, timeline
@@ -26,6 +27,16 @@ async def set_aside(desk: Desk, *, live: Callable[[str], bool]) -> list[str]:
     for hash in found:
         await one(desk, hash)
     return [f"p-{hash[:8]} was altered in the ledger: it is set aside" for hash in found]
+
+
+async def whole(desk: Desk, hash: str) -> Proposal | None:
+    """The proposal of this hash as it was stored; None for an altered one, which is set aside."""
+    try:
+        async with desk.ledger.read() as tx:
+            return (await proposals.get(tx, hash)).proposal
+    except proposals.Altered:
+        await one(desk, hash)
+        return None
 
 
 async def one(desk: Desk, hash: str) -> None:

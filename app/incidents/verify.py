@@ -14,9 +14,8 @@ from app.incidents import record, set_aside
 from app.incidents.desk import FIRSTMATE, Desk
 from app.incidents.hold import beat
 from app.incidents.propose import propose_undo
-from app.ledger import audit, claims, executions, incidents, outbox, proposals
+from app.ledger import audit, claims, executions, incidents, outbox
 from app.ledger.ledger import Tx
-from app.ledger.proposals import Altered
 
 LOOKS = 12
 """How many times the criterion is looked at within its holding time: often enough to see it flicker."""
@@ -39,11 +38,8 @@ async def verify(desk: Desk, execution_id: str) -> None:
         token = await executions.claim_token(tx, execution_id)
     if execution.state != "finished" or execution.finished_at is None:
         return
-    try:
-        async with desk.ledger.read() as tx:
-            proposal = (await proposals.get(tx, execution.proposal)).proposal
-    except Altered:
-        await set_aside.one(desk, execution.proposal)
+    proposal = await set_aside.whole(desk, execution.proposal)
+    if proposal is None:
         return
     watched = await _watch(desk, proposal, ended=execution.finished_at, token=token)
     # Before the end is noted: a process that dies in between comes here again, and the same undo is not proposed twice.

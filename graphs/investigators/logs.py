@@ -44,7 +44,7 @@ class LogsInvestigator:
         """Raises nothing for a source that fails: that is a typed gap in the report."""
         scope, sources = view.scope, view.sources
         await view.say("reading log lines, status documents and who calls whom")
-        (tables, gaps), (statuses, _), (topologies, _) = await asyncio.gather(
+        (tables, gaps), (statuses, unread), (topologies, _) = await asyncio.gather(
             ask_all(sources.logs, lambda s: s.logs(scope), agent=self.agent, what="log lines"),
             ask_all(sources.statuses, lambda s: s.statuses(scope), agent=self.agent, what="status documents"),
             ask_all(sources.topology, lambda s: s.topology(scope), agent=self.agent, what="topology"),
@@ -53,7 +53,8 @@ class LogsInvestigator:
         report = await asyncio.to_thread(
             _Reporter(self.agent, question, scope, tuple(tables), tuple(statuses), tuple(topologies)).report
         )
-        return report.model_copy(update={"gaps": (*gaps, *report.gaps), "queries": queries})
+        unread = [gap for gap in unread if gap.reason != "no_data"]  # that there are none is usual
+        return report.model_copy(update={"gaps": (*gaps, *unread, *report.gaps), "queries": queries})
 
 
 INVESTIGATOR: Investigator = LogsInvestigator()
@@ -415,9 +416,6 @@ class _Reporter:
                 Gap.model_validate({"agent": self.agent, "source": self._source(False), "reason": reason, "statement": statement})
             )
 
-        for table in self.tables:
-            if table.truncated:
-                gap("truncated", clean(f"the log lines are not complete: {table.truncated}"))
         if not self.tables:
             return gaps
         if not reading.referenced:

@@ -253,8 +253,6 @@ def _own_gaps(
 
     end_s = scope.window.end.timestamp()
     for table in metrics:
-        if table.truncated:
-            gap(table.source, "truncated", table.truncated)
         times = table.times[table.incident]
         if len(times) == 0:
             gap(table.source, "no_data", "no metric samples lie in the incident's window")
@@ -278,9 +276,6 @@ def _own_gaps(
                 "no_data",
                 f"{thin} of {len(usable)} series have too few samples to compare: {names}"[:400],
             )
-    for traced in spans:
-        if traced.truncated:
-            gap(traced.source, "truncated", traced.truncated)
     if shifts is not None and spans:
         if shifts.traces_inc == 0:
             gap(spans[0].source, "stale", "no trace began after the onset: the traces end too early")

@@ -24,7 +24,7 @@ LONG = {
 
 PLUGIN_FOLDERS = {
     "app.connectors": ("CONNECTOR", {"casefiles", "folder", "http", "logline", "logseek", "outside", "promql", "promshape"}),
-    "app.actions": ("ACTION", {"address", "shop_client"}),
+    "app.actions": ("ACTION", {"shop_client"}),
     "app.cli": ("VERB", {"children", "composition", "lines", "presses", "scene", "steps", "terminal"}),
     "app.slack.commands": ("COMMAND", set()),
     "graphs.investigators": ("INVESTIGATOR", set()),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from app.connectors.case import CONNECTOR, CaseSettings, RecordedCase, find_cases, open_case
+from app.domain.change import Changes
 from app.domain.errors import BadInput, NotFound
 from app.domain.telemetry import LogTable, MetricTable, NoData, SeriesName, SpanTable, Topology
 
@@ -292,10 +293,25 @@ async def test_text_that_is_half_a_character_is_whole_in_every_file(make: Make) 
 
 
 @pytest.mark.parametrize("time", ["1e400", "NaN", "2e11", "1" + "0" * 400, "1" * 5000, '"noon"', "true"])
-async def test_a_change_at_no_time_is_named_with_its_line(make: Make, time: str) -> None:
+async def test_a_change_at_no_time_costs_only_itself_and_is_counted(make: Make, time: str) -> None:
     case = open_case(make(changes__jsonl=f'{{"time": 1, "kind": "deploy"}}\n{{"kind": "deploy", "time": {time}}}\n'))
-    with pytest.raises(BadInput, match=r"changes\.jsonl could not be read \(line 2: time .* is not epoch seconds\)"):
-        await case.changes(case.scope.window)
+    found = await case.changes(case.scope.window)
+    assert isinstance(found, Changes)
+    assert len(found) == 1
+    assert found.truncated is not None
+    assert found.truncated.startswith("1 line of changes.jsonl could not be read (line 2: time ")
+
+
+async def test_objects_documents_and_edges_that_cannot_be_read_are_counted(make: Make) -> None:
+    case = open_case(
+        make(
+            k8s__jsonl='{"cmd": "x"}\n[]\n', extra__jsonl='{\n{"doc": "x"}\n{\n', topology__json='{"edges": [["a", "b"], ["c"], 1]}'
+        )
+    )
+    *_, topology, objects, statuses = await everything(case)
+    assert topology.truncated == "2 edges of topology.json could not be read"
+    assert objects.truncated.startswith("1 line of k8s.jsonl could not be read (line 2: ")
+    assert statuses.truncated.startswith("2 lines of extra.jsonl could not be read (line 1: ")
 
 
 @pytest.mark.parametrize("key", ["start", "end", "onset_estimate"])

@@ -4,9 +4,9 @@ import pytest
 from pydantic import SecretStr
 
 from app.actions import shop_rollout_undo, webhook
-from app.actions.address import checked_address
 from app.actions.shop_client import ShopSettings
 from app.domain.errors import Misconfigured
+from app.domain.plugin import checked_address
 
 NO_ADDRESSES = [
     "http://[::1",
