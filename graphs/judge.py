@@ -109,7 +109,7 @@ def _hypothesis(found: Possibility, scope: Scope, findings: dict[str, Finding]) 
     hypothesis = Hypothesis(
         target=found.target,
         kind=found.kind,
-        label=choose_label(found.kind, scope.labels) if scope.labels else None,
+        label=choose_label(found.kind, scope.labels, target=found.target) if scope.labels else None,
         change=found.change,
         remediation=found.remediation if not scope.remediations or found.remediation in scope.remediations else None,
         confidence=math.floor(confidence * 10_000) / 10_000,  # down, so that all of them never come to more than 1

@@ -68,7 +68,7 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
             parts = [*seen, (f"change {(guilty.change or '')[:12]}", guilty.weight), ("most changes are innocent", -CHANGE_PRIOR)]
             drafts.append(_Draft(target, guilty, parts, [guilty, *(plain if here else at_alert)]))
     if innocence and not any(draft.guilty is None for draft in drafts):
-        best = max(innocence, key=lambda s: s.weight)
+        best = min(innocence, key=lambda s: (-s.weight, s.target, s.statement))
         drafts.append(_Draft(best.target, None, [("no change explains it", cleared)], [best]))
 
     scored = [(sum(nats for _, nats in draft.parts), draft) for draft in drafts]

@@ -36,16 +36,17 @@ _WEAK = frozenset({"service", "pod", "node", "namespace", "fault", "the", "of", 
 _ENOUGH = 0.5
 
 
-def choose_label(kind: str | None, labels: Sequence[str]) -> str | None:
+def choose_label(kind: str | None, labels: Sequence[str], *, target: str = "") -> str | None:
     """The label that says what `kind` (lower snake case) says; None where none comes close, or the list is empty.
 
-    An exact match counts first; then tokens, with synonyms, rarer ones in the list weighing more.
+    An exact match counts first; then tokens, with synonyms, rarer ones in the list weighing more. What `target` is
+    (`app/cart`, `node/a`) tells a label about workloads from one about machines.
     """
     if kind is None or not labels:
         return None
     if kind in labels:
         return kind
-    wanted = _tokens(kind)
+    wanted = _tokens(kind) | _level(target)
     spread = {label: _tokens(label) for label in labels}
     counts: dict[str, int] = {}
     for tokens in spread.values():
@@ -57,6 +58,11 @@ def choose_label(kind: str | None, labels: Sequence[str]) -> str | None:
     )
     best, label = scored[0]
     return label if best >= _ENOUGH else None
+
+
+def _level(target: str) -> frozenset[str]:
+    level = target.partition("/")[0] if "/" in target else ""
+    return frozenset({"app": {"pod"}, "node": {"node"}, "namespace": {"namespace"}}.get(level, set()))
 
 
 def _alike(left: frozenset[str], right: frozenset[str], counts: dict[str, int], total: int) -> float:

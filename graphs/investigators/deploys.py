@@ -296,7 +296,7 @@ def _about_objects(faults: list[ObjectFault], table: ObjectTable, scope: Scope) 
             entity=fault.target,
             numbers=fault.numbers,
             excerpt=fault.excerpt[:600] if fault.excerpt else None,
-            outsider_text=fault.excerpt is not None,
+            outsider_text=fault.outsider_text,
         )
         findings.append(finding)
         suspicions.append(

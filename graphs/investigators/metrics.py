@@ -13,7 +13,7 @@ from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
 from app.domain.telemetry import MetricTable, SeriesName, SpanTable, Topology
 from graphs.analysis.metrics.measured import Measured, measure_all
-from graphs.analysis.metrics.patterns import climbs, pool_clues, traffic_clues
+from graphs.analysis.metrics.patterns import climbs, pool_clues, slowness, traffic_clues
 from graphs.analysis.metrics.propagation import Edge
 from graphs.analysis.metrics.selftime import SpanShifts, compare
 from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, combine, metric_clues, span_clues
@@ -124,6 +124,8 @@ def _from_metrics(writer: Writer, measured: Measured, edges: tuple[Edge, ...], n
         kind = next(
             (clue.kind for clue in its if clue.channel in {"pool", "surge"} and clue.strength > 0.5 * best.strength), best.kind
         )
+        if kind == "latency" and all(clue.kind != "extra_calls" for clue in its):
+            kind = slowness(picture, {clue.columns[0] for clue in its if clue.kind == "latency" and clue.columns})
         first = writer.findings[ids[0]].statement
         suspicions.append(
             Suspicion(

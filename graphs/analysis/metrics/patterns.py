@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,29 @@ def climbs(rows: Floats, *, least: float = 0.1) -> NDArray[np.bool_]:
         steady = (steps > 0).sum() >= 6
         out[index] = bool(steady and steps.max() < 0.5 * rise and steps.min() > -0.1 * rise)
     return out
+
+
+def slowness(picture: Picture, columns: Collection[int]) -> str:
+    """Why the entity of these latency series is slow: `cpu` where its processors are busier than before, `delay` where its
+    requests take several times as long while it works no more than before, else `latency`.
+
+    Waiting takes time and no work; work that takes longer shows as processor time.
+    """
+    shifts = picture.shifts
+    entities = {picture.names[column].entity for column in columns}
+    slower = max((float(shifts.log_ratio[column]) for column in columns if shifts.z[column] > 0), default=0.0)
+    busier = [
+        (float(shifts.log_ratio[column]), float(shifts.z[column]))
+        for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True))
+        if words.family == "cpu" and name.entity in entities and shifts.usable[column] and not words.per_node
+    ]
+    if not busier:
+        return "latency"
+    if any(ratio > math.log(2) and z > 4 for ratio, z in busier):
+        return "cpu"
+    if slower > math.log(3) and all(ratio < math.log(1.25) for ratio, _ in busier):
+        return "delay"
+    return "latency"
 
 
 def pool_clues(picture: Picture) -> list[Clue]:

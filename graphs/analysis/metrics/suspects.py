@@ -331,6 +331,8 @@ def _much(picture: Picture, column: int) -> bool:
 
 
 def _kind(family: str, z: float) -> str:
+    if z < 0 and family != "limit":
+        return "anomaly"  # it does less than before: the other end of what its family names
     named = {
         "cpu": "cpu",
         "memory": "memory",

@@ -11,7 +11,8 @@ class ObjectFault:
 
     `target` is one of the scope's candidates; `kind` our word for what is wrong (lower snake case); `weight` how strongly this
     speaks for the target being the cause, in nats. `statement` is our sentence; `query` the command whose output shows it;
-    `excerpt` the line quoted from that output, which outsiders can write.
+    `excerpt` the line quoted from that output. Who may change the cluster writes those; `outsider_text` marks what an
+    application said of itself, into which anybody's request may have found its way.
     """
 
     target: str
@@ -21,3 +22,4 @@ class ObjectFault:
     query: str
     excerpt: str | None = None
     numbers: dict[str, float] = field(default_factory=dict)
+    outsider_text: bool = False

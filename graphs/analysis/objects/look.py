@@ -100,11 +100,12 @@ class Look:
         query: str,
         excerpt: str | None = None,
         numbers: Mapping[str, float] | None = None,
+        outsider_text: bool = False,
     ) -> Iterator[ObjectFault]:
         """Nothing where no candidate answers for it."""
         if target is not None and weight > 0:
             quoted = excerpt[:_EXCERPT] if excerpt else None
-            yield ObjectFault(target, kind, round(weight, 2), statement[:400], query, quoted, dict(numbers or {}))
+            yield ObjectFault(target, kind, round(weight, 2), statement[:400], query, quoted, dict(numbers or {}), outsider_text)
 
     # The cluster, seen as units
 

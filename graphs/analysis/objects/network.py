@@ -58,7 +58,13 @@ def _told(look: Look, unit: Unit) -> Iterator[ObjectFault]:
             if "no such host" in said or "name or service not known" in said or "temporary failure in name resolution" in said:
                 why = f"container {container.name} of pod {pod.name} ends because a name does not resolve"
                 yield from look.fault(
-                    unit.target, "service_dns_resolution_failure", 4.0, why, query=pod.query, excerpt=container.message
+                    unit.target,
+                    "service_dns_resolution_failure",
+                    4.0,
+                    why,
+                    query=pod.query,
+                    excerpt=container.message,
+                    outsider_text=True,
                 )
 
 

@@ -98,6 +98,12 @@ def test_parts_add_up_and_shares_leave_room_for_what_nobody_saw(claims: list[Sus
     assert len({(each.target, each.change) for each in found}) == len(found)
 
 
+def test_of_two_that_are_cleared_alike_the_same_one_is_named_whoever_came_first() -> None:
+    seen = finding("m", signal="changes")
+    claims = [suspicion(name, 1.0, seen, no_change=True) for name in ("front", "back")]
+    assert [possibilities(given, alerting=None)[0].target for given in (claims, claims[::-1])] == ["back", "back"]
+
+
 @settings(max_examples=100, deadline=None)
 @given(SUSPICIONS, st.randoms(use_true_random=False))
 def test_the_order_of_suspicions_changes_no_score(claims: list[Suspicion], random: Any) -> None:

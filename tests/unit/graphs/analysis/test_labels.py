@@ -58,6 +58,13 @@ def test_nothing_close_is_nothing(kind: str) -> None:
     assert choose_label(kind, LIST) is None
 
 
+@pytest.mark.parametrize(
+    ("target", "label"), [("app/web", "pod_network_delay"), ("node/a", "node_network_delay"), ("web", None), ("namespace/x", None)]
+)
+def test_what_the_target_is_tells_a_label_about_workloads_from_one_about_machines(target: str, label: str | None) -> None:
+    assert choose_label("delay", LIST, target=target) == label
+
+
 def test_no_kind_or_no_list_is_nothing() -> None:
     assert choose_label(None, LIST) is None
     assert choose_label("oom_killed", ()) is None

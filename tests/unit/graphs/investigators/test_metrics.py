@@ -211,6 +211,15 @@ async def test_suspects_nobody_strongly_when_nothing_happened(seed: int) -> None
     assert max((one.weight for one in report.suspicions), default=0.0) < 1.5
 
 
+@pytest.mark.parametrize(("busier", "kind"), [(1.0, "delay"), (5.0, "cpu"), (1.6, "latency")])
+async def test_tells_waiting_from_work_by_what_the_processors_do(busier: float, kind: str) -> None:
+    columns = shop(1)
+    slow(columns, "stock", 0.4)
+    columns["stock", "process_cpu_ratio"] = columns["stock", "process_cpu_ratio"] * np.where(after(), busier, 1.0)
+    report = await ask(Telemetry(table(columns)))
+    assert (report.suspicions[0].target, report.suspicions[0].kind) == ("stock", kind)
+
+
 async def test_finds_the_onset_itself_where_none_is_given() -> None:
     columns = shop(1)
     small_pool(columns)

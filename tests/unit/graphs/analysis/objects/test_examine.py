@@ -553,6 +553,14 @@ def test_a_policy_much_older_than_the_incident_weighs_less_than_a_fresh_one(shop
     assert weights[0] < weights[1]
 
 
+def test_only_what_an_application_says_of_itself_is_text_that_outsiders_can_write(shop: Any) -> None:
+    (declared, *_) = found(shop.bend("store", command="dbserver --read-only"))
+    assert (declared.kind, bool(declared.excerpt), declared.outsider_text) == ("db_read_only", True, False)
+    ended = shop.bend("ledger", **WAITING, reason="CrashLoopBackOff", message="lookup store: no such host", restarts=4)
+    told = next(fault for fault in found(ended) if fault.kind == "service_dns_resolution_failure")
+    assert told.outsider_text
+
+
 def test_objects_without_a_candidate_are_left_out(shop: Any) -> None:
     bent = shop.bend("basket", selector="app=other")
     faults = examine(ObjectTable("test", 0.0, bent.recorded()), scope(("app/web", "node/n1")))
