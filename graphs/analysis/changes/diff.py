@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from graphs.analysis.changes import comings, edits
 from graphs.analysis.changes.effects import HARD, NEUTRAL_BELOW, Effect, name_of
@@ -39,7 +40,8 @@ class Reading:
         return self.effects[0].weight if self.effects else 0.0
 
 
-def read_diff(diff: str, files: Sequence[str] = ()) -> Reading:
+@lru_cache(maxsize=256)  # every round asks about the same changes, and reading them is most of its time
+def read_diff(diff: str, files: tuple[str, ...] = ()) -> Reading:
     """Every effect of a unified diff (or something like one). The same lines in another order read the same."""
     if not diff.strip():
         kinds = {file_kind(path) for path in files}

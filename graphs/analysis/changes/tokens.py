@@ -182,8 +182,19 @@ def extension(path: str) -> str:
 
 def split_identifier(text: str) -> list[str]:
     """`maxPoolSize`, `max_pool_size`, `max-pool-size` → max pool size, lower case."""
+    return list(_known_split(text)) if len(text) <= _IDENTIFIER else list(_split(text))
+
+
+_IDENTIFIER = 64
+"""Longer than an identifier is a text, and seldom the same one twice."""
+
+
+def _split(text: str) -> tuple[str, ...]:
     spaced = _CAMEL.sub(r"\1\3 \2\4", text)
-    return [part.lower() for part in _LETTERS.findall(spaced)]
+    return tuple(part.lower() for part in _LETTERS.findall(spaced))
+
+
+_known_split = lru_cache(maxsize=65536)(_split)
 
 
 _ENDINGS = (
@@ -221,7 +232,14 @@ def stem(word: str) -> str:
 
 def stems(text: str) -> list[str]:
     """Stemmed words of any text or identifier, in order; lone letters and numbers but response codes are left out."""
-    return [stem(word) for word in split_identifier(text) if _tells(word)]
+    return list(_known_stems(text)) if len(text) <= _IDENTIFIER else list(_stems(text))
+
+
+def _stems(text: str) -> tuple[str, ...]:
+    return tuple(stem(word) for word in split_identifier(text) if _tells(word))
+
+
+_known_stems = lru_cache(maxsize=65536)(_stems)
 
 
 def _tells(word: str) -> bool:
