@@ -46,7 +46,7 @@ async def get(tx: Tx, incident: str) -> Incident:
     """Raises `NotFound`."""
     found = await _first(tx, select(incidents).where(incidents.c.id == incident))
     if found is None:
-        raise NotFound(f"there is no incident {incident}; `firstmate incidents` lists those there are")
+        raise NotFound(f"there is no incident {incident}; `/incident status` outside an incident lists the open ones")
     return found
 
 

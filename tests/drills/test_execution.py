@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.drills.stack import FULL, Stack, stack
 
 BEFORE_IT_STARTED = ("decided", "approved")
@@ -14,6 +16,8 @@ WHILE_IT_RUNS = (
 AFTERWARDS = ("ended", "verifying", "watched", "undoing") if FULL else ("verifying",)
 WINDOWS = (*BEFORE_IT_STARTED, *WHILE_IT_RUNS, *AFTERWARDS)
 ROUNDS = 5 if FULL else 1
+
+pytestmark = pytest.mark.timeout(1200 if FULL else 300)  # five rounds of every window take longer than any other test
 
 
 async def approvals(s: Stack, windows: Sequence[str], *, surface_too: bool = False) -> dict[str, str]:
