@@ -28,17 +28,21 @@ class Pending(Value):
 def incident_card(
     incident: Incident,
     *,
-    alerts: Sequence[Alert] = (),
+    symptom: Alert | None = None,
+    more_alerts: int = 0,
     diagnosis: Diagnosis | None = None,
     asking: str | None = None,
     pending: Sequence[Pending] = (),
     result: str | None = None,
     ongoing: bool = False,
 ) -> Card:
-    """The card as the ledger stands. `asking`: why there is no diagnosis although nobody looks; `result`: what the last action
-    did; `ongoing`: triage is still looking, and the diagnosis may change."""
+    """The card as the ledger stands.
+
+    `symptom`: the alert that says best what is wrong, beside `more_alerts`; `asking`: why there is no diagnosis although nobody
+    looks; `result`: what the last action did; `ongoing`: triage is still looking, and the diagnosis may change.
+    """
     parts: list[Part] = [Note(line=_status(incident))]
-    parts.append(paragraph(line(Strong(text="What is going on")), _symptom(incident, alerts)))
+    parts.append(paragraph(line(Strong(text="What is going on")), _symptom(incident, symptom, more_alerts)))
     if diagnosis is None:
         parts.append(paragraph(line(Strong(text="What caused it")), line(asking or "Investigating: logs, metrics and changes.")))
     else:
@@ -90,12 +94,11 @@ def _status(incident: Incident) -> Line:
     return line(Strong(text=incident.status.capitalize()), " · Commander ", commander, " · since ", When(at=incident.declared_at))
 
 
-def _symptom(incident: Incident, alerts: Sequence[Alert]) -> Line:
-    if not alerts:
+def _symptom(incident: Incident, alert: Alert | None, more_alerts: int) -> Line:
+    if alert is None:
         return line("Declared by ", Who(id=incident.declared_by), ": ", Quote(text=clipped(incident.title, 200)))
-    newest = alerts[-1]
-    more = f" (and {counted(len(alerts) - 1, 'more alert')})" if len(alerts) > 1 else ""
-    return (*_symptom_of(newest), *line(more))
+    more = f" (and {counted(more_alerts, 'more alert')})" if more_alerts else ""
+    return (*_symptom_of(alert), *line(more))
 
 
 def _symptom_of(alert: Alert) -> Line:

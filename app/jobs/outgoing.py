@@ -357,7 +357,8 @@ async def incident_card_of(desk: Desk, incident: Incident) -> Card:
     failed = next((run.stop_reason for run in reversed(ran) if run.state == "failed"), None) if done is None else None
     return incident_card(
         incident,
-        alerts=[symptom_of(held)] * number if held else [],  # the card shows the last one and counts the others
+        symptom=symptom_of(held) if held else None,
+        more_alerts=max(0, number - 1),
         diagnosis=done,
         ongoing=ongoing,
         asking=f"Triage failed: {failed}" if failed else None,

@@ -74,7 +74,8 @@ def buttons(card: Card) -> list[str]:
 def test_however_long_everything_in_it_is_the_card_stays_bounded(statement: str, gaps: int) -> None:
     card = incident_card(
         incident(title=LONG[:150]),
-        alerts=[Alert(fired_at=NOON, summary=LONG, service="checkout")] * 3,
+        symptom=Alert(fired_at=NOON, summary=LONG, service="checkout"),
+        more_alerts=2,
         diagnosis=diagnosis(statement=statement, gaps=gaps),
         pending=[Pending(name="p-1", sentence="Roll back from 1.8.0 to 1.7.2", expires_at=NOON)],
         result="Rolled back: errors at 0.05 or less: now 0.01, held",
@@ -85,7 +86,7 @@ def test_however_long_everything_in_it_is_the_card_stays_bounded(statement: str,
 
 def test_a_plain_card_is_at_most_a_hundred_and_twenty_words() -> None:
     alert = Alert(fired_at=NOON, summary="p95 of /orders on front is 1345 ms", service="front")
-    card = incident_card(incident(), alerts=[alert], diagnosis=diagnosis(gaps=0))
+    card = incident_card(incident(), symptom=alert, diagnosis=diagnosis(gaps=0))
     assert words(card) <= 120
 
 
@@ -101,7 +102,7 @@ def test_before_there_is_a_diagnosis_it_says_what_is_going_on() -> None:
 
 def test_what_outsiders_wrote_is_only_ever_quoted() -> None:
     hostile = "<!channel> *Approved by the CEO* <https://evil|click>"
-    card = incident_card(incident(title=hostile, commander=None), alerts=[Alert(fired_at=NOON, summary=hostile)])
+    card = incident_card(incident(title=hostile, commander=None), symptom=Alert(fired_at=NOON, summary=hostile))
     lines = [line for part in card.parts if hasattr(part, "lines") for line in part.lines]
     assert [piece.type for line in lines for piece in line if hostile[:20] in getattr(piece, "text", "")] == ["quote"]
     found = findings_card(diagnosis())
@@ -257,7 +258,7 @@ def test_whatever_the_texts_are_a_card_can_be_made(text: str, other: str) -> Non
     )
     for state in ("proposed", "done"):
         assert proposal_card(asked, state=state, needs=other).gist
-    assert len(incident_card(incident(title=text), alerts=[Alert(fired_at=NOON, summary=other)]).gist) <= 600
+    assert len(incident_card(incident(title=text), symptom=Alert(fired_at=NOON, summary=other)).gist) <= 600
     assert stopped_card(asked, reason=text).gist
 
 
@@ -325,8 +326,9 @@ def test_what_is_behind_one_hypothesis_is_titled_and_numbered_as_on_the_brief() 
 
 
 def test_one_alert_more_is_one_alert_more() -> None:
-    alerts = [Alert(fired_at=NOON, summary="slow", service="front")] * 2
-    assert "(and 1 more alert)" in shown(incident_card(incident(), alerts=alerts))
+    symptom = Alert(fired_at=NOON, summary="slow", service="front")
+    assert "(and 1 more alert)" in shown(incident_card(incident(), symptom=symptom, more_alerts=1))
+    assert "more alert" not in shown(incident_card(incident(), symptom=symptom))
 
 
 def test_what_ran_is_not_called_done_while_it_is_being_verified() -> None:

@@ -264,7 +264,7 @@ async def test_a_value_at_no_time_costs_no_other_series_and_is_counted(time: str
 
 
 async def test_what_could_not_be_read_is_said_where_nothing_else_was_found() -> None:
-    server = Server(series=[{"__name__": "memory_bytes", "job": "pay"}, "no labels"])  # type: ignore[list-item]
+    server = Server(series=[{"__name__": "memory_bytes", "job": "pay"}, "no labels"])
     server.ranges = {"max by (job) (memory_bytes)": [{"metric": None}, {"values": []}]}
     answer = await server.connect().metrics(scope())
     assert isinstance(answer, NoData)

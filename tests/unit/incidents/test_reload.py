@@ -131,7 +131,7 @@ async def test_what_could_not_be_recorded_does_not_count(world: World, written: 
         def begin(self) -> None:
             raise Unreachable("the ledger did not answer")
 
-    writer, world.ledger._writer = world.ledger._writer, Full()  # type: ignore[assignment] # a full disk
+    writer, world.ledger._writer = world.ledger._writer, Full()  # a full disk
     with pytest.raises(Unreachable):
         await reload.look()
     assert world.desk.policy_version == version

@@ -380,7 +380,7 @@ async def told_while_the_first_is_slow(telling: Telling, send: Any) -> list[str]
         order.append(channel)
         return await post(channel, *args, **kwargs)
 
-    telling.shown.post = slow  # type: ignore[method-assign]
+    telling.shown.post = slow
     for number in range(5):
         await telling.world.declared(f"number {number}")
     await send()
@@ -415,7 +415,7 @@ async def test_one_channel_is_told_one_thing_after_another_what_somebody_waits_f
         inside -= 1
         return await post(*args, **kwargs)
 
-    telling.shown.post = counted  # type: ignore[method-assign]
+    telling.shown.post = counted
     incident = await telling.world.declared()
     await triaged(telling.world, incident.id)
     await telling.world.proposed(incident.id)
