@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from app.domain.errors import FirstmateError, Misconfigured
+from app.domain.errors import Misconfigured
 from app.incidents.desk import FIRSTMATE, Desk, proposal_card_key
 from app.ledger import audit, outbox, proposals
 from app.policy.policy import Policy
@@ -55,7 +55,7 @@ class Reload:
                     await outbox.put_refresh(tx, held.incident, proposal_card_key(held.hash), at=now, lane="decision")
                 # Inside: whoever writes next to us is judged by one policy from the beginning of the transaction to its end.
                 desk.policy = policy
-        except FirstmateError:
+        except BaseException:  # whatever kept it from being recorded, a cancelled job too: what is not recorded does not count
             desk.policy = before
             raise
         log.info("policy.loaded", action="policy.loaded", version=policy.version if policy else "none: nobody may approve anything")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from app.domain.errors import Unreachable
 from app.incidents import execute
 from app.incidents.reload import Reload
 from app.ledger import audit, outbox
+from app.ledger.ledger import Tx
 from app.plugged import load_policy
 from app.settings import Settings
 from tests.unit.incidents.world import POLICY, World
@@ -138,3 +141,25 @@ async def test_what_could_not_be_recorded_does_not_count(world: World, written: 
     world.ledger._writer = writer
     await reload.look()
     assert world.desk.policy_version != version
+
+
+@pytest.mark.parametrize("end", [Unreachable("the ledger did not answer"), RuntimeError("broke"), asyncio.CancelledError()])
+async def test_a_policy_whose_record_was_not_committed_does_not_count(
+    world: World, written: Write, reload: Reload, end: BaseException
+) -> None:
+    version, ledger = world.desk.policy_version, world.desk.ledger
+    written(LATER)
+
+    class Uncommitted:
+        @asynccontextmanager
+        async def write(self) -> AsyncIterator[Tx]:
+            async with ledger.write() as tx:
+                yield tx
+                raise end
+
+    world.desk.ledger = Uncommitted()
+    with pytest.raises(type(end)):
+        await reload.look()
+    world.desk.ledger = ledger
+    assert world.desk.policy_version == version
+    assert await recorded(world) == []
