@@ -19,7 +19,7 @@ import typer
 
 from app.domain.errors import FirstmateError, Misconfigured, NotFound
 from app.domain.plugin import Health
-from app.plugged import investigators, now, open_plugins, sources_of
+from app.plugged import calibration, investigators, now, open_plugins, sources_of
 from app.plugins import discover
 from app.settings import Settings, read_settings
 
@@ -167,6 +167,7 @@ async def triage(scope: Scope, sources: Sources, progress: Progress) -> Diagnosi
         model=NoModel(),
         progress=progress,
         clock=now,
+        calibration=calibration(),
     )
     return await graph.run(graph.build(), context, run="once")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from app.settings import Settings, read_settings
 if TYPE_CHECKING:
     from app.domain.runbook import Runbook
     from app.policy.policy import Policy
+    from graphs.analysis.calibration import Calibration
     from graphs.contract import Sources
 
 PORTS = ("metrics", "logs", "spans", "changes", "topology", "objects", "statuses")
@@ -59,6 +62,16 @@ def sources_of(connectors: list[Any]) -> Sources:
     }
     held: dict[str, Any] = {port: tuple(each for each in connectors if isinstance(each, kinds[port])) for port in PORTS}
     return Sources(**held)
+
+
+@cache
+def calibration() -> Calibration:
+    """What odds are worth, from the file beside the analysis."""
+    from graphs.analysis.calibration import Calibration
+
+    return Calibration.model_validate_json(
+        resources.files("graphs.analysis").joinpath("calibration.json").read_text(encoding="utf-8")
+    )
 
 
 def investigators() -> dict[str, Any]:

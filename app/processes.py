@@ -18,7 +18,7 @@ import structlog
 
 from app.domain.errors import Misconfigured
 from app.domain.plugin import Checkable
-from app.plugged import catalogue, investigators, load_policy, load_runbooks, now, open_plugins, own_folder, sources_of
+from app.plugged import calibration, catalogue, investigators, load_policy, load_runbooks, now, open_plugins, own_folder, sources_of
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ def context_of(
         model=NoModel(),
         progress=trace(desk.ledger, now, run, watch),
         clock=now,
+        calibration=calibration(),
         actions=systems.actions,
         runbooks=systems.runbooks,
         propose=propose,

@@ -14,6 +14,7 @@ from app.domain.ports import ActionPort, Clock, Model, Progress
 from app.domain.proposal import Criterion
 from app.domain.runbook import Runbook
 from app.domain.value import Value
+from graphs.analysis.calibration import Calibration
 from graphs.contract import Investigator, Report, Sources
 
 
@@ -58,6 +59,7 @@ class TriageContext:
     model: Model
     progress: Progress
     clock: Clock
+    calibration: Calibration
     actions: Mapping[str, ActionPort] = field(default_factory=dict)
     runbooks: tuple[Runbook, ...] = ()
     propose: Propose | None = None

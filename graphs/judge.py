@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from app.domain.agent import Agent
 from app.domain.finding import Finding, Gap
-from app.domain.hypothesis import Cost, Diagnosis, Hypothesis, Suspicion, Verdict, Word
+from app.domain.hypothesis import Arithmetic, Cap, Cost, Diagnosis, Hypothesis, Suspicion, Verdict, Word
 from app.domain.incident import Scope
+from graphs.analysis.calibration import Calibration
 from graphs.analysis.fuse import Possibility, possibilities
 from graphs.analysis.labels import choose_label
 from graphs.contract import Report
@@ -22,14 +23,14 @@ CONCLUSIVE = 0.8
 LIKELY = 0.4
 STALE = timedelta(minutes=5)
 """Findings older than this at the window's end, or a fifth of the window where that is longer, cannot make a cause certain."""
-STALE_CAP, THIN_CAP, OUTSIDER_CAP, ONE_SIGNAL_CAP = 0.6, 0.7, 0.6, 0.75
+STALE_CAP, THIN_CAP, OUTSIDER_CAP, ONE_SIGNAL_CAP = 0.6, 0.7, 0.6, 0.9
 NOTHING_POSITIVE_CAP = 0.35
 """That no change is guilty says what it is not. Alone it makes nothing likely."""
 THIN = 0.5
 """Coverage below this is thin."""
 
 
-def weigh(scope: Scope, reports: list[Report], *, gaps: tuple[Gap, ...] = (), round: int) -> Diagnosis:
+def weigh(scope: Scope, reports: list[Report], *, calibration: Calibration, gaps: tuple[Gap, ...] = (), round: int) -> Diagnosis:
     """Everything the investigators claim, as ranked hypotheses with an honest confidence each. `gaps`: what nobody was asked."""
     reports = sorted(reports, key=lambda report: report.investigator)  # the same opinion whoever answered first
     findings = {finding.id: finding for report in reports for finding in report.findings}
@@ -38,9 +39,11 @@ def weigh(scope: Scope, reports: list[Report], *, gaps: tuple[Gap, ...] = (), ro
     ranked = possibilities(suspicions, alerting=_alerting(scope, suspicions))
     shown = [p for p in ranked if p.speaking][:MOST_HYPOTHESES]
 
-    judged = [_hypothesis(p, scope, findings) for p in shown]
-    hypotheses = [h for h, _ in judged]
-    reasons = judged[0][1] if judged else ["nothing that was measured points anywhere"]
+    hypotheses = [
+        _hypothesis(p, scope, findings, calibration, believed)
+        for p, believed in zip(shown, _believed(shown, calibration), strict=True)
+    ]
+    reasons = _held_down(hypotheses[0]) if hypotheses else ["nothing that was measured points anywhere"]
     hypotheses = _in_order(hypotheses)
     hypotheses = [
         h.model_copy(update={"next_check": _next_check(h, _rival(h, hypotheses[i + 1 :]), findings)})
@@ -89,14 +92,25 @@ def _alerting(scope: Scope, suspicions: list[Suspicion]) -> str | None:
     return next((t for t in sorted(known) if t == named or t.endswith("/" + named)), named)
 
 
-def _hypothesis(found: Possibility, scope: Scope, findings: dict[str, Finding]) -> tuple[Hypothesis, list[str]]:
-    """One possibility as a hypothesis, its confidence capped by the worst of what it rests on; and the caps as sentences."""
+def _believed(shown: list[Possibility], calibration: Calibration) -> list[float]:
+    """How probable each is: the first by its calibrated odds, the others share what that leaves as their own odds would have it."""
+    if not shown:
+        return []
+    first = calibration.probability(shown[0].odds)
+    left = (1.0 - first) / max(1e-9, 1.0 - shown[0].share)
+    return [first, *(p.share * left for p in shown[1:])]
+
+
+def _hypothesis(
+    found: Possibility, scope: Scope, findings: dict[str, Finding], calibration: Calibration, believed: float
+) -> Hypothesis:
+    """One possibility as a hypothesis, its confidence capped by the worst of what it rests on."""
     supporting = tuple(dict.fromkeys(i for s in found.speaking for i in s.findings))
     contradicting = tuple(dict.fromkeys(i for s in found.against for i in s.findings))
     caps = _caps([findings[i] for i in supporting], scope)
     if all(s.no_change and s.signal == "changes" for s in found.speaking):
-        caps.append((NOTHING_POSITIVE_CAP, "only the absence of a guilty change speaks for it"))
-    confidence = min([found.confidence, *(cap for cap, _ in caps)])
+        caps.append(Cap(most=NOTHING_POSITIVE_CAP, why="only the absence of a guilty change speaks for it"))
+    confidence = min([believed, *(cap.most for cap in caps)])
     verdict: Verdict = "supported"
     if sum(s.weight for s in found.against) < -sum(s.weight for s in found.speaking):
         verdict = "contradicted"
@@ -106,7 +120,7 @@ def _hypothesis(found: Possibility, scope: Scope, findings: dict[str, Finding]) 
     if found.against:
         outweighed = sum(s.weight for s in found.speaking) + sum(s.weight for s in found.against)
         answer = f"{found.against[0].statement} Weighed against it: {outweighed:+.1f} nats remain."[:400]
-    hypothesis = Hypothesis(
+    return Hypothesis(
         target=found.target,
         kind=found.kind,
         label=choose_label(found.kind, scope.labels, target=found.target) if scope.labels else None,
@@ -118,24 +132,40 @@ def _hypothesis(found: Possibility, scope: Scope, findings: dict[str, Finding]) 
         supporting=supporting,
         contradicting=contradicting,
         answer=answer,
+        arithmetic=Arithmetic(
+            terms=found.terms,
+            score=found.score,
+            rivals=found.rivals,
+            odds=found.odds,
+            intercept=calibration.intercept,
+            slope=calibration.slope,
+            reserve=calibration.reserve,
+            probability=believed,
+            caps=tuple(caps),
+        ),
     )
-    return hypothesis, [why for cap, why in caps if cap <= found.confidence]
 
 
-def _caps(findings: list[Finding], scope: Scope) -> list[tuple[float, str]]:
+def _held_down(best: Hypothesis) -> list[str]:
+    """The caps that keep it from being as certain as its odds are, as sentences."""
+    assert best.arithmetic is not None  # it was made above
+    return [cap.why for cap in best.arithmetic.caps if cap.most <= best.arithmetic.probability]
+
+
+def _caps(findings: list[Finding], scope: Scope) -> list[Cap]:
     """What keeps a hypothesis from being certain, with the most it may have."""
     caps = []
     limit = max(STALE, scope.window.length / 5)
     measured = [f for f in findings if f.signal in ("metrics", "logs", "traces")]
     if measured and all(scope.window.end - f.as_of > limit for f in measured):
         newest = max(f.as_of for f in measured)
-        caps.append((STALE_CAP, f"its newest measurement is from {newest:%H:%M:%S}Z, stale at the end of the window"))
+        caps.append(Cap(most=STALE_CAP, why=f"its newest measurement is from {newest:%H:%M:%S}Z, stale at the end of the window"))
     if findings and all(f.coverage < THIN for f in findings):
-        caps.append((THIN_CAP, "its measurements cover less than half of the window"))
+        caps.append(Cap(most=THIN_CAP, why="its measurements cover less than half of the window"))
     if findings and all(f.outsider_text for f in findings):
-        caps.append((OUTSIDER_CAP, "it rests only on text that outsiders can write"))
+        caps.append(Cap(most=OUTSIDER_CAP, why="it rests only on text that outsiders can write"))
     if len({f.signal for f in findings}) < 2:
-        caps.append((ONE_SIGNAL_CAP, f"only one kind of signal speaks for it ({findings[0].signal})"))
+        caps.append(Cap(most=ONE_SIGNAL_CAP, why=f"only one kind of signal speaks for it ({findings[0].signal})"))
     return caps
 
 

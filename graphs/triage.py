@@ -131,7 +131,7 @@ async def weigh(state: TriageState, runtime: Runtime[TriageContext]) -> dict[str
     reports = await context.store.reports(state["run"])
     able = supervisor.able(context.investigators, context.sources)
     gaps = (*supervisor.unconnected(context.sources), *supervisor.unasked(able, state.get("asked", [])))
-    diagnosis = judge.weigh(context.scope, reports, gaps=gaps, round=state["round"])
+    diagnosis = judge.weigh(context.scope, reports, calibration=context.calibration, gaps=gaps, round=state["round"])
     await context.store.save_diagnosis(state["run"], diagnosis)
     best = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
     told = f"{diagnosis.verdict}: {best.statement} ({best.confidence:.0%})" if best else diagnosis.verdict

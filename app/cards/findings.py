@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from app.cards.card import Card, Code, Line, Note, Part, Picture, Quote, Rule, Strong, line, paragraph
 from app.cards.incident import numbering, of_whom
 from app.cards.wording import clipped, percent
 from app.domain.finding import Finding
-from app.domain.hypothesis import Diagnosis, Hypothesis
+from app.domain.hypothesis import Arithmetic, Diagnosis, Hypothesis
 from app.domain.quantity import counted, said
 
 MOST_SHOWN = 8
@@ -34,7 +35,12 @@ def behind_card(diagnosis: Diagnosis, rank: int) -> Card:
         kind="findings",
         gist=f"{counted(len(found), 'finding')} behind hypothesis {rank}: {clipped(hypothesis.statement, 400)}",
         title=f"Behind hypothesis {rank}",
-        parts=(paragraph(*_hypothesis(rank, hypothesis, numbers)), Rule(), *_parts(diagnosis, found, most=len(found))),
+        parts=(
+            paragraph(*_hypothesis(rank, hypothesis, numbers)),
+            *([paragraph(*_arithmetic(hypothesis.arithmetic, rank, hypothesis, numbers))] if hypothesis.arithmetic else []),
+            Rule(),
+            *_parts(diagnosis, found, most=len(found)),
+        ),
     )
 
 
@@ -72,6 +78,29 @@ def _hypothesis(rank: int, hypothesis: Hypothesis, numbers: dict[str, str]) -> l
     if hypothesis.next_check:
         lines.append(line(f"Would tell: {clipped(hypothesis.next_check, 200)}"))
     return lines
+
+
+def _arithmetic(sum_: Arithmetic, rank: int, hypothesis: Hypothesis, numbers: dict[str, str]) -> list[Line]:
+    """How it came by its confidence, one line a step, as numbers that add up by hand."""
+    lines = [line(Strong(text="The arithmetic"), ", in nats:")]
+    for term in sum_.terms:
+        cited = " ".join(numbers[each] for each in term.findings if each in numbers)
+        lines.append(line(Code(text=f"{term.nats:+8.2f}"), f" {term.what} ", *([Code(text=cited)] if cited else [])))
+    lines.append(line(Code(text=f"= {sum_.score:+6.2f}"), " for it"))
+    lines.append(
+        line(Code(text=f"{-sum_.rivals:+8.2f}"), " all other causes and what nobody looked at: ln of the sum of exp(for it)")
+    )
+    lines.append(line(Code(text=f"= {sum_.odds:+6.2f}"), " odds"))
+    worth = f"{1 - sum_.reserve:.2f} / (1 + exp(-({sum_.intercept:.2f} + {sum_.slope:.2f} x {sum_.odds:.2f})))"
+    how = worth if rank == 1 else f"its share, {_share(sum_.odds):.1%}, of what the first hypothesis leaves"
+    lines.append(line(Code(text=f"= {sum_.probability:7.1%}"), f" {how}"))
+    lines += [line(Code(text=f"≤ {cap.most:7.1%}"), f" {cap.why}") for cap in sum_.caps]
+    lines.append(line(Code(text=f"= {hypothesis.confidence:7.1%}"), " confidence"))
+    return lines
+
+
+def _share(odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(min(700.0, -odds)))
 
 
 def _parts(diagnosis: Diagnosis, findings: Sequence[Finding], *, most: int) -> tuple[Part, ...]:

@@ -36,6 +36,41 @@ class Suspicion(Value):
     remediation: str | None = None
 
 
+class Term(Value):
+    """One line of a hypothesis' arithmetic: what is added or taken away, in nats, and the findings that it stems from."""
+
+    what: str = Field(max_length=200)
+    nats: float
+    findings: tuple[str, ...] = ()
+
+
+class Cap(Value):
+    """The most that a hypothesis may be believed, whatever its odds, and why."""
+
+    most: float = Field(ge=0, le=1)
+    why: str
+
+
+class Arithmetic(Value):
+    """How a hypothesis came by its confidence, so that anybody can repeat it with a pocket calculator.
+
+    The terms sum up to `score`. `rivals` is what all else comes to, in nats: the logarithm of the sum of exp(score) over every
+    other suspected cause and over what nobody looked at. `odds` = `score` - `rivals`. `probability` is what such odds turned
+    out to be worth on recorded incidents, for the first hypothesis: (1 - reserve) / (1 + exp(-(intercept + slope * odds))). The
+    others share what that leaves, each as its own odds would have it. The caps then hold all of them down.
+    """
+
+    terms: tuple[Term, ...]
+    score: float
+    rivals: float
+    odds: float
+    intercept: float
+    slope: float
+    reserve: float = 0.0
+    probability: float = Field(ge=0, le=1)
+    caps: tuple[Cap, ...] = ()
+
+
 class Hypothesis(Value):
     """A possible cause, as the judge ranks it. `confidence` is the probability that it is right, 0..1."""
 
@@ -51,6 +86,7 @@ class Hypothesis(Value):
     contradicting: tuple[str, ...] = ()
     answer: str | None = None  # the judge's answer to what contradicts it
     next_check: str | None = None  # what would tell it from the next one
+    arithmetic: Arithmetic | None = None  # absent in what was stored before it was kept
 
 
 class Cost(Value):

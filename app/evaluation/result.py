@@ -25,6 +25,7 @@ class ResultHypothesis(Value):
     for_: tuple[str, ...] = Field(alias="for", min_length=1)
     against: tuple[str, ...]
     next_check: str | None
+    odds: float | None = Field(default=None, description="Nats for it against everything else; confidence before calibration.")
 
 
 class ResultFinding(Value):
@@ -78,6 +79,7 @@ def to_result(diagnosis: Diagnosis, *, case: str) -> TriageResult:
                     "for": [numbers[i] for i in h.supporting],
                     "against": [numbers[i] for i in h.contradicting],
                     "next_check": h.next_check,
+                    "odds": round(h.arithmetic.odds, 4) if h.arithmetic else None,
                 }
             )
             for h in diagnosis.hypotheses

@@ -120,14 +120,14 @@ def _row(name: str, held: list[Marked]) -> Row:
         at1={key: statistics.fmean(rank(each, key) <= 1 for each in held) for key in order},
         at3={key: statistics.fmean(rank(each, key) <= 3 for each in held) for key in order},
         flags={key: statistics.fmean(each.flags.get(key, False) for each in held) for key in flags},
-        calibration_error=_calibration(pairs),
+        calibration_error=calibration_error(pairs),
         conclusive=len(told),
         conclusive_right=statistics.fmean(each.main <= 1 for each in told) if told else None,
         p50_s=times[len(times) // 2] if times else None,
     )
 
 
-def _calibration(pairs: list[tuple[float, bool]]) -> float | None:
+def calibration_error(pairs: list[tuple[float, bool]]) -> float | None:
     """Expected calibration error over ten equal-width bins."""
     if not pairs:
         return None

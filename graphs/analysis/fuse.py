@@ -1,6 +1,6 @@
-"""From suspicions to ranked possibilities: addition in nats, then a softmax that leaves room for what nobody saw.
+"""From suspicions to ranked possibilities: addition in nats, then odds against all else, which leave room for what nobody saw.
 
-Every number here can be repeated by hand from the suspicions: `ledger_line` says how.
+Every number here can be repeated by hand: a possibility carries the terms of its sum (`firstmate triage --why N` prints them).
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.domain.hypothesis import Suspicion
+import numpy as np
+
+from app.domain.hypothesis import Suspicion, Term
 
 FURTHER = 0.3
 """A second suspicion of the same signal on the same target repeats more than it adds: it counts this much."""
@@ -22,8 +24,6 @@ ELSEWHERE = 0.8
 """A guilty change explains symptoms at the service that shows them this well, compared with symptoms at its own service."""
 NOBODY = 1.5
 """The score of "something nobody looked at"; a hypothesis with no more evidence than this is a coin flip."""
-SHARPNESS = 0.9
-"""Nats of score per nat of log odds: below 1 because suspicions are not independent of each other."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,20 @@ class Possibility:
     kind: str | None
     remediation: str | None
     score: float
-    confidence: float
+    rivals: float  # nats: what every other possibility, and what nobody looked at, come to together
     speaking: tuple[Suspicion, ...]  # what counts for it, strongest first
     against: tuple[Suspicion, ...]
-    parts: tuple[tuple[str, float], ...]  # (what, nats), in the order they were added
+    terms: tuple[Term, ...]  # what sums up to `score`
+
+    @property
+    def odds(self) -> float:
+        """Nats for this against everything else."""
+        return self.score - self.rivals
+
+    @property
+    def share(self) -> float:
+        """`odds` as a share of one: those of all possibilities, and of what nobody looked at, come to 1."""
+        return 1.0 / (1.0 + math.exp(min(700.0, -self.odds)))
 
 
 def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> list[Possibility]:
@@ -47,7 +57,6 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
     `alerting`: the service whose alert fired; a guilty change elsewhere also explains what is seen there.
     """
     innocence = [s for s in suspicions if s.signal == "changes" and s.no_change]
-    cleared = max((s.weight for s in innocence), default=0.0)
     by_target: dict[str, list[Suspicion]] = defaultdict(list)
     for suspicion in suspicions:
         if suspicion not in innocence:
@@ -58,24 +67,22 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
         plain = [s for s in held if s.change is None]
         own = _evidence(plain)
         if plain:
-            parts = [*own, ("no change explains it", cleared)] if cleared else own
-            drafts.append(_Draft(target, None, parts, [*plain, *(s for s in innocence if s.target == target)]))
+            drafts.append(
+                _Draft(target, None, [*own, *_innocent(innocence)], [*plain, *(s for s in innocence if s.target == target)])
+            )
         for guilty in _guilty(held):
             at_alert = [s for s in by_target.get(alerting or "", []) if s.change is None and not s.no_change]
-            there = ELSEWHERE * sum(nats for _, nats in _evidence(at_alert))
-            here = target == alerting or sum(nats for _, nats in own) >= there
-            seen = own if here else [(f"seen at {alerting}", there)]
-            parts = [*seen, (f"change {(guilty.change or '')[:12]}", guilty.weight), ("most changes are innocent", -CHANGE_PRIOR)]
-            drafts.append(_Draft(target, guilty, parts, [guilty, *(plain if here else at_alert)]))
+            there = [_elsewhere(term, alerting) for term in _evidence(at_alert)]
+            here = target == alerting or _sum(own) >= _sum(there)
+            accused = Term(what=f"change {(guilty.change or '')[:12]}", nats=guilty.weight, findings=guilty.findings)
+            terms = [*(own if here else there), accused, Term(what="most changes are innocent", nats=-CHANGE_PRIOR)]
+            drafts.append(_Draft(target, guilty, terms, [guilty, *(plain if here else at_alert)]))
     if innocence and not any(draft.guilty is None for draft in drafts):
         best = min(innocence, key=lambda s: (-s.weight, s.target, s.statement))
-        drafts.append(_Draft(best.target, None, [("no change explains it", cleared)], [best]))
+        drafts.append(_Draft(best.target, None, _innocent(innocence), [best]))
 
-    scored = [(sum(nats for _, nats in draft.parts), draft) for draft in drafts]
-    top = max((score for score, _ in scored), default=0.0)
-    weights = [math.exp(SHARPNESS * (score - top)) for score, _ in scored]
-    total = sum(weights) + math.exp(SHARPNESS * (NOBODY - top))
-    found = [_possibility(draft, score=score, confidence=w / total) for (score, draft), w in zip(scored, weights, strict=True)]
+    scores = [_sum(draft.terms) for draft in drafts]
+    found = [_possibility(*one) for one in zip(drafts, scores, _rivals(scores), strict=True)]
     return sorted(found, key=lambda p: (-p.score, p.target, p.change or ""))
 
 
@@ -83,8 +90,28 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
 class _Draft:
     target: str
     guilty: Suspicion | None
-    parts: list[tuple[str, float]]
+    terms: list[Term]
     held: list[Suspicion]
+
+
+def _innocent(innocence: Sequence[Suspicion]) -> list[Term]:
+    best = min(innocence, key=lambda s: (-s.weight, s.target, s.statement), default=None)
+    return [] if best is None or not best.weight else [Term(what="no change explains it", nats=best.weight, findings=best.findings)]
+
+
+def _elsewhere(term: Term, alerting: str | None) -> Term:
+    return Term(what=f"seen at {alerting}, {term.what}"[:200], nats=ELSEWHERE * term.nats, findings=term.findings)
+
+
+def _sum(terms: Iterable[Term]) -> float:
+    return sum(term.nats for term in terms)
+
+
+def _rivals(scores: Sequence[float]) -> list[float]:
+    """For each score what all others and `NOBODY` come to together. From both ends, since taking one from their sum loses it."""
+    before = np.logaddexp.accumulate([NOBODY, *scores])
+    after = np.logaddexp.accumulate([-np.inf, *reversed(scores)])[::-1]
+    return [float(np.logaddexp(before[i], after[i + 1])) for i in range(len(scores))]
 
 
 def _guilty(held: Iterable[Suspicion]) -> list[Suspicion]:
@@ -96,23 +123,27 @@ def _guilty(held: Iterable[Suspicion]) -> list[Suspicion]:
     return [strongest[change] for change in sorted(strongest)]
 
 
-def _evidence(suspicions: Iterable[Suspicion]) -> list[tuple[str, float]]:
+def _evidence(suspicions: Iterable[Suspicion]) -> list[Term]:
     """Per kind of signal: the strongest in full, further ones at `FURTHER`, for and against apart, capped."""
-    by_signal: dict[str, list[float]] = defaultdict(list)
-    for suspicion in suspicions:
-        by_signal[suspicion.signal].append(suspicion.weight)
-    parts = []
-    for signal, weights in sorted(by_signal.items()):
-        speaking = sorted((w for w in weights if w > 0), reverse=True)
-        against = sorted(w for w in weights if w < 0)
-        nats = sum(w * (1.0 if i == 0 else FURTHER) for i, w in enumerate(speaking)) + sum(
-            w * (1.0 if i == 0 else FURTHER) for i, w in enumerate(against)
-        )
-        parts.append((signal, max(-SIGNAL_CAP, min(SIGNAL_CAP, nats))))
-    return parts
+    by_signal: dict[str, list[Suspicion]] = defaultdict(list)
+    for suspicion in sorted(suspicions, key=lambda s: (-abs(s.weight), s.statement)):
+        by_signal[suspicion.signal].append(suspicion)
+    terms = []
+    for signal, held in sorted(by_signal.items()):
+        own = [*_side([s for s in held if s.weight > 0], signal), *_side([s for s in held if s.weight < 0], signal)]
+        over = _sum(own) - max(-SIGNAL_CAP, min(SIGNAL_CAP, _sum(own)))
+        terms += [*own, Term(what=f"{signal} alone says {SIGNAL_CAP:g} at most", nats=-over)] if over else own
+    return terms
 
 
-def _possibility(draft: _Draft, *, score: float, confidence: float) -> Possibility:
+def _side(held: Sequence[Suspicion], signal: str) -> list[Term]:
+    first = [Term(what=signal, nats=s.weight, findings=s.findings) for s in held[:1]]
+    return first + [
+        Term(what=f"{signal} again, counts {FURTHER:g}", nats=FURTHER * s.weight, findings=s.findings) for s in held[1:]
+    ]
+
+
+def _possibility(draft: _Draft, score: float, rivals: float) -> Possibility:
     speaking = sorted((s for s in draft.held if s.weight > 0), key=lambda s: (-s.weight, s.statement))
     own = [s for s in speaking if not (s.signal == "changes" and s.no_change)]
     if draft.guilty is not None:
@@ -124,8 +155,8 @@ def _possibility(draft: _Draft, *, score: float, confidence: float) -> Possibili
         kind=next((s.kind for s in speaking if s.kind), None),
         remediation=next((s.remediation for s in speaking if s.remediation), None),
         score=score,
-        confidence=confidence,
+        rivals=rivals,
         speaking=tuple(speaking),
         against=tuple(sorted((s for s in draft.held if s.weight < 0), key=lambda s: (s.weight, s.statement))),
-        parts=tuple(draft.parts),
+        terms=tuple(draft.terms),
     )

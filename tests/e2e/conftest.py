@@ -30,6 +30,7 @@ from app.jobs.work import WorkProcess
 from app.ledger import audit, incidents, outbox
 from app.ledger.audit import AuditRow
 from app.ledger.ledger import Ledger
+from app.plugged import calibration
 from app.plugins import discover
 from app.policy.policy import Policy, load
 from app.runbooks import builtin_runbooks, read_runbooks
@@ -245,6 +246,7 @@ def _desk(
             model=NoModel(),
             progress=trace(ledger, _now, run, lambda _: None),
             clock=_now,
+            calibration=calibration(),
             actions=actions,
             runbooks=runbooks,
             propose=propose,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from app.domain.proposal import Proposal
 from app.domain.value import canonical
 from app.slack.blocks import cleaned
 from graphs import judge
+from graphs.analysis.calibration import AS_IT_IS
 from tests.unit.domain.test_proposal import CHANGED, proposal
 from tests.unit.graphs.said import NOON, SCOPE, finding, report, suspicion
 
@@ -57,6 +59,7 @@ def diagnosis(*, statement: str = "errors rose", gaps: int = 2) -> Diagnosis:
             report("logs", suspicion("back", 3.0, log), suspicion("side", 2.0, log), findings=(log,), gaps=missing),
             report("spans", suspicion("back", -0.5, against), suspicion("store", 1.0, against), findings=(against,)),
         ],
+        calibration=AS_IT_IS,
         round=1,
     )
 
@@ -140,13 +143,13 @@ def test_a_brief_needs_no_incident() -> None:
 def test_what_a_picture_shows_is_said_with_its_quantity() -> None:
     plot = Plot(title="back|wait", unit="s", times=(0.0, 1.0), values=(0.04, 0.6))
     seen = finding("wait of back", plot=plot)
-    said = judge.weigh(SCOPE, [report("metrics", suspicion("back", 3.0, seen), findings=(seen,))], round=1)
+    said = judge.weigh(SCOPE, [report("metrics", suspicion("back", 3.0, seen), findings=(seen,))], calibration=AS_IT_IS, round=1)
     assert "back|wait: between 40 ms and 600 ms" in shown(findings_card(said))
 
 
 def test_findings_beyond_the_first_are_counted() -> None:
     many = tuple(finding(f"finding {n}") for n in range(12))
-    said = judge.weigh(SCOPE, [report("metrics", suspicion("back", 3.0, many[0]), findings=many)], round=1)
+    said = judge.weigh(SCOPE, [report("metrics", suspicion("back", 3.0, many[0]), findings=many)], calibration=AS_IT_IS, round=1)
     assert f"{12 - MOST_SHOWN} more findings" in shown(findings_card(said))
 
 
@@ -315,6 +318,20 @@ def test_a_statement_that_says_of_whom_it_speaks_is_not_told_twice(statement: st
     assert plain(of_whom(best)) == before
 
 
+def test_the_arithmetic_of_a_hypothesis_adds_up_by_hand() -> None:
+    said = diagnosis()
+    for rank in (1, 2):
+        card = behind_card(said, rank)
+        told = [[plain(each) for each in part.lines] for part in card.parts if hasattr(part, "lines")]
+        (sum_,) = [lines for lines in told if "arithmetic" in lines[0]]
+        numbers = [float(re.sub(r"[=%≤ ]", "", each[:9])) for each in sum_[1:]]
+        at = next(i for i, each in enumerate(sum_[1:]) if each.endswith("for it"))
+        assert sum(numbers[:at]) == pytest.approx(numbers[at], abs=0.02 * at)
+        assert numbers[at] + numbers[at + 1] == pytest.approx(numbers[at + 2], abs=0.02)
+        assert numbers[-1] == pytest.approx(min(numbers[at + 3 :]), abs=0.2)
+        assert numbers[-1] == pytest.approx(100 * said.hypotheses[rank - 1].confidence, abs=0.06)
+
+
 def test_what_is_behind_one_hypothesis_is_titled_and_numbered_as_on_the_brief() -> None:
     said = diagnosis()
     card, numbers = behind_card(said, 2), numbering(said.findings)
@@ -322,7 +339,8 @@ def test_what_is_behind_one_hypothesis_is_titled_and_numbered_as_on_the_brief() 
     assert card.title == "Behind hypothesis 2"
     told = [plain(part.lines[0]) for part in card.parts if hasattr(part, "lines")]
     assert told[0].startswith("2. ")
-    assert {each.split()[0] for each in told[1:]} == {numbers[i] for i in (*second.supporting, *second.contradicting)}
+    assert told[1] == "The arithmetic, in nats:"
+    assert {each.split()[0] for each in told[2:]} == {numbers[i] for i in (*second.supporting, *second.contradicting)}
 
 
 def test_one_alert_more_is_one_alert_more() -> None:

@@ -12,6 +12,7 @@ from app.domain.finding import Gap
 from app.evaluation import result
 from app.evaluation.result import json_schema, to_json, to_result
 from graphs import judge
+from graphs.analysis.calibration import AS_IT_IS
 from tests.unit.graphs.said import SCOPE, finding, report, suspicion
 
 SCHEMA = Path(result.__file__).with_name("triage-result.schema.json")
@@ -29,6 +30,7 @@ def diagnosed(weight: float = 3.0, more: int = 0) -> object:
             report("logs", suspicion("side", 1.0, LOG), suspicion("back", -1.0, LOG), findings=(LOG,), gaps=(gap,)),
             report("deploys", suspicion("back", 2.5, CHANGE, change="c0ffee1"), findings=(CHANGE,)),
         ],
+        calibration=AS_IT_IS,
         round=1,
     )
 
@@ -81,7 +83,7 @@ def test_times_are_told_as_utc_whatever_zone_they_were_read_in() -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
     moved = Window(start=SCOPE.window.start.astimezone(zone), end=SCOPE.window.end.astimezone(zone))
     same = METRIC.model_copy(update={"window": moved, "as_of": METRIC.as_of.astimezone(zone)})
-    said = judge.weigh(SCOPE, [report("metrics", suspicion("back", 3.0, same), findings=(same,))], round=1)
+    said = judge.weigh(SCOPE, [report("metrics", suspicion("back", 3.0, same), findings=(same,))], calibration=AS_IT_IS, round=1)
     (written,) = to_result(said, case="x").findings
     assert written.window == ("2026-03-01T11:50:00Z", "2026-03-01T12:10:00Z")
     assert written.as_of == "2026-03-01T12:10:00Z"

@@ -12,6 +12,7 @@ from app.domain.agent import Agent
 from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Diagnosis
 from graphs import judge
+from graphs.analysis.calibration import AS_IT_IS
 from graphs.contract import Report
 from tests.unit.graphs.said import SCOPE, finding, report, suspicion
 
@@ -21,7 +22,7 @@ CHANGE = finding("back 1.8.0 went out", signal="changes")
 
 
 def weighed(*reports: Report, scope: Any = SCOPE, gaps: tuple[Gap, ...] = ()) -> Diagnosis:
-    return judge.weigh(scope, list(reports), gaps=gaps, round=1)
+    return judge.weigh(scope, list(reports), gaps=gaps, calibration=AS_IT_IS, round=1)
 
 
 def certain(*found: Finding) -> Diagnosis:

@@ -12,6 +12,7 @@ from app.domain.hypothesis import Diagnosis, Hypothesis
 from app.domain.runbook import Matches, Runbook, Step
 from app.domain.window import Window
 from graphs import judge, proposer
+from graphs.analysis.calibration import AS_IT_IS
 from graphs.context import MemoryStore, TriageContext
 from graphs.contract import Sources
 from graphs.models.none import NoModel
@@ -81,6 +82,7 @@ def found(weight: float = 5.0, *, change: str | None = "c0ffee1", **fields: Any)
             report("logs", suspicion("back", 2.0, LOG), findings=(LOG,)),
             report("deploys", suspicion("back", weight, CHANGE, change=change), findings=(CHANGE,)),
         ],
+        calibration=AS_IT_IS,
         round=1,
     )
 
@@ -93,6 +95,7 @@ def context(*runbooks: Runbook, actions: Any = None, **fields: Any) -> TriageCon
         "scope": SCOPE,
         "sources": Sources(metrics=metrics, changes=(Changes(),)),
         "investigators": {},
+        "calibration": AS_IT_IS,
         "store": MemoryStore(),
         "model": NoModel(),
         "progress": silent,

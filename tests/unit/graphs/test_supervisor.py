@@ -6,6 +6,7 @@ import pytest
 
 from app.domain.hypothesis import Diagnosis
 from graphs import judge, supervisor
+from graphs.analysis.calibration import AS_IT_IS
 from graphs.contract import Sources
 from tests.unit.graphs.said import NOON, SCOPE, finding, report, suspicion
 
@@ -13,7 +14,7 @@ METRIC, LOG, CHANGE = finding("m"), finding("l", signal="logs"), finding("c", si
 
 
 def weighed(*reports: Any) -> Diagnosis:
-    return judge.weigh(SCOPE, list(reports), round=1)
+    return judge.weigh(SCOPE, list(reports), calibration=AS_IT_IS, round=1)
 
 
 CLOSE = [

@@ -14,6 +14,7 @@ from app.domain.agent import Agent
 from app.domain.hypothesis import Diagnosis
 from app.processes import checkpoints
 from graphs import supervisor, triage
+from graphs.analysis.calibration import AS_IT_IS
 from graphs.context import Draft, MemoryStore, TriageContext
 from graphs.contract import Budget, Question, Report, Sources, View
 from graphs.models.none import NoModel
@@ -69,6 +70,7 @@ def context(investigators: dict[str, Asked], *, store: MemoryStore | None = None
         "scope": SCOPE,
         "sources": SOURCES,
         "investigators": investigators,
+        "calibration": AS_IT_IS,
         "store": store or MemoryStore(),
         "model": NoModel(),
         "progress": silent,

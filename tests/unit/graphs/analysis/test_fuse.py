@@ -27,15 +27,31 @@ def test_the_score_can_be_repeated_by_hand() -> None:
         alerting=None,
     )
     (only,) = found
-    assert dict(only.parts) == pytest.approx({"metrics": 2.0 + fuse.FURTHER * 1.0, "logs": 1.5 - 0.5})
+    assert [(term.what, term.nats) for term in only.terms] == [
+        ("logs", 1.5),
+        ("logs", -0.5),
+        ("metrics", 2.0),
+        ("metrics again, counts 0.3", pytest.approx(fuse.FURTHER * 1.0)),
+    ]
+    assert [term.findings for term in only.terms] == [(LOG.id,), (LOG.id,), (METRIC.id,), (METRIC.id,)]
     assert only.score == pytest.approx(3.3)
-    odds = math.exp(fuse.SHARPNESS * (3.3 - fuse.NOBODY))
-    assert only.confidence == pytest.approx(odds / (1 + odds))
+    assert only.rivals == pytest.approx(fuse.NOBODY)
+    assert only.share == pytest.approx(1 / (1 + math.exp(fuse.NOBODY - 3.3)))
+
+
+def test_rivals_are_all_the_others_and_what_nobody_saw() -> None:
+    scores = {"front": 4.0, "back": 3.0, "side": 1.0}
+    found = possibilities([suspicion(name, weight, METRIC) for name, weight in scores.items()], alerting=None)
+    for each in found:
+        others = [weight for name, weight in scores.items() if name != each.target]
+        assert each.rivals == pytest.approx(math.log(sum(math.exp(n) for n in (*others, fuse.NOBODY))))
 
 
 def test_one_kind_of_signal_has_a_most_it_can_say() -> None:
     (only,) = possibilities([suspicion("back", 6.0, METRIC), suspicion("back", 6.0, METRIC, statement="again")], alerting=None)
     assert only.score == fuse.SIGNAL_CAP
+    assert only.terms[-1].what == "metrics alone says 5.5 at most"
+    assert only.terms[-1].nats == pytest.approx(fuse.SIGNAL_CAP - 6.0 - fuse.FURTHER * 6.0)
 
 
 def test_a_change_must_bring_more_than_the_prior_that_most_are_innocent() -> None:
@@ -51,7 +67,7 @@ def test_a_change_must_bring_more_than_the_prior_that_most_are_innocent() -> Non
 def test_a_guilty_change_elsewhere_explains_what_is_seen_at_the_alert() -> None:
     found = possibilities([suspicion("front", 4.0, METRIC), suspicion("back", 5.0, CHANGE, change="c0ffee1")], alerting="front")
     assert (found[0].target, found[0].change) == ("back", "c0ffee1")
-    assert ("seen at front", pytest.approx(fuse.ELSEWHERE * 4.0)) in [*found[0].parts]
+    assert ("seen at front, metrics", pytest.approx(fuse.ELSEWHERE * 4.0)) in [(t.what, t.nats) for t in found[0].terms]
     assert METRIC.id in {i for s in found[0].speaking for i in s.findings}
 
 
@@ -89,11 +105,11 @@ SUSPICIONS = st.lists(
 def test_parts_add_up_and_shares_leave_room_for_what_nobody_saw(claims: list[Suspicion], alerting: str | None) -> None:
     found = possibilities(claims, alerting=alerting)
     for each in found:
-        assert sum(nats for _, nats in each.parts) == pytest.approx(each.score)
-        assert 0 <= each.confidence < 1 or each.confidence == pytest.approx(1)
+        assert sum(term.nats for term in each.terms) == pytest.approx(each.score)
+        assert 0 <= each.share <= 1
         assert all(s.weight > 0 for s in each.speaking)
         assert all(s.weight < 0 for s in each.against)
-    assert sum(each.confidence for each in found) <= 1 + 1e-9
+    assert sum(each.share for each in found) <= 1 + 1e-9
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
     assert len({(each.target, each.change) for each in found}) == len(found)
 

@@ -1,0 +1,90 @@
+"""Fitting the judge's calibration to results whose truth is known, and saying what it would be worth on others."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import BadInput
+from app.evaluation.score import calibration_error, mark, read_truth
+from graphs.analysis.calibration import Calibration, Outcome, fit
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Worth:
+    """How far the probabilities are off on incidents that the fit did not see: calibration error and Brier score, 0 is perfect."""
+
+    error: float
+    brier: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """`folds`: the fit judged on culprits it was not fitted to; `sources`: on collections it was not fitted to."""
+
+    calibration: Calibration
+    folds: Worth
+    sources: Worth | None  # None where all incidents are from one source
+
+
+def outcomes(results: Path, truth_folder: Path) -> list[Outcome]:
+    """The first hypothesis of each result that has a truth. Raises `BadInput` when there is none, or one without odds."""
+    truths, found = read_truth(truth_folder), []
+    for line in results.read_text(encoding="utf-8").splitlines():
+        result = json.loads(line)
+        truth, hypotheses = truths.get(result.get("case")), result.get("hypotheses")
+        if truth is None or not hypotheses:
+            continue
+        if hypotheses[0].get("odds") is None:
+            raise BadInput(f"{results} is from a version that kept no odds; run firstmate eval again")
+        marked = mark(result["case"], truth, result)
+        found.append(
+            Outcome(odds=hypotheses[0]["odds"], right=marked.main <= 1, group=_culprit(truth), source=str(truth.get("source")))
+        )
+    if not found:
+        raise BadInput(f"no result in {results} has a truth below {truth_folder}; name the folder that holds the truth files")
+    return found
+
+
+def fitted(held: Sequence[Outcome], *, reserve: float, folds: int = FOLDS) -> Fitted:
+    """Fitted to all of them; judged by fits that each left a part out."""
+    by_fold = _judged(held, lambda each: str(int(sha256(each.group.encode()).hexdigest(), 16) % folds), reserve=reserve)
+    several = len({each.source for each in held}) > 1
+    by_source = _judged(held, lambda each: each.source, reserve=reserve) if several else None
+    provenance = {
+        "incidents": len(held),
+        "right": sum(each.right for each in held),
+        "sources": dict(sorted(Counter(each.source for each in held).items())),
+        "folds": {"error": round(by_fold.error, 4), "brier": round(by_fold.brier, 4)},
+        "sources_left_out": {"error": round(by_source.error, 4), "brier": round(by_source.brier, 4)} if by_source else None,
+    }
+    whole = fit(held).model_copy(update={"reserve": reserve, "provenance": provenance})
+    return Fitted(calibration=whole, folds=by_fold, sources=by_source)
+
+
+def _judged(held: Sequence[Outcome], part: Callable[[Outcome], str], *, reserve: float) -> Worth:
+    said: list[tuple[float, bool]] = []
+    for left_out in sorted({part(each) for each in held}):
+        others = [each for each in held if part(each) != left_out]
+        if not others:
+            continue
+        made = fit(others).model_copy(update={"reserve": reserve})
+        said += [(made.probability(each.odds), each.right) for each in held if part(each) == left_out]
+    return Worth(error=calibration_error(said) or 0.0, brier=_brier(said))
+
+
+def _brier(said: Iterable[tuple[float, bool]]) -> float:
+    return statistics.fmean((confidence - right) ** 2 for confidence, right in said)
+
+
+def _culprit(truth: Mapping[str, Any]) -> str:
+    named = truth.get("object") or truth.get("change_id") or "/".join(sorted(truth["service"]))
+    return f"{truth.get('source')}:{truth.get('system')}:{named}"
