@@ -19,8 +19,8 @@ from graphs.contract import Report
 AGENT = Agent(name="judge", version="1.0.0")
 
 MOST_HYPOTHESES = 5
-CONCLUSIVE = 0.8
-LIKELY = 0.4
+CONCLUSIVE = 0.9
+LIKELY = 0.5
 STALE = timedelta(minutes=5)
 """Findings older than this at the window's end, or a fifth of the window where that is longer, cannot make a cause certain."""
 STALE_CAP, THIN_CAP, OUTSIDER_CAP, ONE_SIGNAL_CAP = 0.6, 0.7, 0.6, 0.9

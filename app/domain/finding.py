@@ -11,7 +11,8 @@ from app.domain.value import AwareDatetime, Value, digest
 from app.domain.window import Window
 
 Signal = Literal["metrics", "logs", "traces", "changes", "objects", "status"]
-"""The kinds of telemetry. `conclusive` needs findings of two different ones."""
+"""The kinds of telemetry. `conclusive` needs findings of two different ones. `objects`: what is declared, held against itself;
+`status`: what became of things, as probes, conditions and status pages report it."""
 
 
 class Plot(Value):

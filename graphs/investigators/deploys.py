@@ -287,7 +287,7 @@ def _about_objects(faults: list[ObjectFault], table: ObjectTable, scope: Scope) 
     for fault in sorted(faults, key=lambda one: -one.weight):
         finding = Finding.of(
             agent=AGENT,
-            signal="objects",
+            signal="status" if fault.seen else "objects",
             source=table.source,
             query=fault.query,
             window=scope.window,
@@ -303,7 +303,7 @@ def _about_objects(faults: list[ObjectFault], table: ObjectTable, scope: Scope) 
             Suspicion(
                 target=fault.target,
                 weight=max(-6.0, min(6.0, fault.weight)),
-                signal="objects",
+                signal=finding.signal,
                 statement=fault.statement[:400],
                 findings=(finding.id,),
                 kind=fault.kind,

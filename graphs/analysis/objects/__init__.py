@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.domain.incident import Scope
 from app.domain.telemetry import ObjectTable
 from graphs.analysis.objects import (
@@ -17,7 +19,8 @@ from graphs.analysis.objects import (
     services,
     storage,
 )
-from graphs.analysis.objects.fault import ObjectFault
+from graphs.analysis.objects.consequences import consequences
+from graphs.analysis.objects.fault import EFFECTS, ObjectFault
 from graphs.analysis.objects.look import Look
 from graphs.analysis.objects.parse import read
 
@@ -27,7 +30,7 @@ _FAMILIES = (scheduling, images, probes, services, addresses, storage, quotas, s
 
 
 def examine(table: ObjectTable, scope: Scope) -> list[ObjectFault]:
-    """Faults of the scope's candidates, heaviest first; of several about one target and kind the heaviest.
+    """Faults of the scope's candidates and what became of them, heaviest first; of several of one target and kind the heaviest.
 
     The order of the recorded commands does not matter. Faults of objects that no candidate answers for are left out.
     """
@@ -38,4 +41,6 @@ def examine(table: ObjectTable, scope: Scope) -> list[ObjectFault]:
             held = heaviest.get((fault.target, fault.kind))
             if held is None or (fault.weight, held.statement) > (held.weight, fault.statement):
                 heaviest[(fault.target, fault.kind)] = fault
-    return sorted(heaviest.values(), key=lambda fault: (-fault.weight, fault.target, fault.kind))
+    faults = [replace(fault, seen=fault.kind in EFFECTS) for fault in heaviest.values()]
+    faults += consequences(look, faults)
+    return sorted(faults, key=lambda fault: (-fault.weight, fault.target, fault.kind))

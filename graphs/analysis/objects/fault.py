@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+EFFECTS = frozenset(
+    {
+        "pods_unavailable",
+        "container_not_ready",
+        "container_restarts",
+        "container_crash_loop",
+        "container_config_incorrect",
+        "service_unreachable",
+        "pod_creation_refused",
+        "pod_not_scheduled",
+    }
+)
+"""Kinds that say what became of an object, not what is wrong with it: seen by probes and counters, whatever the cause."""
+
 
 @dataclass(frozen=True)
 class ObjectFault:
@@ -12,7 +26,7 @@ class ObjectFault:
     `target` is one of the scope's candidates; `kind` our word for what is wrong (lower snake case); `weight` how strongly this
     speaks for the target being the cause, in nats. `statement` is our sentence; `query` the command whose output shows it;
     `excerpt` the line quoted from that output. Who may change the cluster writes those; `outsider_text` marks what an
-    application said of itself, into which anybody's request may have found its way.
+    application said of itself, into which anybody's request may have found its way; `seen` an effect that was observed.
     """
 
     target: str
@@ -23,3 +37,4 @@ class ObjectFault:
     excerpt: str | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     outsider_text: bool = False
+    seen: bool = False
