@@ -40,7 +40,12 @@ class Settings(BaseSettings):
     lookback_s: float = Field(
         default=1800, gt=0, le=604800, description="How far before its alert an incident may have begun, seconds."
     )
-    reference_s: float = Field(default=7200, gt=0, le=2592000, description="How much time before that counts as normal, seconds.")
+    reference_s: float = Field(
+        default=7200,
+        gt=0,
+        le=2592000,
+        description="How much time before that counts as normal, seconds; from three days on, daily peaks are known.",
+    )
     settle_s: float = Field(
         default=0, ge=0, le=3600, description="How long after the alert triage waits for telemetry to arrive, seconds."
     )

@@ -21,6 +21,11 @@ _RANGE_FLOOR = 0.01
 """Nor one below 1% of the largest magnitude seen: a constant zero would make the first sample infinite."""
 _BEFORE = 3
 """Samples before the onset that are enough to say that something was so already."""
+_DAY_S = 86400.0
+_SAME_HOUR_S = 600.0
+"""How far from the incident's time of day another day's sample may lie to be held against it."""
+_DAYS = 2
+"""Other days it takes to call something daily."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,8 @@ def measure(times: Floats, incident: Bools, values: Floats, onset_s: float, *, s
     """The shift of each column of `values` from its reference to its part of the incident from `onset_s` on.
 
     Without reference rows the incident's own part before the onset is the reference. With both, the part before the onset
-    is a second control: what was already so before the onset is no shift.
+    is a second control: what was already so before the onset is no shift. With a reference of several days their same time of
+    day is a third: what comes every day is none either.
     """
     k = values.shape[1]
     rows = np.ascontiguousarray(values.T, dtype=np.float64)
@@ -118,7 +124,8 @@ def measure(times: Floats, incident: Bools, values: Floats, onset_s: float, *, s
     usable = (n_base >= 2) & (n_level >= 1) & np.isfinite(base) & np.isfinite(level)
     base, spread, level = (np.where(usable, part, filler) for part, filler in ((base, 0.0), (spread, 1.0), (level, 0.0)))
     z = np.where(usable, (level - base) / spread, 0.0)
-    z = _held_against_before(z, level, base, spread, early, n_early, own_before)
+    z = _held_against(z, level, spread, early, ~own_before)
+    z = _held_against(z, level, spread, rows[:, _same_hour(times, reference, after)], ~own_before)
     thin = n_level / (n_level + 0.5)  # one sample alone is two thirds of the evidence
     damp = spread
     log_ratio = np.where(usable, np.log((np.abs(level) + damp) / (np.abs(base) + damp)), 0.0)
@@ -137,15 +144,26 @@ def measure(times: Floats, incident: Bools, values: Floats, onset_s: float, *, s
     )
 
 
-def _held_against_before(
-    z: Floats, level: Floats, base: Floats, spread: Floats, early: Floats, n_early: NDArray[np.int64], own_before: Bools
-) -> Floats:
-    """Shrinks what the minutes before the onset already showed. Of those, the half nearer to normal counts: an onset stated
-    too late must not hide the fault behind itself."""
-    checked = (n_early >= _BEFORE) & ~own_before
+def _same_hour(times: Floats, reference: Bools, after: Bools) -> Bools:
+    """The reference's samples at the incident's time of day, on days of which there are at least `_DAYS`; else none."""
+    none = np.zeros(len(times), np.bool_)
+    if not after.any() or not reference.any():
+        return none
+    start, end = float(times[after].min()), float(times[after].max())
+    # seconds into the stretch of the day that the incident takes, a little wider on either side, whichever day it was
+    into = (times - (start - _SAME_HOUR_S)) % _DAY_S
+    near: Bools = reference & (into <= end - start + 2 * _SAME_HOUR_S) & (np.abs(times - start) > _DAY_S / 2)
+    days = np.unique(np.floor((times[near] - (start - _SAME_HOUR_S)) / _DAY_S))
+    return near if len(days) >= _DAYS else none
+
+
+def _held_against(z: Floats, level: Floats, spread: Floats, control: Floats, asked: Bools) -> Floats:
+    """Shrinks what `control`, samples without the fault, already showed. Of those, the half nearer to normal counts: an onset
+    stated too late must not hide the fault behind itself."""
+    checked = ((~np.isnan(control)).sum(axis=1) >= _BEFORE) & asked
     if not checked.any():
         return z
-    low, high = quantiles(early, (0.35, 0.65))
+    low, high = quantiles(control, (0.35, 0.65))
     nearer = np.where(z >= 0, low, high)
     again = np.where(checked, (level - nearer) / spread, z)
     same_side = np.sign(again) == np.sign(z)

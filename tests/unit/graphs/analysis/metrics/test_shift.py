@@ -117,3 +117,27 @@ def test_series_agree_on_one_onset_against_noise_and_older_changes() -> None:
 def test_nothing_moved_means_no_onset() -> None:
     rows = np.random.default_rng(9).normal(5, 1, (20, 60))
     assert consensus_onset(np.arange(60.0), change_points(rows)) is None
+
+
+DAY_S = 86400.0
+
+
+def daily(*, days: int, extra: float) -> float:
+    """The `z` of load that peaks every day from 12:00 to 13:00, at whose peak `extra` is added on the last day."""
+    times = np.arange(0.0, days * DAY_S + 13 * 3600, 300.0)
+    noon = (times % DAY_S >= 12 * 3600) & (times % DAY_S < 13 * 3600)
+    incident = times >= days * DAY_S + 11.5 * 3600
+    onset = days * DAY_S + 12 * 3600
+    noise = np.random.default_rng(3).normal(0, 1, len(times))
+    values = 100 + noise + 60 * noon + np.where(times >= onset, extra, 0.0)
+    return float(measure(times, incident, values[:, None], onset).z[0])
+
+
+def test_what_comes_at_that_hour_every_day_is_no_shift() -> None:
+    assert abs(daily(days=3, extra=0.0)) < 2
+    assert daily(days=1, extra=0.0) > 5  # one other day is no season: the twin without history is taken in
+
+
+def test_what_comes_on_top_of_the_daily_peak_still_is_one() -> None:
+    assert daily(days=3, extra=80.0) > 5
+    assert daily(days=3, extra=-120.0) < -5
