@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from app.domain.hypothesis import Diagnosis
     from app.domain.incident import Scope
     from app.domain.ports import Progress
+    from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
     from app.jobs.inbox import Inbox
     from app.ledger.ledger import Tx
@@ -46,9 +47,28 @@ class Composition:
 
         return find_cases(path)
 
+    def candidates(self, path: Path) -> tuple[str, int]:
+        from app.connectors.case import open_case
+
+        try:
+            case = open_case(path)
+        except FirstmateError:
+            return path.name, 0
+        return case.name, len(case.scope.candidates)
+
+    def investigators(self) -> list[str]:
+        return sorted(investigators())
+
+    def releases(self) -> Path:
+        return Path(__file__).parent / "evaluation" / "releases"
+
     @property
     def run_case_by_name(self) -> Any:
         return run_case_by_name
+
+    @property
+    def run_combinations_by_name(self) -> Any:
+        return run_combinations_by_name
 
     async def triage_case(self, path: Path, progress: Progress) -> tuple[str, Scope, Diagnosis]:
         from app.connectors.case import open_case
@@ -185,6 +205,22 @@ def run_case_by_name(folder: str) -> str:
     except FirstmateError as error:
         return json.dumps({"case": Path(folder).name, "error": str(error)})
     return to_json(to_result(diagnosis, case=name))
+
+
+def run_combinations_by_name(folder: str, *, asked: Sequence[Combination], whole: bool) -> str:
+    """One recorded case by parts of the engine, read once: its `eval-ablation/1` line, or, `whole`, the first one's
+    `triage-result/1` line. For an evaluation alone: what answers people is put together without it."""
+    from app.connectors.case import open_case
+    from app.evaluation import ablation
+    from app.evaluation.result import to_json, to_result
+
+    try:
+        case = open_case(folder)
+        sources = sources_of([replace(case, name="case")])  # as for one case: no answer may depend on what it is called
+        found = asyncio.run(ablation.diagnose(case.scope, sources, investigators(), asked, calibration=calibration(), clock=now))
+    except FirstmateError as error:
+        return json.dumps({"case": Path(folder).name, "error": str(error)})
+    return to_json(to_result(found[0], case=case.name)) if whole else ablation.line(case.name, asked, found)
 
 
 def cli() -> None:

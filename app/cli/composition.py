@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,7 @@ from app.domain.value import JsonObject, Value
 from app.settings import Settings
 
 if TYPE_CHECKING:  # it works on whole tables, and brings what that takes
+    from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
 
 
@@ -40,6 +42,21 @@ class Composition(Protocol):
 
     def run_case_by_name(self, folder: str) -> str:
         """One case, its `triage-result/1` line; importable by a process of its own."""
+        ...
+
+    def candidates(self, path: Path) -> tuple[str, int]:
+        """(the case's name, how many can be guilty; 0 where the case doesn't say, or can't be read)."""
+        ...
+
+    def investigators(self) -> list[str]: ...
+
+    def releases(self) -> Path:
+        """Where the results of each release are kept with the product."""
+        ...
+
+    def run_combinations_by_name(self, folder: str, *, asked: Sequence[Combination], whole: bool) -> str:
+        """One case by parts of the engine, for an evaluation; importable like `run_case_by_name`. `whole`: of the first
+        combination, as a `triage-result/1` line; else an `eval-ablation/1` line of all."""
         ...
 
     async def triage_case(self, path: Path, progress: Progress) -> tuple[str, Scope, Diagnosis]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from app.evaluation.score import Row, mark, read_truth, table
+from app.evaluation.score import Marked, mark, read_truth
 
 log = structlog.get_logger()
 
 RunCase = Callable[[str], str]
-"""A case's folder in, its `triage-result/1` line out; a broken case gives a line with an `error`. Importable by name."""
+"""A case's folder in, its line out (`triage-result/1`, or `eval-ablation/1`); a broken case gives a line with an `error`.
+Importable by name."""
 
 
 def run_all(paths: Sequence[Path], run_case: RunCase, *, workers: int, out: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -40,9 +42,28 @@ def _line(future: Future[str], path: Path) -> str:
         return json.dumps({"case": path.name, "error": f"it broke: {type(error).__name__}: {error}"})
 
 
-def score(out: Path, truth_folder: Path) -> tuple[list[Row], int]:
-    """The table over every case that has a truth and a result, and how many results had no truth."""
-    results = {r["case"]: r for r in map(json.loads, out.read_text(encoding="utf-8").splitlines())}
+@dataclass(frozen=True)
+class Scored:
+    """Every case that has a truth and a result; how many results had no truth, and how many truths no result."""
+
+    marked: tuple[Marked, ...]
+    truths: Mapping[str, Mapping[str, Any]]
+    without_truth: int
+    without_result: int
+
+
+def score(out: Path, truth_folder: Path, *, candidates: Mapping[str, int] | None = None) -> Scored:
+    """`candidates`: of each case, how many there were to choose from."""
     truths = read_truth(truth_folder)
-    marked = [mark(case, truths[case], result) for case, result in results.items() if case in truths]
-    return table(marked), len(results) - len(marked)
+    results = read_lines(out)
+    marked = tuple(
+        mark(case, truths[case], result, candidates=(candidates or {}).get(case))
+        for case, result in results.items()
+        if case in truths
+    )
+    return Scored(marked, truths, len(results) - len(marked), len(truths) - len(marked))
+
+
+def read_lines(path: Path) -> dict[str, dict[str, Any]]:
+    """One JSON object a line, by case name."""
+    return {r["case"]: r for r in map(json.loads, path.read_text(encoding="utf-8").splitlines())}

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.domain.value import digest
+
 NEVER = math.inf
 SHORTEST_CHANGE = 7
 """A change id may be abbreviated to this many characters."""
@@ -18,32 +20,67 @@ SHORTEST_CHANGE = 7
 
 @dataclass(frozen=True)
 class Marked:
-    """One case, marked: at which rank each thing asked for stands, and yes/no answers."""
+    """One case, marked: at which rank each thing asked for stands, and yes/no answers.
+
+    `key` names the case without telling its name: the same for the same name and truth. `candidates`: how many there were to
+    choose from, None where nobody counted.
+    """
 
     case: str
+    key: str
     rows: tuple[str, ...]
     ranks: dict[str, float]
     flags: dict[str, bool]
     confidence: float | None
-    conclusive: bool
+    verdict: str | None
     elapsed_s: float | None
+    candidates: int | None = None
 
     @property
     def main(self) -> float:
         return next(iter(self.ranks.values()))
 
+    @property
+    def conclusive(self) -> bool:
+        return self.verdict == "conclusive"
+
+
+@dataclass(frozen=True)
+class Share:
+    hits: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.of if self.of else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's, 95%: where the share may well lie that so many cases were drawn from; it holds for few cases too."""
+        if not self.of:
+            return 0.0, 1.0
+        z, n, p = 1.96, self.of, self.value
+        mid, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return (mid - half) / (1 + z * z / n), (mid + half) / (1 + z * z / n)
+
 
 @dataclass(frozen=True)
 class Row:
+    """`avg5` is the mean of the shares right among the first 1, 2, … 5; `random1` what blind guessing expects at rank 1;
+    `conclusive` how many of the cases that were called so are right. None: there is nothing to tell it from."""
+
     name: str
     cases: int
-    at1: dict[str, float]
-    at3: dict[str, float]
-    flags: dict[str, float]
+    at1: dict[str, Share]
+    at3: dict[str, Share]
+    avg5: dict[str, float]
+    flags: dict[str, Share]
+    random1: float | None
     calibration_error: float | None
-    conclusive: int
-    conclusive_right: float | None
+    brier: float | None
+    conclusive: Share
     p50_s: float | None
+    p95_s: float | None
 
 
 def read_truth(folder: Path) -> dict[str, dict[str, Any]]:
@@ -56,7 +93,12 @@ def read_truth(folder: Path) -> dict[str, dict[str, Any]]:
     return held
 
 
-def mark(case: str, truth: Mapping[str, Any], result: Mapping[str, Any] | None) -> Marked:
+def case_key(case: str, truth: Mapping[str, Any]) -> str:
+    """Twelve hex digits that name a case to whoever has it, and nobody else. A truth that was mended makes another case of it."""
+    return digest([case, {name: value for name, value in truth.items() if name != "source"}])[:12]
+
+
+def mark(case: str, truth: Mapping[str, Any], result: Mapping[str, Any] | None, *, candidates: int | None = None) -> Marked:
     """What is asked of a case follows from what its truth names: an object and a fault type, a change, or services."""
     hypotheses: Sequence[Mapping[str, Any]] = (result or {}).get("hypotheses", [])
     ranks: dict[str, float]
@@ -85,22 +127,27 @@ def mark(case: str, truth: Mapping[str, Any], result: Mapping[str, Any] | None) 
         rows.append(f"{source} · {truth['family']}")
     return Marked(
         case=case,
+        key=case_key(case, truth),
         rows=tuple(rows),
         ranks=ranks,
         flags=flags,
         confidence=float(hypotheses[0].get("confidence", 0)) if hypotheses else None,
-        conclusive=(result or {}).get("verdict") == "conclusive",
+        verdict=(result or {}).get("verdict"),
         elapsed_s=(result or {}).get("elapsed_s"),
+        candidates=candidates,
     )
 
 
-def table(marked: Iterable[Marked]) -> list[Row]:
-    """One row per source, system and family, and `all` pooled on each case's first measure."""
+def table(marked: Sequence[Marked]) -> list[Row]:
+    """One row per source, system and family, and `all` pooled on each case's first measure. No row for a system that is all of
+    its source."""
     by_row: dict[str, list[Marked]] = defaultdict(list)
     for each in marked:
         for name in (*each.rows, "all"):
             by_row[name].append(each)
-    return [_row(name, held) for name, held in sorted(by_row.items())]
+    systems = {name: each.rows[0] for each in marked for name in each.rows[1:] if " · " not in name}
+    again = {name for name, source in systems.items() if len(by_row[name]) == len(by_row[source])}
+    return [_row(name, held) for name, held in sorted(by_row.items()) if name not in again]
 
 
 def _row(name: str, held: list[Marked]) -> Row:
@@ -109,33 +156,62 @@ def _row(name: str, held: list[Marked]) -> Row:
     def rank(each: Marked, key: str) -> float:
         return each.main if name == "all" else each.ranks.get(key, NEVER)
 
+    def within(most: int, key: str) -> Share:
+        return Share(sum(rank(each, key) <= most for each in held), len(held))
+
     order = [key for key in ("first", "target", "object", "exact", "change") if key in measures]
     flags = sorted({key for each in held for key in each.flags}) if name != "all" else []
     told = [each for each in held if each.conclusive]
     times = sorted(each.elapsed_s for each in held if each.elapsed_s is not None)
-    pairs = [(each.confidence, each.main <= 1) for each in held if each.confidence is not None]
+    pairs = confidences(held)
+    blind = [1 / each.candidates for each in held if each.candidates]
     return Row(
         name=name,
         cases=len(held),
-        at1={key: statistics.fmean(rank(each, key) <= 1 for each in held) for key in order},
-        at3={key: statistics.fmean(rank(each, key) <= 3 for each in held) for key in order},
-        flags={key: statistics.fmean(each.flags.get(key, False) for each in held) for key in flags},
+        at1={key: within(1, key) for key in order},
+        at3={key: within(3, key) for key in order},
+        avg5={key: statistics.fmean(within(most, key).value for most in range(1, 6)) for key in order},
+        flags={key: Share(sum(each.flags.get(key, False) for each in held), len(held)) for key in flags},
+        random1=statistics.fmean(blind) if blind else None,
         calibration_error=calibration_error(pairs),
-        conclusive=len(told),
-        conclusive_right=statistics.fmean(each.main <= 1 for each in told) if told else None,
+        brier=statistics.fmean((said - right) ** 2 for said, right in pairs) if pairs else None,
+        conclusive=Share(sum(each.main <= 1 for each in told), len(told)),
         p50_s=times[len(times) // 2] if times else None,
+        p95_s=times[math.ceil(0.95 * len(times)) - 1] if times else None,
     )
 
 
-def calibration_error(pairs: list[tuple[float, bool]]) -> float | None:
-    """Expected calibration error over ten equal-width bins."""
+def confidences(marked: Iterable[Marked]) -> list[tuple[float, bool]]:
+    """(what the first hypothesis was given, whether it is right) of every case that has one."""
+    return [(each.confidence, each.main <= 1) for each in marked if each.confidence is not None]
+
+
+def bin_of(confidence: float) -> int:
+    """0..9, ten of equal width."""
+    return min(9, int(confidence * 10))
+
+
+def calibration_error(pairs: Sequence[tuple[float, bool]]) -> float | None:
+    """Expected calibration error over ten equal-width bins: the mean distance between what was said and what came."""
     if not pairs:
         return None
-    bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
+    off = [0.0] * 10
     for confidence, right in pairs:
-        bins[min(9, int(confidence * 10))].append((confidence, right))
-    off = (len(b) * abs(statistics.fmean(c for c, _ in b) - statistics.fmean(r for _, r in b)) for b in bins.values())
-    return sum(off) / len(pairs)
+        off[bin_of(confidence)] += confidence - right
+    return sum(map(abs, off)) / len(pairs)
+
+
+def row_as_json(row: Row) -> dict[str, Any]:
+    """A share that was counted is [share, lower, upper]; `conclusive` is [how often said, share right]."""
+    body: dict[str, Any] = {"row": row.name, "n": row.cases}
+    for key in row.at1:
+        body[f"{key}@1"] = [row.at1[key].value, *row.at1[key].interval]
+        body[f"{key}@3"] = [row.at3[key].value, *row.at3[key].interval]
+        body[f"{key} avg@5"] = row.avg5[key]
+    body |= {key: share.value for key, share in row.flags.items()}
+    body |= {"random@1": row.random1, "ece": row.calibration_error, "brier": row.brier}
+    body["conclusive"] = [row.conclusive.of, row.conclusive.value if row.conclusive.of else None]
+    return body | {"p50 s": row.p50_s, "p95 s": row.p95_s}
 
 
 def _rank(wanted: set[Any], given: Sequence[Any]) -> float:

@@ -25,7 +25,7 @@ LONG = {
 PLUGIN_FOLDERS = {
     "app.connectors": ("CONNECTOR", {"casefiles", "folder", "http", "logline", "logseek", "outside", "promql", "promshape"}),
     "app.actions": ("ACTION", {"shop_client"}),
-    "app.cli": ("VERB", {"children", "composition", "lines", "presses", "scene", "steps", "terminal"}),
+    "app.cli": ("VERB", {"children", "composition", "evaltables", "lines", "presses", "scene", "steps", "terminal"}),
     "app.slack.commands": ("COMMAND", set()),
     "graphs.investigators": ("INVESTIGATOR", set()),
 }

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import math
+import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.evaluation import runner
-from app.evaluation.score import NEVER, mark, read_truth, table
+from app.evaluation.score import NEVER, Share, case_key, mark, read_truth, row_as_json, table
 
 
 def result(*hypotheses: dict[str, Any], verdict: str = "likely") -> dict[str, Any]:
@@ -75,8 +78,8 @@ def test_a_case_without_an_answer_is_wrong_and_counts() -> None:
     right, broken = mark("a", truth, result(said("back"), verdict="conclusive")), mark("b", truth, {"case": "b", "error": "x"})
     (pooled,) = [row for row in table([right, broken]) if row.name == "all"]
     assert pooled.cases == 2
-    assert pooled.at1 == {"first": 0.5}
-    assert (pooled.conclusive, pooled.conclusive_right) == (1, 1.0)
+    assert pooled.at1 == {"first": Share(1, 2)}
+    assert pooled.conclusive == Share(1, 1)
 
 
 def test_calibration_is_how_far_what_was_said_is_from_what_came() -> None:
@@ -90,7 +93,55 @@ def test_calibration_is_how_far_what_was_said_is_from_what_came() -> None:
 
 def test_rows_are_by_source_system_and_family() -> None:
     truth = {"service": ["back"], "source": "s", "system": "shop", "family": "network"}
-    assert [row.name for row in table([mark("c", truth, result(said("back")))])] == ["all", "s", "s shop", "s · network"]
+    other = {**truth, "system": "bank"}
+    marked = [mark("c", truth, result(said("back"))), mark("d", other, None)]
+    assert [row.name for row in table(marked)] == ["all", "s", "s bank", "s shop", "s · network"]
+
+
+def test_a_system_that_is_all_of_its_source_is_told_once() -> None:
+    truth = {"service": ["back"], "source": "s", "system": "shop"}
+    assert [row.name for row in table([mark("c", truth, None), mark("d", truth, None)])] == ["all", "s"]
+
+
+@pytest.mark.parametrize(
+    ("hits", "of", "low", "high"), [(0, 10, 0.0, 0.278), (10, 10, 0.722, 1.0), (50, 100, 0.404, 0.596), (0, 0, 0.0, 1.0)]
+)
+def test_a_share_of_few_cases_has_a_wide_interval_that_stays_between_0_and_1(hits: int, of: int, low: float, high: float) -> None:
+    assert Share(hits, of).interval == pytest.approx((low, high), abs=0.0005)
+
+
+def test_ranks_up_to_five_count_by_how_early_they_are_and_blind_guessing_by_the_candidates() -> None:
+    truth = {"service": ["back"], "source": "s"}
+    first, third, never = said("back"), said("x"), said("y")
+    marked = [
+        mark("a", truth, result(first), candidates=2),
+        mark("b", truth, result(third, never, first), candidates=4),
+        mark("c", truth, result(third), candidates=None),
+    ]
+    row = table(marked)[0]
+    assert row.avg5["first"] == pytest.approx((5 + 3 + 0) / 15)
+    assert row.random1 == pytest.approx((1 / 2 + 1 / 4) / 2)
+
+
+def test_what_was_said_costs_its_squared_distance_from_what_came() -> None:
+    truth = {"service": ["back"], "source": "s"}
+    marked = [mark("a", truth, result(said("back", confidence=0.9))), mark("b", truth, result(said("x", confidence=0.4)))]
+    assert table(marked)[0].brier == pytest.approx((0.1**2 + 0.4**2) / 2)
+    assert table([mark("a", truth, None)])[0].brier is None
+
+
+def test_nineteen_of_twenty_cases_are_done_within_the_p95() -> None:
+    truth = {"service": ["back"], "source": "s"}
+    row = table([mark(str(n), truth, {**result(said("back")), "elapsed_s": float(n)}) for n in range(1, 21)])[0]
+    assert (row.p50_s, row.p95_s) == (11.0, 19.0)
+
+
+def test_a_key_names_a_case_by_its_name_and_truth_and_not_by_its_folder() -> None:
+    truth = {"service": ["back"], "source": "s"}
+    key = case_key("a", truth)
+    assert len(key) == 12
+    assert key == case_key("a", {"source": "elsewhere", "service": ["back"]})
+    assert key not in (case_key("b", truth), case_key("a", {**truth, "service": ["front"]}))
 
 
 def test_truth_is_read_by_case_name_and_its_source_is_its_folder_s(tmp_path: Path) -> None:
@@ -119,6 +170,46 @@ def test_many_cases_are_written_in_their_order_and_one_that_breaks_costs_the_oth
     truth.mkdir()
     for case in ("a", "broken"):
         (truth / f"{case}.json").write_text(json.dumps({"service": ["back"], "source": "s"}))
-    rows, without = runner.score(out, truth)
-    assert without == 1
-    assert next(row for row in rows if row.name == "all").at1 == {"first": 0.5}
+    (truth / "never-run.json").write_text(json.dumps({"service": ["back"]}))
+    scored = runner.score(out, truth, candidates={"a": 4})
+    assert (scored.without_truth, scored.without_result) == (1, 1)
+    assert [each.candidates for each in scored.marked] == [4, None]
+    assert next(row for row in table(scored.marked) if row.name == "all").at1 == {"first": Share(1, 2)}
+
+
+def answered_somehow(case: str, truth: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """An answer that is right at some rank or nowhere, with some confidence and verdict."""
+    change = None if truth.get("level") == "none" else truth.get("change_id")
+    good = said(
+        truth.get("object", truth["service"][0]),
+        label=chance.choice([truth.get("fault_type"), "another"]),
+        change=change and chance.choice([change, change[:8]]),
+        remediation=chance.choice([truth.get("remediation"), "another"]),
+    )
+    wrong = [said(f"wrong-{n}", change=chance.choice([*truth.get("decoys", []), "decade2000000000"])) for n in range(4)]
+    place = chance.randrange(6)
+    held = [*wrong[:place], good, *wrong[place:]] if place < 5 else wrong[: chance.randrange(4)]
+    held = [{**each, "confidence": chance.random() / (i + 1)} for i, each in enumerate(held)]
+    verdict = chance.choice(["conclusive", "likely", "inconclusive"])
+    return {"case": case, "verdict": verdict, "hypotheses": held, "elapsed_s": chance.random() * 3}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("seed", range(3))
+def test_the_table_is_that_of_the_scorer_beside_the_cases(cases: Path, tmp_path: Path, seed: int) -> None:
+    chance, out = random.Random(seed), tmp_path / "results.jsonl"
+    truths = read_truth(cases / "truth")
+    out.write_text("".join(json.dumps(answered_somehow(name, truths[name], chance)) + "\n" for name in truths))
+    command = [sys.executable, str(cases / "score.py"), str(out), "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    theirs = {row["row"]: row for row in json.loads(ran.stdout)["rows"]}
+    described = {path.parent.name: json.loads(path.read_text()) for path in cases.glob("*/*/case.json")}
+    scored = runner.score(out, cases / "truth", candidates={name: len(case["candidates"]) for name, case in described.items()})
+    ours = {row.name: row_as_json(row) for row in table(scored.marked)}
+    assert set(ours) == set(theirs)
+    same = {"decoy": "bait"}
+    for name, row in theirs.items():
+        assert set(ours[name]) - {"p95 s"} == {same.get(key, key) for key in row}
+        for key, value in row.items():
+            if isinstance(value, (int, float, list)):
+                assert ours[name][same.get(key, key)] == pytest.approx(value, abs=0.0051), (name, key)
