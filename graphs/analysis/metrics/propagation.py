@@ -59,13 +59,19 @@ def own_masses(
     edges: Collection[Edge],
     *,
     edge_mass: Mapping[Edge, float] | None = None,
+    explaining: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """The mass of each node that its callees don't explain. `rise` per call (negative: it got better, counted as none),
     `volume` calls per time (1 where unknown). A callee's mass is split among its callers by their own volume, unless
-    `edge_mass` says what one edge carries. Nodes without a rise pass on what lies behind them."""
+    `edge_mass` says what one edge carries. Nodes without a rise pass on what lies behind them. `explaining`: the rise per call
+    by which a node explains its callers, where that is more than its own."""
     up, down = callers_of(edges), callees_of(edges)
     edge_mass = edge_mass or {}
     mass = {node: max(value, 0.0) * volume.get(node, 1.0) for node, value in rise.items()}
+    passed = {
+        node: max(rise.get(node, 0.0), (explaining or {}).get(node, 0.0), 0.0) * volume.get(node, 1.0)
+        for node in {**rise, **(explaining or {})}
+    }
 
     def carried(caller: str, callee: str, trail: frozenset[str]) -> float:
         if (caller, callee) in edge_mass:
@@ -73,8 +79,8 @@ def own_masses(
         callers = [other for other in up.get(callee, ()) if other in mass] or [caller]
         total = sum(volume.get(other, 1.0) for other in callers)
         part = volume.get(caller, 1.0) / total if total > 0 else 1.0 / len(callers)
-        if callee in mass:
-            return mass[callee] * min(part, 1.0)
+        if callee in passed:
+            return passed[callee] * min(part, 1.0)
         if callee in trail or len(trail) > 6:
             return 0.0
         return sum(carried(callee, further, trail | {callee}) for further in down.get(callee, ()))

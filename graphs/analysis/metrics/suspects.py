@@ -146,13 +146,14 @@ def _shares(
     volumes: Mapping[str, float],
     *,
     tail: bool = False,
+    tails: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     rise = {entity: value for entity, (value, _, _) in found.items() if entity != ENTRY and ">" not in entity}
     missing = sorted(volumes.values())[len(volumes) // 4] if volumes else 1.0
     volume = {entity: volumes.get(entity, missing) for entity in rise}
     if tail:
         # a tail that a tenth of the calls meets is the caller's tail whole: how many calls there are doesn't dilute it
-        own = {entity: mass * volume[entity] ** 0.5 for entity, mass in own_masses(rise, {}, edges).items()}
+        own = {entity: mass * volume[entity] ** 0.5 for entity, mass in own_masses(rise, {}, edges, explaining=tails).items()}
     else:
         own = own_masses(rise, volume, edges)
     near = reach(alert, edges) if alert else {}
@@ -160,6 +161,17 @@ def _shares(
     arrived = rise.get(alert, 0.0) * volume.get(alert, 1.0) ** (0.5 if tail else 1.0) if alert else 0.0
     total = max(sum(weighted.values()), arrived)
     return {entity: value / total for entity, value in weighted.items()} if total > 0 else {}
+
+
+def _tails(by_stat: Mapping[int, Mapping[str, tuple[float, float, int]]], stat: int) -> dict[str, float]:
+    """Entity -> its largest believed rise at `stat` or further out. Who calls a service several times per request meets its
+    tail in the middle of the caller's own times; and a callee's own clock starts late and sees only part of a slow line."""
+    out: dict[str, float] = {}
+    for further, found in by_stat.items():
+        if further >= max(stat, 50):
+            for entity, (value, _, _) in found.items():
+                out[entity] = max(out.get(entity, 0.0), value)
+    return out
 
 
 def _usual_latency(picture: Picture, alert: str | None) -> float:
@@ -189,7 +201,7 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
         # means add up along a call, tails do not
         weight = 1.0 / (1.0 + stat / 40)
         weights += weight
-        shares = _shares(found, edges, alert, volumes, tail=stat >= 50)
+        shares = _shares(found, edges, alert, volumes, tail=stat >= 50, tails=_tails(by_stat, stat))
         for entity, value in shares.items():
             share[entity] = share.get(entity, 0.0) + weight * value
         for entity, (_, z, column) in found.items():

@@ -407,3 +407,12 @@ async def test_a_series_that_began_with_the_incident_is_no_gap() -> None:
     columns["pay", 'log_messages_per_s{level="error"}'] = np.where(after(), 3.0, np.nan)
     report = await ask(Telemetry(table(columns)))
     assert not any("log_messages" in gap.statement for gap in report.gaps)
+
+
+async def test_a_callee_that_is_slow_in_its_tail_is_suspected_before_the_caller_that_waits_at_its_median() -> None:
+    columns: Shop = {}
+    for entity, median, tail in (("mail", 0.0, 0.9), ("orders", 0.5, 0.95), ("web", 0.05, 0.6), ("stock", 0.0, 0.0)):
+        columns[entity, "latency_p50_s"] = 0.003 + after() * median
+        columns[entity, "latency_p90_s"] = 0.005 + after() * tail
+    report = await ask(Telemetry(metrics=table(columns), edges=EDGES), scope(service=None))
+    assert report.suspicions[0].target == "mail"

@@ -72,3 +72,10 @@ def test_sharpened_shares_sum_to_one_and_keep_the_order(scores: dict[str, float]
         assert all(shares.get(a, 0) >= shares.get(b, 0) for a in scores for b in scores if scores[a] >= scores[b])
     else:
         assert shares == {}
+
+
+def test_a_callees_tail_explains_what_its_callers_wait_for_beyond_its_own_rise() -> None:
+    rise = {"web": 0.5, "mail": 0.0}
+    assert own_masses(rise, {}, [("web", "mail")])["web"] == 0.5
+    own = own_masses(rise, {}, [("web", "mail")], explaining={"mail": 0.9})
+    assert own == {"web": 0.0, "mail": 0.0}
