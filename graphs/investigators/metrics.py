@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy as np
 from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
-from app.domain.telemetry import MetricTable, SeriesName, SpanTable, Topology
+from app.domain.telemetry import MetricTable, ObjectTable, SeriesName, SpanTable, Topology
+from graphs.analysis.metrics.machines import NODE, machine_clues, placed
 from graphs.analysis.metrics.measured import Measured, measure_all
 from graphs.analysis.metrics.patterns import climbs, pool_clues, slowness, traffic_clues
 from graphs.analysis.metrics.propagation import Edge
@@ -20,6 +21,7 @@ from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, combine, metr
 from graphs.analysis.metrics.wording import AGENT, Writer, span_findings, utc
 from graphs.analysis.metrics.words import read, route
 from graphs.analysis.naming import Names
+from graphs.analysis.objects.placement import pods_on_nodes
 from graphs.asking import ask_all
 from graphs.contract import Budget, Question, Report, View
 
@@ -44,20 +46,21 @@ class MetricsInvestigator:
 
     agent = AGENT
     answers = "which series moved, who moved first, who only waits?"
-    may_use = frozenset({"metrics", "spans", "topology"})
+    may_use = frozenset({"metrics", "objects", "spans", "topology"})
     budget = Budget()
 
     async def investigate(self, question: Question, view: View) -> Report:
         """Raises nothing for a source that fails: that is a typed gap in the report."""
         scope = view.scope
         await view.say("reading metrics, traces and the call graph")
-        (metrics, gaps), (spans, more), (topologies, _) = await asyncio.gather(
+        (metrics, gaps), (spans, more), (topologies, _), (objects, _) = await asyncio.gather(
             ask_all(view.sources.metrics, lambda source: source.metrics(scope), agent=AGENT, what="metrics"),
             ask_all(view.sources.spans, lambda source: source.spans(scope), agent=AGENT, what="traces"),
             ask_all(view.sources.topology, lambda source: source.topology(scope), agent=AGENT, what="call graph"),
+            ask_all(view.sources.objects, lambda source: source.objects(scope), agent=AGENT, what="placement"),
         )
-        queries = len(view.sources.metrics) + len(view.sources.spans) + len(view.sources.topology)
-        report = await asyncio.to_thread(_think, question, scope, metrics, spans, topologies)
+        queries = sum(len(getattr(view.sources, port)) for port in sorted(self.may_use))
+        report = await asyncio.to_thread(_think, question, scope, metrics, spans, topologies, objects)
         return _with_gaps(report, tuple(gaps + more), queries)
 
 
@@ -66,7 +69,12 @@ def _with_gaps(report: Report, gaps: tuple[Gap, ...], queries: int) -> Report:
 
 
 def _think(
-    question: Question, scope: Scope, metrics: Sequence[MetricTable], spans: Sequence[SpanTable], topologies: Sequence[Topology]
+    question: Question,
+    scope: Scope,
+    metrics: Sequence[MetricTable],
+    spans: Sequence[SpanTable],
+    topologies: Sequence[Topology],
+    objects: Sequence[ObjectTable] = (),
 ) -> Report:
     given = question.onset or scope.onset
     measured = measure_all(metrics, given.timestamp() if given else None)
@@ -79,7 +87,8 @@ def _think(
     writer = Writer(scope, measured, table)
     suspicions: list[Suspicion] = []
     if measured is not None:
-        suspicions += _from_metrics(writer, measured, edges, naming, scope)
+        pods = {name: node for topology in topologies for name, node in topology.placement.items()} | pods_on_nodes(objects)
+        suspicions += _from_metrics(writer, measured, edges, naming, scope, pods)
     if shifts is not None and table is not None:
         suspicions += _from_spans(writer, shifts, naming, scope)
     suspicions.sort(key=lambda one: (-one.weight, one.target, one.signal, one.kind or ""))
@@ -104,12 +113,17 @@ def _strongest(writer: Writer, suspicions: Sequence[Suspicion]) -> tuple[Finding
     return tuple(writer.findings[id_] for id_ in kept)
 
 
-def _from_metrics(writer: Writer, measured: Measured, edges: tuple[Edge, ...], naming: Names, scope: Scope) -> list[Suspicion]:
+def _from_metrics(
+    writer: Writer, measured: Measured, edges: tuple[Edge, ...], naming: Names, scope: Scope, pods: Mapping[str, str]
+) -> list[Suspicion]:
     picture = measured.picture
     alert = naming.in_telemetry(scope.alert.service, picture.own_entities)
     clues = metric_clues(picture, edges, alert, scope.alert.metric)
     clues += pool_clues(picture) + traffic_clues(picture, edges, alert)
     clues = _leaks(measured, clues)
+    if any(naming.target(NODE + node) for node in pods.values()):  # elsewhere machines are not what is asked for
+        placement = placed(pods, {part for edge in edges for part in edge} | picture.own_entities, naming)
+        clues = machine_clues(picture, edges, placement, clues)
     clues = [_upstream(picture, clue, naming, edges) for clue in clues]
     targeted = [replace(clue, target=target) for clue in clues if (target := naming.target(clue.target)) is not None]
     suspicions = []
@@ -143,6 +157,7 @@ def _from_metrics(writer: Writer, measured: Measured, edges: tuple[Edge, ...], n
 
 def _because(clue: Clue) -> str:
     own = clue.numbers.get("own_share", 0.0)
+    several = f"{clue.numbers.get('services', 0):.0f} services"
     return {
         "latency": f"{100 * own:.0f}% of the extra time arises here and in nothing it calls",
         "latency_stands_out": "slower than what it calls explains",
@@ -152,6 +167,8 @@ def _because(clue: Clue) -> str:
         "route": "one of its routes is out of range",
         "pool": "its connections are used up",
         "surge": "more traffic than before arrives, and everything behind grew with it",
+        "boundary": f"calls that cross its boundary suffer, those on either side do not: {several}",
+        "host": f"who runs on it is slow: {several}",
         "amplified": "it makes more calls for the same traffic",
     }.get(clue.channel, "it moved")
 

@@ -289,7 +289,7 @@ def _resource_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
     for _, columns in sorted(siblings.items()):
         words = picture.words[columns[0]]
         ratios = shifts.log_ratio[columns]
-        rises = np.abs(shifts.level[columns] - shifts.base[columns])
+        most = float(np.maximum(np.abs(shifts.level[columns]), np.abs(shifts.base[columns])).max())
         common = float(np.median(ratios)) if len(columns) >= 4 else 0.0
         for column in columns:
             z, ratio = float(shifts.z[column]), float(shifts.log_ratio[column])
@@ -300,8 +300,8 @@ def _resource_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
             if z < 0:
                 effect *= 0.45
             if words.family == "loss":
-                # both ends of a lossy line send again; the lossy end does so most
-                effect *= float(abs(shifts.level[column] - shifts.base[column]) / max(rises.max(), 1e-300))
+                # both ends of a lossy line send again; the lossy end does so most, and more than others do on a good day
+                effect *= float(abs(shifts.level[column] - shifts.base[column]) / max(most, 1e-300))
             if words.per_node:
                 effect *= 0.15
             entity = picture.names[column].entity
