@@ -11,12 +11,13 @@ import numpy as np
 from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
-from app.domain.telemetry import MetricTable, ObjectTable, SeriesName, SpanTable, Topology
+from app.domain.telemetry import MetricTable, ObjectTable, SeriesName, SpanTable, StatusTable, Topology
 from graphs.analysis.metrics.machines import NODE, machine_clues, placed
 from graphs.analysis.metrics.measured import Measured, measure_all
 from graphs.analysis.metrics.patterns import climbs, pool_clues, slowness, traffic_clues
 from graphs.analysis.metrics.propagation import Edge
 from graphs.analysis.metrics.selftime import SpanShifts, compare
+from graphs.analysis.metrics.sentences import said_tables
 from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, combine, metric_clues, span_clues
 from graphs.analysis.metrics.wording import AGENT, Writer, span_findings, utc
 from graphs.analysis.metrics.words import read, route
@@ -46,21 +47,22 @@ class MetricsInvestigator:
 
     agent = AGENT
     answers = "which series moved, who moved first, who only waits?"
-    may_use = frozenset({"metrics", "objects", "spans", "topology"})
+    may_use = frozenset({"metrics", "objects", "spans", "statuses", "topology"})
     budget = Budget()
 
     async def investigate(self, question: Question, view: View) -> Report:
         """Raises nothing for a source that fails: that is a typed gap in the report."""
         scope = view.scope
         await view.say("reading metrics, traces and the call graph")
-        (metrics, gaps), (spans, more), (topologies, _), (objects, _) = await asyncio.gather(
+        (metrics, gaps), (spans, more), (topologies, _), (objects, _), (statuses, _) = await asyncio.gather(
             ask_all(view.sources.metrics, lambda source: source.metrics(scope), agent=AGENT, what="metrics"),
             ask_all(view.sources.spans, lambda source: source.spans(scope), agent=AGENT, what="traces"),
             ask_all(view.sources.topology, lambda source: source.topology(scope), agent=AGENT, what="call graph"),
             ask_all(view.sources.objects, lambda source: source.objects(scope), agent=AGENT, what="placement"),
+            ask_all(view.sources.statuses, lambda source: source.statuses(scope), agent=AGENT, what="detectors' words"),
         )
         queries = sum(len(getattr(view.sources, port)) for port in sorted(self.may_use))
-        report = await asyncio.to_thread(_think, question, scope, metrics, spans, topologies, objects)
+        report = await asyncio.to_thread(_think, question, scope, metrics, spans, topologies, objects, statuses)
         return _with_gaps(report, tuple(gaps + more), queries)
 
 
@@ -75,9 +77,12 @@ def _think(
     spans: Sequence[SpanTable],
     topologies: Sequence[Topology],
     objects: Sequence[ObjectTable] = (),
+    statuses: Sequence[StatusTable] = (),
 ) -> Report:
     given = question.onset or scope.onset
-    measured = measure_all(metrics, given.timestamp() if given else None)
+    known = [name for table in metrics for name in table.names]
+    said = said_tables(statuses, known=known, since_s=scope.window.end.timestamp())
+    measured = measure_all([*metrics, *said], given.timestamp() if given else None)
     onset_s = measured.onset_s if measured else (given or scope.window.start).timestamp()
     traced = [(table, compare(table.frame, onset_s)) for table in spans if table.frame.height]
     table, shifts = traced[0] if traced else (None, None)
@@ -145,7 +150,7 @@ def _from_metrics(
             Suspicion(
                 target=target,
                 weight=round(min(weight, 5.0), 4),
-                signal="metrics",
+                signal="status" if all(writer.findings[id_].signal == "status" for id_ in ids) else "metrics",
                 statement=f"{_because(best)}: {first}"[:400],
                 findings=ids,
                 kind=kind,

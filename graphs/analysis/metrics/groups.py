@@ -23,7 +23,7 @@ _WAITS, _PARTLY, _CALM = 0.9, 0.35, 0.05
 _MACHINES_ARE_RARER = 1.0
 """Nats that a machine must explain beyond what the best single service does: most faults are one service's."""
 
-_RESENDING = 1.5
+_RESENDING = 1.0
 """Nats for the node that sends most again."""
 _CALM_HOST = 4.0
 """Nats against a machine that would slow everything on it and itself shows no strain."""

@@ -12,10 +12,11 @@ from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, trust
 from graphs.analysis.naming import Names
 
 NODE = "node/"
-_EXPLAINED_AWAY = 0.85
+_EXPLAINED_AWAY = 0.95
 """What a machine that surely is the cause takes away from the suspicion of the services that it makes wait."""
 _LOSSY = 4.0
 """The end that loses packets sends that many times as much again as any other machine; a late answer is resent by both ends."""
+_BOTH_ENDS = 0.3
 _EVERY_CALL = math.log(20)
 """A delay meets every call, so medians rise as much as tails do; loss meets few, and spares the median."""
 _WAITING = {"latency", "latency_stands_out", "errors", "route", "between"}
@@ -122,19 +123,25 @@ def machine_clues(picture: Picture, edges: Sequence[Edge], placement: Placement,
         else clue
         for clue in clues
     ]
+    lines = {NODE + group.name: _line(group, resends, seen) for group in machines if group.mode == "boundary"}
+    out = [_reread(clue, lines.get(clue.target)) for clue in out]
     for group in machines:
         columns = sorted((seen[one] for one in group.members), key=lambda one: (-one.surely, one.column))
         based = [one.column for one in columns[:3]]
         if group.mode == "boundary" and group.name in resends and resends[group.name].surely > 0.3:
             based.insert(0, resends[group.name].column)
         if based:
-            kind = _line(group, resends, seen) if group.mode == "boundary" else _short_of(NODE + group.name, out)
-            out.append(
-                Clue(
-                    NODE + group.name, group.mode, kind, 0.95 * loud * group.probability, tuple(based), {"services": len(columns)}
-                )
-            )
+            target = NODE + group.name
+            kind = lines[target] if group.mode == "boundary" else _short_of(target, out)
+            out.append(Clue(target, group.mode, kind, 0.95 * loud * group.probability, tuple(based), {"services": len(columns)}))
     return out
+
+
+def _reread(clue: Clue, line: str | None) -> Clue:
+    """A late answer is sent again by both ends, so that a node resends tells little about whose delay it is."""
+    if line == "network_delay" and clue.channel == "resource" and clue.kind == "packet_loss":
+        return replace(clue, kind=line, strength=clue.strength * _BOTH_ENDS)
+    return clue
 
 
 def _line(group: Group, resends: Mapping[str, _Resent], seen: Mapping[str, _Seen]) -> str:

@@ -21,7 +21,10 @@ SOURCE_MARK = "said by "
 
 _NUMBER = r"(-?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)"
 _UNIT = r"\s?(%|[A-Za-zµ]+(?:/[A-Za-z]+)?)?"
-_BEFORE = r"(?:normal(?:ly)?|usual(?:ly)?|baseline|base|before|was|from|expected|previous(?:ly)?|prior|reference|ref|avg|average|typical(?:ly)?)"
+_BEFORE = (
+    r"(?:normal(?:ly)?|usual(?:ly)?|typical(?:ly)?|baseline|base|before|was|from|expected|previous(?:ly)?|prior"
+    r"|reference|ref|avg|average)"
+)
 _NOW = r"(?:current(?:ly)?|cur|now|after|observed|actual|is|to|value|val|present|during|incident)"
 _GAP = r"\s*[=:]?\s*"
 _PAIR = re2.compile(
@@ -92,7 +95,7 @@ def _phrases(earlier: str, near: str) -> list[str]:
 def _metric(phrases: Sequence[str], entity: str, unit: str) -> str | None:
     """The name of the first phrase that says what is measured, else what the unit says."""
     for phrase in phrases:
-        bare = phrase.replace(entity, " ")
+        bare = re2.sub(rf"\b{re2.escape(entity)}\b", " ", phrase)
         name = "_".join(_WORD.findall(bare)).lower()
         if name and read(name).family != "other":
             return f"{name}_{unit}" if unit == "ms" and read(name).family == "latency" else name

@@ -13,6 +13,7 @@ from app.domain.quantity import said
 from app.domain.telemetry import SpanTable
 from graphs.analysis.metrics.measured import Measured
 from graphs.analysis.metrics.selftime import SpanShifts, failed
+from graphs.analysis.metrics.sentences import SOURCE_MARK
 from graphs.analysis.metrics.spark import downsample
 from graphs.analysis.metrics.suspects import ENTRY, Clue, trust
 
@@ -72,6 +73,9 @@ class Writer:
         )
         if abs(float(shifts.z[column])) < 2:
             statement = f"{entity}: {one.name.metric} is {said(level, unit)}, as it usually varies (before {said(base, unit)})"
+        said_so = one.table.query(one.name).startswith(SOURCE_MARK)
+        if said_so:
+            statement = f"a detector says of {entity}: {one.name.metric} is {said(level, unit)}, usually {said(base, unit)}"
         here = one.table.incident
         seen = here & np.isfinite(values)
         times, shown = downsample(one.table.times[seen], values[seen])
@@ -79,15 +83,16 @@ class Writer:
         return self._keep(
             Finding.of(
                 agent=AGENT,
-                signal="metrics",
+                signal="status" if said_so else "metrics",
+                outsider_text=said_so,
                 source=one.table.source,
                 query=one.table.query(one.name),
                 window=self.scope.window,
-                as_of=utc(as_of),
+                as_of=utc(one.table.as_of_s if said_so else as_of),
                 coverage=float(min(max(shifts.coverage[column], 0.0), 1.0)),
                 statement=statement[:400],
                 entity=one.name.entity,
-                at=utc(moved) if moved is not None else None,
+                at=utc(moved) if moved is not None and not said_so else None,
                 numbers={
                     "base": base,
                     "level": level,
@@ -103,7 +108,7 @@ class Writer:
                     onset=self.measured.onset_s,
                     usual=None if shifts.own_before[column] else base,
                 )
-                if times
+                if times and not said_so
                 else None,
             )
         )

@@ -15,7 +15,7 @@ from app.connectors.case import open_case
 from app.domain.errors import Unreachable
 from app.domain.finding import Finding
 from app.domain.incident import Alert, Scope
-from app.domain.telemetry import SPAN_SCHEMA, MetricTable, NoData, SeriesName, SpanTable, Topology
+from app.domain.telemetry import SPAN_SCHEMA, MetricTable, NoData, SeriesName, SpanTable, StatusTable, Topology
 from app.domain.window import Window
 from graphs.contract import Question, Report, Sources, View
 from graphs.investigators.metrics import INVESTIGATOR
@@ -416,3 +416,70 @@ async def test_a_callee_that_is_slow_in_its_tail_is_suspected_before_the_caller_
         columns[entity, "latency_p90_s"] = 0.005 + after() * tail
     report = await ask(Telemetry(metrics=table(columns), edges=EDGES), scope(service=None))
     assert report.suspicions[0].target == "mail"
+
+
+TWO_MACHINES = {"web": "left", "orders": "left", "mail": "left", "stock": "right", "pay": "right"}
+MACHINE_CANDIDATES = (*(f"app/{name}" for name in SERVICES), "node/left", "node/right")
+
+
+class Placed(Telemetry):
+    """Knows which machine each service runs on, and what detectors said."""
+
+    said: tuple[dict[str, object], ...] = ()
+
+    async def topology(self, scope: Scope) -> Topology | NoData:
+        return Topology("shop", self._edges, TWO_MACHINES)
+
+    async def statuses(self, scope: Scope) -> StatusTable | NoData:
+        return StatusTable("watch", END, self.said) if self.said else NoData("watch", "all", "nothing was said")
+
+
+async def ask_placed(source: Placed) -> Report:
+    asked = scope(service=None, candidates=MACHINE_CANDIDATES)
+    sources = Sources(metrics=(source,), spans=(source,), topology=(source,), statuses=(source,))
+    return await INVESTIGATOR.investigate(
+        Question(investigator="metrics", text="what moved?"), View(scope=asked, sources=sources, say=silent)
+    )
+
+
+def slowed(rises: dict[str, tuple[float, float]], resent: dict[str, float]) -> Shop:
+    columns: Shop = {}
+    for name in SERVICES:
+        median, tail = rises.get(name, (0.0, 0.0))
+        columns[name, "latency_p50_s"] = 0.003 + after() * median
+        columns[name, "latency_p90_s"] = 0.005 + after() * tail
+    for node in ("left", "right"):
+        columns[f"node/{node}", "tcp_retransmits"] = 0.05 + after() * resent.get(node, 0.0)
+    return columns
+
+
+ACROSS = {"web": (2.0, 5.0), "orders": (1.0, 3.0), "mail": (1.0, 2.0), "stock": (0.0, 0.3), "pay": (0.0, 0.3)}
+FULL = (*EDGES[:5], ("web", "pay"), ("mail", "stock"))
+
+
+@pytest.mark.parametrize(
+    ("resent", "kind"), [({"right": 0.4, "left": 0.2}, "network_delay"), ({"right": 8.0, "left": 0.6}, "packet_loss")]
+)
+async def test_a_machine_whose_calls_to_others_suffer_is_suspected_before_any_of_its_services(
+    resent: dict[str, float], kind: str
+) -> None:
+    report = await ask_placed(Placed(metrics=table(slowed(ACROSS, resent)), edges=FULL))
+    assert (report.suspicions[0].target, report.suspicions[0].kind) == ("node/right", kind)
+
+
+async def test_one_slow_service_does_not_make_its_machine_a_suspect() -> None:
+    one = slowed({"pay": (1.0, 2.0), "orders": (1.0, 2.0), "web": (1.0, 2.0)}, {})
+    report = await ask_placed(Placed(metrics=table(one), edges=EDGES))
+    assert report.suspicions[0].target == "app/pay"
+
+
+async def test_what_detectors_state_is_read_where_nothing_was_measured_and_counts_as_their_word() -> None:
+    source = Placed(edges=EDGES)
+    source.said = tuple(
+        {"doc": "detector_alert", "name": name, "evidence": [f"p90 latency: normal={before}ms -> now={now}ms"]}
+        for name, before, now in (("mail", 5, 900), ("orders", 30, 950), ("stock", 7, 7.2))
+    )
+    report = await ask_placed(source)
+    assert report.suspicions[0].target == "app/mail"
+    assert {one.signal for one in report.suspicions} == {"status"}
+    assert all(finding.outsider_text for finding in report.findings)
