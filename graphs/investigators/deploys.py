@@ -18,6 +18,7 @@ from graphs.analysis.changes.blame import ChangeSuspect, considered, explain, in
 from graphs.analysis.changes.effects import clean
 from graphs.analysis.changes.lexicon import remedy
 from graphs.analysis.objects import ObjectFault, examine
+from graphs.analysis.objects.writes import Failing, failing
 from graphs.asking import ask_all
 from graphs.contract import Budget, Question, Report, View
 
@@ -46,7 +47,7 @@ class Deploys:
 
     agent: Agent = AGENT
     answers: str = "what changed before it began, and what is misconfigured?"
-    may_use: frozenset[str] = frozenset({"changes", "objects", "topology"})
+    may_use: frozenset[str] = frozenset({"changes", "objects", "statuses", "topology"})
     budget: Budget = field(default_factory=Budget)
 
     async def investigate(self, question: Question, view: View) -> Report:
@@ -63,16 +64,20 @@ class Deploys:
         tables, objects_gaps = await ask_all(
             view.sources.objects, lambda source: source.objects(scope), agent=self.agent, what="objects"
         )
+        statuses, _ = await ask_all(
+            view.sources.statuses, lambda source: source.statuses(scope), agent=self.agent, what="failing requests"
+        )
+        requests = failing(document for status in statuses for document in status.documents)
         gaps += [*more, *objects_gaps]
         changes = _once([change for answer in answers for change in answer])
         findings, suspicions = await asyncio.to_thread(
-            _opinion, changes, scope, question, _joined(topologies), tables, asked, answered=bool(answers)
+            _opinion, changes, scope, question, _joined(topologies), tables, requests, asked, answered=bool(answers)
         )
         kept = findings[: self.budget.findings]
         if len(findings) > len(kept):
             gaps.append(_left_out(len(findings) - len(kept), asked))
         names = {finding.id for finding in kept}
-        queries = len(view.sources.changes) + len(view.sources.topology) + len(view.sources.objects)
+        queries = sum(len(getattr(view.sources, port)) for port in sorted(self.may_use))
         return Report(
             investigator="deploys",
             findings=tuple(kept),
@@ -88,14 +93,16 @@ def _opinion(
     question: Question,
     topology: Topology | None,
     tables: list[ObjectTable],
+    requests: tuple[Failing, ...],
     asked: _Asked,
     *,
     answered: bool,
 ) -> tuple[list[Finding], list[Suspicion]]:
     suspects = explain(changes, scope, question.onset, question.symptoms, topology)
     findings, suspicions = _about_changes(suspects, scope, asked, question.symptoms, answered=answered)
+    edges = topology.edges if topology is not None else ()
     for table in tables:
-        found, suspected = _about_objects(examine(table, scope), table, scope)
+        found, suspected = _about_objects(examine(table, scope, requests=requests, edges=edges), table, scope)
         findings = [*found[:_FAULTS], *findings]  # never cut for the sake of changes that are ruled out
         suspicions += suspected
     return findings, suspicions

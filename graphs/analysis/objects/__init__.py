@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from itertools import chain
 
 from app.domain.incident import Scope
 from app.domain.telemetry import ObjectTable
@@ -18,6 +20,7 @@ from graphs.analysis.objects import (
     secrets,
     services,
     storage,
+    writes,
 )
 from graphs.analysis.objects.consequences import consequences
 from graphs.analysis.objects.fault import EFFECTS, ObjectFault
@@ -29,18 +32,21 @@ __all__ = ["ObjectFault", "examine"]
 _FAMILIES = (scheduling, images, probes, services, addresses, storage, quotas, secrets, nodes, network, runtime)
 
 
-def examine(table: ObjectTable, scope: Scope) -> list[ObjectFault]:
+def examine(
+    table: ObjectTable, scope: Scope, *, requests: Collection[writes.Failing] = (), edges: Collection[tuple[str, str]] = ()
+) -> list[ObjectFault]:
     """Faults of the scope's candidates and what became of them, heaviest first; of several of one target and kind the heaviest.
 
-    The order of the recorded commands does not matter. Faults of objects that no candidate answers for are left out.
+    `requests` are those known to fail, `edges` who calls whom. The order of the recorded commands does not matter.
+    Faults of objects that no candidate answers for are left out.
     """
     look = Look(read(table.recorded), scope)
     heaviest: dict[tuple[str, str], ObjectFault] = {}
-    for family in _FAMILIES:
-        for fault in family.check(look):
-            held = heaviest.get((fault.target, fault.kind))
-            if held is None or (fault.weight, held.statement) > (held.weight, fault.statement):
-                heaviest[(fault.target, fault.kind)] = fault
+    found = chain(chain.from_iterable(family.check(look) for family in _FAMILIES), writes.check(look, requests, edges))
+    for fault in found:
+        held = heaviest.get((fault.target, fault.kind))
+        if held is None or (fault.weight, held.statement) > (held.weight, fault.statement):
+            heaviest[(fault.target, fault.kind)] = fault
     faults = [replace(fault, seen=fault.kind in EFFECTS) for fault in heaviest.values()]
     faults += consequences(look, faults)
     return sorted(faults, key=lambda fault: (-fault.weight, fault.target, fault.kind))

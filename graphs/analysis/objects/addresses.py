@@ -57,6 +57,13 @@ def check(look: Look) -> Iterator[ObjectFault]:
     yield from _own_port(look)
 
 
+def services_told(look: Look, unit: Unit) -> list[Service]:
+    """The services that exist and that the unit is told the address of, by name."""
+    mentions = (*_mentions(look, unit), *_mounted(look, unit))
+    found = {service.name: service for one in mentions if (service := look.service_called(one.host)) is not None}
+    return [found[name] for name in sorted(found)]
+
+
 def _mentions(look: Look, unit: Unit) -> Iterator[_Mention]:
     for container in unit.main:
         values = dict(container.env)
