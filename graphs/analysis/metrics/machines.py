@@ -113,6 +113,7 @@ def machine_clues(picture: Picture, edges: Sequence[Edge], placement: Placement,
         strained=_strained(picture),
     )
     machines = [group for group in groups if group.mode != "one"]
+    clues = _lent(clues, groups, placement, resends, most)
     share = sum(group.probability for group in machines)
     if share < 0.1:
         return list(clues)
@@ -135,6 +136,38 @@ def machine_clues(picture: Picture, edges: Sequence[Edge], placement: Placement,
             kind = lines[target] if group.mode == "boundary" else _short_of(target, out)
             out.append(Clue(target, group.mode, kind, 0.95 * loud * group.probability, tuple(based), {"services": len(columns)}))
     return out
+
+
+def _lent(
+    clues: Sequence[Clue], groups: Sequence[Group], placement: Placement, resends: Mapping[str, _Resent], most: float
+) -> list[Clue]:
+    """What a node sends again belongs to a service that runs on it, as far as that one alone explains who suffers: a node only
+    counts for its pods. It is taken from the node, and makes the service's slowness one of lost packets."""
+    out = list(clues)
+    for group in groups:
+        lossy = [
+            node
+            for node, part in placement.get(group.name, {}).items()
+            if group.mode == "one" and group.probability > 0.5 and part == 1.0 and _loses(node, resends, most)
+        ]
+        for node in lossy:
+            out = [_handed(clue, NODE + node, group) for clue in out]
+    return out
+
+
+def _loses(node: str, resends: Mapping[str, _Resent], most: float) -> bool:
+    """Whether a node resends far more than any other, by an amount that counts."""
+    mine = resends.get(node)
+    others = [one.rise for other, one in resends.items() if other != node]
+    return mine is not None and mine.surely > 0.5 and mine.rise > 0.5 * most and mine.rise > _LOSSY * max(others, default=math.inf)
+
+
+def _handed(clue: Clue, node: str, group: Group) -> Clue:
+    if clue.target == node and clue.channel == "resource" and clue.kind == "packet_loss":
+        return replace(clue, strength=clue.strength * (1 - _EXPLAINED_AWAY * group.probability))
+    if clue.target == group.name and clue.channel in _WAITING and clue.kind in {"latency", "network_delay"}:
+        return replace(clue, kind="packet_loss")
+    return clue
 
 
 def _reread(clue: Clue, line: str | None) -> Clue:

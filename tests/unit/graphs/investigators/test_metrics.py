@@ -473,6 +473,12 @@ async def test_one_slow_service_does_not_make_its_machine_a_suspect() -> None:
     assert report.suspicions[0].target == "app/pay"
 
 
+async def test_packets_that_a_node_resends_for_one_slow_service_are_that_services_loss() -> None:
+    one = slowed({"pay": (0.0, 2.0), "orders": (0.5, 0.9), "web": (0.5, 0.9)}, {"right": 8.0, "left": 0.6})
+    report = await ask_placed(Placed(metrics=table(one), edges=FULL))
+    assert (report.suspicions[0].target, report.suspicions[0].kind) == ("app/pay", "packet_loss")
+
+
 async def test_what_detectors_state_is_read_where_nothing_was_measured_and_counts_as_their_word() -> None:
     source = Placed(edges=EDGES)
     source.said = tuple(
