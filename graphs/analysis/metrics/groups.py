@@ -28,6 +28,8 @@ _RESENDING = 1.0
 _CALM_HOST = 4.0
 """Nats against a machine that would slow everything on it and itself shows no strain."""
 
+_MOST_TRIED = 100
+
 
 @dataclass(frozen=True)
 class Group:
@@ -54,13 +56,13 @@ def explanations(
     and only this tells whose it is. `strained`: how surely each node's own processor, memory or disk is used more, where it was
     measured."""
     nodes = sorted({node for where in placement.values() for node in where})
-    down = callees_of(edges)
-    drafts: list[tuple[Mode, str, dict[str, float]]] = [("one", name, {name: 1.0}) for name in sorted(suffering)]
+    down, up = callees_of(edges), callers_of(edges)
+    drafts: list[tuple[Mode, str, dict[str, float]]] = [("one", name, {name: 1.0}) for name in _likeliest(suffering)]
     drafts += [("boundary", node, _on(node, placement)) for node in nodes]
     drafts += [("host", node, _on(node, placement)) for node in nodes]
     scored: list[tuple[float, str, Mode, tuple[str, ...]]] = []
     for mode, name, inside in drafts:
-        expected = _crossed(inside, down, edges) if mode == "boundary" else _within(inside, down, edges)
+        expected = _crossed(inside, down, up) if mode == "boundary" else _within(inside, down, up)
         members = tuple(sorted(one for one in expected if suffering.get(one, 0.0) > 0.5 and expected[one] > 2 * _CALM))
         if mode != "one" and _concerned(inside, suffering, down, mode) < 2:
             continue  # one service that suffers is no machine's fault
@@ -74,6 +76,11 @@ def explanations(
     total = sum(math.exp(score - top) for score, *_ in scored)
     found = [Group(name, mode, math.exp(score - top) / total, members) for score, name, mode, members in scored]
     return tuple(sorted(found, key=lambda group: (-group.probability, group.name, group.mode)))
+
+
+def _likeliest(suffering: Mapping[str, float]) -> list[str]:
+    """The services worth trying, by name: of very many, those that suffer most."""
+    return sorted(sorted(suffering, key=lambda name: (-suffering[name], name))[:_MOST_TRIED])
 
 
 def _on(node: str, placement: Placement) -> dict[str, float]:
@@ -97,38 +104,38 @@ def _crossing(inside: Mapping[str, float], caller: str, callee: str) -> float:
     return here * (1 - there) + (1 - here) * there
 
 
-def _crossed(inside: Mapping[str, float], down: Mapping[str, list[str]], edges: Collection[Edge]) -> dict[str, float]:
+def _crossed(inside: Mapping[str, float], down: Mapping[str, list[str]], up: Mapping[str, list[str]]) -> dict[str, float]:
     """Who is expected to suffer, and how surely, when calls across the boundary are slow or lost."""
     direct = {caller: max(_crossing(inside, caller, callee) for callee in callees) for caller, callees in down.items()}
     out: dict[str, float] = {}
-    for service, waits in _waiting(direct, down).items():
+    for service, waits in _waiting(direct, up).items():
         out[service] = _CALM + (_WAITS - _CALM) * waits
-    for callee, callers in callers_of(edges).items():
+    for callee, callers in up.items():
         met = _PARTLY * max(_crossing(inside, caller, callee) for caller in callers)
         out[callee] = max(out.get(callee, _CALM), met)
     return out
 
 
-def _within(inside: Mapping[str, float], down: Mapping[str, list[str]], edges: Collection[Edge]) -> dict[str, float]:
+def _within(inside: Mapping[str, float], down: Mapping[str, list[str]], up: Mapping[str, list[str]]) -> dict[str, float]:
     """Who is expected to suffer when those in the group are slow themselves."""
-    out = {service: _CALM + (_WAITS - _CALM) * share for service, share in _waiting(inside, down).items()}
+    out = {service: _CALM + (_WAITS - _CALM) * share for service, share in _waiting(inside, up).items()}
     if len(inside) == 1:  # a pod's own slow line is met by those it calls as well
-        for caller, callee in edges:
-            if caller in inside:
-                out[callee] = max(out.get(callee, _CALM), _PARTLY)
+        for callee in (callee for one in inside for callee in down.get(one, ())):
+            out[callee] = max(out.get(callee, _CALM), _PARTLY)
     return out
 
 
-def _waiting(direct: Mapping[str, float], down: Mapping[str, list[str]]) -> dict[str, float]:
-    """`direct`, and through it whoever calls such a one, however indirectly."""
-    out = dict(direct)
-    changed = True
-    while changed:  # shares only grow and are copies of one another: this ends
-        changed = False
-        for caller, callees in down.items():
-            most = max((out.get(callee, 0.0) for callee in callees), default=0.0)
-            if most > out.get(caller, 0.0):
-                out[caller], changed = most, True
+def _waiting(direct: Mapping[str, float], up: Mapping[str, list[str]]) -> dict[str, float]:
+    """`direct`, and through it whoever calls such a one, however indirectly: the largest share that reaches each."""
+    out: dict[str, float] = {}
+    for start in sorted((name for name in direct if direct[name] > 0), key=lambda name: (-direct[name], name)):
+        line = [start] if direct[start] > out.get(start, 0.0) else []
+        for name in line:
+            out[name] = direct[start]  # in falling order, so nobody is reached by more later
+            for caller in up.get(name, ()):
+                if out.get(caller, 0.0) < direct[start]:
+                    out[caller] = direct[start]
+                    line.append(caller)
     return out
 
 
