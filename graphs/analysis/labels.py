@@ -31,16 +31,20 @@ _SAME = (
     ("protocol", "scheme"),
     ("timing", "initial_delay", "timeout"),
     ("denied", "forbidden", "refused", "blocked"),
+    ("filesystem", "file_system"),
+    ("route", "routes", "routing", "misrouted", "misrouting", "misroute"),
+    ("ingress", "gateway"),
 )
 _WEAK = frozenset({"service", "pod", "node", "namespace", "fault", "the", "of", "and", "name", "var", "container", "kube"})
+_UNSPOKEN = 0.5  # what no label of the list speaks of tells none from another
 _ENOUGH = 0.5
 
 
 def choose_label(kind: str | None, labels: Sequence[str], *, target: str = "") -> str | None:
     """The label that says what `kind` (lower snake case) says; None where none comes close, or the list is empty.
 
-    An exact match counts first; then tokens, with synonyms, rarer ones in the list weighing more. What `target` is
-    (`app/cart`, `node/a`) tells a label about workloads from one about machines.
+    An exact match counts first; then tokens, with synonyms, rarer ones in the list weighing more, unknown ones less. What
+    `target` is (`app/cart`, `node/a`) tells a label about workloads from one about machines.
     """
     if kind is None or not labels:
         return None
@@ -67,7 +71,10 @@ def _level(target: str) -> frozenset[str]:
 
 def _alike(left: frozenset[str], right: frozenset[str], counts: dict[str, int], total: int) -> float:
     def weigh(tokens: frozenset[str]) -> float:
-        return sum((0.4 if token in _WEAK else 1.0) * (1.0 + 0.5 * (1 - counts.get(token, 0) / total)) for token in tokens)
+        return sum(
+            (0.4 if token in _WEAK else 1.0) * (1.0 + 0.5 * (1 - counts[token] / total) if token in counts else _UNSPOKEN)
+            for token in tokens
+        )
 
     both, either = weigh(left & right), weigh(left | right)
     return both / either if either else 0.0

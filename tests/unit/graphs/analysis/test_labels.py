@@ -53,6 +53,10 @@ def test_another_word_for_the_same_thing_is_found(kind: str, label: str) -> None
     assert choose_label(kind, LIST) == label
 
 
+def test_a_word_that_the_list_does_not_know_tells_little_against_a_label() -> None:
+    assert choose_label("missing_secret_key", ("missing_secret_binding", "missing_service_account")) == "missing_secret_binding"
+
+
 @pytest.mark.parametrize("kind", ["container_restarts", "pods_unavailable", "certificate_expired", "x", ""])
 def test_nothing_close_is_nothing(kind: str) -> None:
     assert choose_label(kind, LIST) is None
