@@ -15,6 +15,7 @@ from graphs.analysis.objects import (
     nodes,
     probes,
     quotas,
+    routes,
     runtime,
     scheduling,
     secrets,
@@ -29,7 +30,7 @@ from graphs.analysis.objects.parse import read
 
 __all__ = ["ObjectFault", "examine"]
 
-_FAMILIES = (scheduling, images, probes, services, addresses, storage, quotas, secrets, nodes, network, runtime)
+_FAMILIES = (scheduling, images, probes, services, addresses, storage, quotas, secrets, nodes, network, routes, runtime)
 
 
 def examine(

@@ -9,6 +9,7 @@ import re2
 
 from graphs.analysis.objects.model import (
     Account,
+    Backend,
     Bundle,
     Claim,
     Container,
@@ -31,9 +32,10 @@ from graphs.analysis.objects.text import Section, by_key, events, items, pairs, 
 _HANDLER = re2.compile(r"^(http-get|tcp-socket|grpc|exec)\s+(\S*)")
 _URL = re2.compile(r"^(https?)://[^:/]*:?([A-Za-z0-9-]*)(/.*)?$")
 _NUMBER = re2.compile(r"(delay|timeout|period)=(\d+)s")
-_FAILURES = re2.compile(r"#failure=(\d+)")
+_THRESHOLD = re2.compile(r"#(success|failure)=(\d+)")
 _FROM_KEY = re2.compile(r"<set to the key '([^']*)' (?:in secret|of config map) '([^']*)'>\s*(?:Optional:\s*(\w+))?")
 _ENV_FROM = re2.compile(r"^(\S+)\s+(Secret|ConfigMap)(?: with prefix \S+)?\s+Optional:\s*(\w+)")
+_BACKEND = re2.compile(r"\s([a-z0-9]([a-z0-9-]*[a-z0-9])?):([a-z0-9-]+) \(")
 _MOUNT = re2.compile(r"^(\S+) from (\S+) \((\w+)")
 _PODS = re2.compile(r"^(\d+) desired.*?(\d+) available")
 _BYTES = re2.compile(r"^(\S+?):\s+(\d+) bytes?$")
@@ -190,7 +192,7 @@ def _probe(role: str, text: str) -> Probe | None:
     elif handler in {"tcp-socket", "grpc"}:
         port = target.rpartition(":")[2]
     times = {name: float(value) for name, value in _NUMBER.findall(text)}
-    failures = _FAILURES.search(text)
+    thresholds = {name: int(value) for name, value in _THRESHOLD.findall(text)}
     number = whole(port)
     return Probe(
         role=role,
@@ -200,7 +202,8 @@ def _probe(role: str, text: str) -> Probe | None:
         delay_s=times.get("delay", 0.0),
         timeout_s=times.get("timeout", 1.0),
         period_s=times.get("period", 10.0),
-        failures=int(failures.group(1)) if failures else 3,
+        failures=thresholds.get("failure", 3),
+        successes=thresholds.get("success", 1),
         text=text,
     )
 
@@ -300,6 +303,7 @@ def volume(parts: Parts, query: str) -> Volume:
         modes=tuple(mode.strip() for mode in _value(parts, "Access Modes").split(",") if mode.strip()),
         storage_class=_value(parts, "StorageClass"),
         claim=_value(parts, "Claim").rpartition("/")[2] or None,
+        claim_namespace=_value(parts, "Claim").rpartition("/")[0] or None,
         labels=pairs(items(parts.get("Labels"))),
     )
 
@@ -336,7 +340,7 @@ def node(parts: Parts, query: str) -> Node:
     )
 
 
-def bundle(parts: Parts, query: str, *, kind: str) -> Bundle:
+def bundle(parts: Parts, query: str, output: str, *, kind: str) -> Bundle:
     sizes: dict[str, int] = {}
     values: dict[str, str] = {}
     if kind == "Secret":
@@ -345,7 +349,7 @@ def bundle(parts: Parts, query: str, *, kind: str) -> Bundle:
             if match is not None:
                 sizes[match.group(1)] = int(match.group(2))
     else:
-        values = _config_values(query, parts)
+        values = _config_values(output)
         sizes = {key: len(value) for key, value in values.items()}
     return Bundle(
         kind, _value(parts, "Name"), query, _value(parts, "Namespace") or None, _value(parts, "Type"), sizes, values, known=True
@@ -356,18 +360,26 @@ def _loose(parts: Parts) -> list[str]:
     return [f"{part.key}: {part.value}" for part in parts.values() if part.value.endswith(("bytes", "byte"))]
 
 
-def _config_values(query: str, parts: Parts) -> dict[str, str]:
-    """Each key stands on its own line, over a line of four dashes; `sections` leaves them at the top level."""
-    found: dict[str, str] = {}
-    for part in parts.values():
-        if part.body and part.body[0].strip() == "----":
-            found[part.key] = "\n".join(part.body[1:]).strip()
-    return found
+def _config_values(output: str) -> dict[str, str]:
+    """Each key stands on its own line over a line of four dashes; what follows may look like anything, also like further keys."""
+    lines = output.partition("\nBinaryData\n")[0].splitlines()
+    starts = [at for at in range(len(lines) - 1) if lines[at].endswith(":") and lines[at + 1].strip() == "----"]
+    return {
+        lines[at][:-1].strip(): "\n".join(lines[at + 2 : end]).partition("\nEvents:")[0].strip()
+        for at, end in zip(starts, [*starts[1:], None], strict=True)
+    }
 
 
 def account(parts: Parts, query: str) -> Account:
     pulls = tuple(text.split(" ")[0] for text in items(parts.get("Image pull secrets")))
     return Account(_value(parts, "Name"), query, _value(parts, "Namespace") or None, pulls)
+
+
+def backends(parts: Parts, query: str) -> tuple[Backend, ...]:
+    found = ((match, line) for line in _body(parts, "Rules") if (match := _BACKEND.search(line)) is not None)
+    return tuple(
+        Backend(_value(parts, "Name"), match.group(1), match.group(3), query, " ".join(line.split())) for match, line in found
+    )
 
 
 def policy(parts: Parts, query: str) -> Policy:

@@ -21,8 +21,9 @@ _UNKNOWN = (
     "name unknown",
 )
 _REFUSED = ("unauthorized", "denied", "forbidden", "401", "403", "authentication required", "no basic auth", "authorization failed")
+_UNSURE = ("does not exist or may require", "may not exist", "or it does not exist")
+_UNNAMED = ("no such host", "server misbehaving", "temporary failure in name resolution", "could not resolve", "dial tcp: lookup ")
 _UNREACHED = (
-    "no such host",
     "i/o timeout",
     "connection refused",
     "tls handshake",
@@ -65,6 +66,10 @@ def _why(look: Look, unit: Unit, pod: Pod, container: Container | None, text: st
         return "image_pull_policy_mismatch", 5.5, "is not on the node and its pull policy is Never"
     if "unable to retrieve some image pull secrets" in text:
         return "missing_image_pull_secret", 6.0, "needs a pull secret that does not exist"
+    if any(word in text for word in _UNNAMED):
+        return "image_registry_dns_failure", 5.0, "cannot be fetched: the name of its registry does not resolve"
+    if any(word in text for word in _UNSURE) and container is not None and _served_openly(look, unit, container.image):
+        return "incorrect_image_reference", 5.0, "is refused, while images beside it are handed out to everybody"
     refused, unknown = any(word in text for word in _REFUSED), any(word in text for word in _UNKNOWN)
     if refused:
         account = look.cluster.accounts.get(unit.template.service_account or "default")
@@ -77,6 +82,17 @@ def _why(look: Look, unit: Unit, pod: Pod, container: Container | None, text: st
     if any(word in text for word in _UNREACHED):
         return "image_registry_unreachable", 4.5, "cannot be fetched: the registry is out of reach"
     return "incorrect_image_reference", 3.0, "cannot be pulled"
+
+
+def _served_openly(look: Look, unit: Unit, image: str) -> bool:
+    """Whether others run images of the same place in the same registry, without any credential."""
+    place = image.rpartition("/")[0]
+    return bool(place) and any(
+        other.healthy and not other.template.pull_secrets and container.image.rpartition("/")[0] == place
+        for other in look.units
+        if other.name != unit.name
+        for container in other.main
+    )
 
 
 def _foreign_build(look: Look, unit: Unit, pod: Pod) -> Iterator[ObjectFault]:

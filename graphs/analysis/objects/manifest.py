@@ -174,6 +174,7 @@ def _probe(role: str, spec: Document) -> Probe | None:
         timeout_s=float(spec.get("timeoutSeconds") or 1),
         period_s=float(spec.get("periodSeconds") or 10),
         failures=int(spec.get("failureThreshold") or 3),
+        successes=int(spec.get("successThreshold") or 1),
         text=f"{kind} {handler.get('path') or ''}:{handler.get('port') or ''}",
     )
 
@@ -200,12 +201,13 @@ def _volume_source(entry: Document) -> VolumeSource:
 
 def _affinity(spec: Document) -> tuple[tuple[Rule, ...], ...]:
     required = _map(_map(spec, "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
+    return tuple(_expressions(term) for term in _list(required, "nodeSelectorTerms"))
+
+
+def _expressions(selector: Document) -> tuple[Rule, ...]:
     return tuple(
-        tuple(
-            (str(rule.get("key")), str(rule.get("operator")), tuple(str(value) for value in rule.get("values") or ()))
-            for rule in _list(term, "matchExpressions")
-        )
-        for term in _list(required, "nodeSelectorTerms")
+        (str(rule.get("key")), str(rule.get("operator")), tuple(str(value) for value in rule.get("values") or ()))
+        for rule in _list(selector, "matchExpressions")
     )
 
 
@@ -248,6 +250,7 @@ def claim(document: Document, query: str) -> Claim:
         modes=tuple(_mode(mode) for mode in spec.get("accessModes") or ()),
         storage_class=None if storage_class is None else str(storage_class),
         selector=_strings(_map(spec, "selector").get("matchLabels")),
+        expressions=_expressions(_map(spec, "selector")),
     )
 
 
@@ -262,6 +265,7 @@ def volume(document: Document, query: str) -> Volume:
         modes=tuple(_mode(mode) for mode in spec.get("accessModes") or ()),
         storage_class=str(spec.get("storageClassName") or ""),
         claim=_map(spec, "claimRef").get("name"),
+        claim_namespace=_map(spec, "claimRef").get("namespace"),
         labels=labels_of(document),
     )
 

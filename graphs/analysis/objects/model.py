@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Rule = tuple[str, str, tuple[str, ...]]
-"""(key, operator, values) of a node affinity."""
+"""(key, operator, values) of a node affinity or of a label selector."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Probe:
     timeout_s: float = 1.0
     period_s: float = 10.0
     failures: int = 3
+    successes: int = 1
     text: str = ""
 
 
@@ -202,6 +203,7 @@ class Claim:
     modes: tuple[str, ...] = ()
     storage_class: str | None = None
     selector: Mapping[str, str] = field(default_factory=dict)
+    expressions: tuple[Rule, ...] = ()
     used_by: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
 
@@ -215,6 +217,7 @@ class Volume:
     modes: tuple[str, ...] = ()
     storage_class: str | None = None
     claim: str | None = None
+    claim_namespace: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -285,6 +288,17 @@ class Policy:
     denies: tuple[str, ...] = ()
     age_s: float | None = None
     line: str = ""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where an Ingress sends what it takes in; `port` a number or a name."""
+
+    ingress: str
+    service: str
+    port: str
+    query: str
+    line: str
 
 
 @dataclass(frozen=True)
@@ -368,6 +382,7 @@ class Cluster:
     configs: Mapping[str, Bundle] = field(default_factory=dict)
     accounts: Mapping[str, Account] = field(default_factory=dict)
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    backends: tuple[Backend, ...] = ()
     reaches: tuple[Reach, ...] = ()
     usages: tuple[Usage, ...] = ()
     links: tuple[Link, ...] = ()

@@ -12,6 +12,7 @@ from app.domain.telemetry import Recorded
 from graphs.analysis.objects import describe, manifest
 from graphs.analysis.objects.model import (
     Account,
+    Backend,
     Bundle,
     Claim,
     Cluster,
@@ -128,6 +129,7 @@ class _Reading:
     configs: dict[str, Bundle] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
+    backends: list[Backend] = field(default_factory=list)
     reaches: list[Reach] = field(default_factory=list)
     usages: list[Usage] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
@@ -191,9 +193,11 @@ class _Reading:
             self.nodes[name] = describe.node(parts, command)
         elif kind in ("secrets", "configmaps"):
             held = self.secrets if kind == "secrets" else self.configs
-            held[name] = describe.bundle(parts, command, kind="Secret" if kind == "secrets" else "ConfigMap")
+            held[name] = describe.bundle(parts, command, output, kind="Secret" if kind == "secrets" else "ConfigMap")
         elif kind == "serviceaccounts":
             self.accounts[name] = describe.account(parts, command)
+        elif kind == "ingresses":
+            self.backends += describe.backends(parts, command)
         elif kind == "networkpolicies":
             self.policies[name] = describe.policy(parts, command)
 
@@ -234,8 +238,10 @@ class _Reading:
         elif kind == "persistentvolumeclaims":
             self.claims.setdefault(name, Claim(name, command, status=row.get("STATUS", ""), volume=row.get("VOLUME", "")))
         elif kind == "persistentvolumes":
-            held_by = row.get("CLAIM", "").rpartition("/")[2] or None
-            self.volumes.setdefault(name, Volume(name, command, row.get("STATUS", ""), claim=held_by))
+            space, _, held_by = row.get("CLAIM", "").rpartition("/")
+            self.volumes.setdefault(
+                name, Volume(name, command, row.get("STATUS", ""), claim=held_by or None, claim_namespace=space or None)
+            )
         elif kind == "networkpolicies":
             self.policies.setdefault(name, Policy(name, command, selector=pairs([row.get("POD-SELECTOR", "")]), line=line))
         elif kind == "horizontalpodautoscalers":
@@ -334,6 +340,7 @@ class _Reading:
             configs=_ordered(self.configs),
             accounts=_ordered(self.accounts),
             policies=policies,
+            backends=tuple(self.backends),
             reaches=tuple(sorted(self.reaches, key=lambda one: (one.host, one.port, one.query))),
             usages=tuple(self.usages),
             links=tuple(self.links),

@@ -137,10 +137,9 @@ def _path(look: Look, probe: Probe, said: str) -> Iterator[tuple[str, float, str
 
 def _patience(unit: Unit, probe: Probe, told: Event | None, said: str) -> Iterator[tuple[str, float, str]]:
     grace_s = probe.delay_s + probe.period_s * probe.failures
+    if probe.role == "readiness" and (late := _late(unit, probe, told)):
+        yield "incorrect_timing", 5.0, late
     if told is None:
-        waiting = [pod for pod in unit.unready if pod.status == "Running" and pod.age_s is not None and pod.age_s < probe.delay_s]
-        if probe.role == "readiness" and waiting and probe.delay_s >= _LONG_S:
-            yield "incorrect_timing", 5.0, f"waits {probe.delay_s:g} s before it first asks"
         return
     killed = any(
         event.reason == "Killing" and f"failed {probe.role} probe" in event.message for pod in unit.pods for event in pod.events
@@ -155,6 +154,19 @@ def _patience(unit: Unit, probe: Probe, told: Event | None, said: str) -> Iterat
             yield "timeout", 1.0, f"is not answered within {probe.timeout_s:g} s"
     elif "connection refused" in said and told.count >= 3:
         yield "failing", 1.0, f"finds nobody listening on port {probe.port}"
+
+
+def _late(unit: Unit, probe: Probe, told: Event | None) -> str | None:
+    """How a probe that nothing speaks against keeps pods unready by its own schedule alone; None where it does not."""
+    waiting = [pod.age_s for pod in unit.unready if pod.status == "Running" and pod.age_s is not None]
+    if not waiting or (told is not None and told.count > 2):
+        return None
+    pace_s = probe.period_s * max(probe.successes, 2 if told is not None else 1)
+    if min(waiting) >= probe.delay_s + pace_s:
+        return None
+    if probe.delay_s >= _LONG_S:
+        return f"waits {probe.delay_s:g} s before it first asks"
+    return f"asks every {probe.period_s:g} s and wants {probe.successes} answers in a row" if pace_s >= _LONG_S else None
 
 
 def _listed(numbers: set[int]) -> str:

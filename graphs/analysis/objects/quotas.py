@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import re2
 
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit
 from graphs.analysis.objects.model import Event, Quota
+from graphs.analysis.objects.text import pairs, quantity
 
 _EXCEEDED = re2.compile(r"exceeded quota: ([^,\s]+), requested: (.+?), used: (.+?), limited: (.+)$")
 _UNSPECIFIED = re2.compile(r"failed quota: ([^:\s]+): must specify ([a-z0-9.,: ]+)")
 _LIMIT_RANGE = re2.compile(
-    r"(maximum|minimum) (cpu|memory|storage|ephemeral-storage)[^.]* per (Container|Pod|PersistentVolumeClaim) is"
+    r"(?:(maximum|minimum) )?(cpu|memory|storage|ephemeral-storage)( max limit to request ratio)?[^.]*"
+    r" per (?:Container|Pod|PersistentVolumeClaim) is"
 )
 _WORDS = (
     ("requests.storage", "storage"),
@@ -56,7 +58,8 @@ def _refused(look: Look, unit: Unit, event: Event) -> Iterator[ObjectFault]:
         why = f"quota {match.group(1)} wants {match.group(2)} stated, and {unit.kind} {unit.name} does not state it"
         yield from look.fault(unit.target, "resource_quota_unspecified_requests", 5.0, why, query=query, excerpt=event.line)
     elif (match := _LIMIT_RANGE.search(event.message)) is not None and not unit.pods:
-        why = f"{unit.kind} {unit.name} asks for {match.group(2)} beyond the {match.group(1)} of the namespace's limit range"
+        bound = match.group(1) or "ratio"
+        why = f"{unit.kind} {unit.name} asks for {match.group(2)} beyond the {bound} of the namespace's limit range"
         yield from look.fault(unit.target, "limit_range_violation", 5.5, why, query=query, excerpt=event.line)
 
 
@@ -64,7 +67,7 @@ def _exceeded(look: Look, event: Event, query: str, unit: Unit | None, name: str
     match = _EXCEEDED.search(event.message)
     if match is None:
         return
-    resource = match.group(2).partition("=")[0]
+    resource = _overrun(*(pairs([match.group(number)]) for number in (2, 3, 4)))
     lacking = unit is None or len(unit.pods) < (unit.desired or 1)
     why = f"quota {match.group(1)} refuses {name}: {match.group(2)} on top of {match.group(3)}, limited to {match.group(4)}"
     kind = f"namespace_{word_of(resource)}_quota_exceeded"
@@ -72,6 +75,15 @@ def _exceeded(look: Look, event: Event, query: str, unit: Unit | None, name: str
     if unit is not None and lacking:
         less = f"{unit.kind} {unit.name} is short of pods because a quota refuses them"
         yield from look.fault(unit.target, "pod_creation_refused", 1.0, less, query=query, excerpt=event.line)
+
+
+def _overrun(requested: Mapping[str, str], used: Mapping[str, str], limited: Mapping[str, str]) -> str:
+    """Of several resources that one refusal names, the first that really goes over; the first of all where none can be told."""
+    for resource, asked in requested.items():
+        amounts = [quantity(text) for text in (asked, used.get(resource, ""), limited.get(resource, ""))]
+        if None not in amounts and (amounts[0] or 0.0) + (amounts[1] or 0.0) > (amounts[2] or 0.0):
+            return resource
+    return next(iter(requested), "")
 
 
 def _full(look: Look, quota: Quota) -> Iterator[ObjectFault]:

@@ -102,6 +102,9 @@ def _container(look: Look, unit: Unit, pod: Pod, container: Container) -> Iterat
     elif container.reason == "CrashLoopBackOff" or (
         container.state == "Terminated" and not container.init and container.exit_code not in (0, None)
     ):
+        if "read-only file system" in said:
+            why = f"{who} wants to write where its file system is read-only"
+            yield from look.fault(unit.target, "read_only_file_system", 5.0, why, query=pod.query, excerpt=pod.line or None)
         why = f"{who} keeps ending (exit code {container.exit_code}, {counted(container.restarts, 'restart')})"
         kind = "init_container_failed" if container.init else "container_crash_loop"
         yield from look.fault(unit.target, kind, 1.8, why, query=pod.query, excerpt=pod.line or None, numbers=numbers)

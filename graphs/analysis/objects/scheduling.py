@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import re2
 
 from graphs.analysis.objects.fault import ObjectFault
-from graphs.analysis.objects.look import Look, Unit, latest, tied
+from graphs.analysis.objects.look import Look, Unit, holds, latest, tied
 from graphs.analysis.objects.model import Event, Node, Pod, Template
 
 _CLAUSE = re2.compile(r"(\d+) (Insufficient [a-z0-9./-]+|Too many pods|node\(s\) [^,]*(?:\{[^}]*\})?[^,.]*)")
@@ -68,12 +68,15 @@ def _reasons(look: Look, unit: Unit, said: str) -> Iterator[tuple[str, float, st
         resource = short.group(1).rstrip(".")
         most = max((node.allocatable.get(resource, 0.0) for node in look.cluster.nodes.values()), default=0.0)
         asked = sum(container.requests.get(resource, 0.0) for container in unit.main)
+        too_much = bool(most) and asked > most
         beyond = (
             f"asks for {asked:g} of {resource}, the largest node has {most:g}"
-            if most and asked > most
+            if too_much
             else f"no node has enough {resource} left"
         )
-        yield f"{resource.replace('.', '_').replace('-', '_').replace('/', '_')}_capacity_mismatch", 5.5, beyond
+        # Where a node has dropped out, the others lack room because of it.
+        weight = 3.0 if not too_much and _dropped_out(look, said) else 5.5
+        yield f"{resource.replace('.', '_').replace('-', '_').replace('/', '_')}_capacity_mismatch", weight, beyond
     if "Too many pods" in said:
         yield "node_pod_capacity_exceeded", 4.5, "the nodes hold as many pods as they may"
     if "anti-affinity" in said:
@@ -91,6 +94,11 @@ def _reasons(look: Look, unit: Unit, said: str) -> Iterator[tuple[str, float, st
     taint = _foreign_taint(said)
     if "affinity/selector" in said or taint or "unschedulable" in said:
         yield from _placement(look, template, said, taint)
+
+
+def _dropped_out(look: Look, said: str) -> bool:
+    ill = _LIFECYCLE in said.replace(f"{_LIFECYCLE}unschedulable", "")
+    return ill or any(node.cordoned or node.ready != "True" for node in look.workers)
 
 
 def _placement(look: Look, template: Template, said: str, taint: str | None) -> Iterator[tuple[str, float, str]]:
@@ -167,21 +175,4 @@ def fits(template: Template, node: Node) -> bool:
     if any(labels.get(key) != value for key, value in template.node_selector.items()):
         return False
     terms = template.affinity
-    return not terms or any(all(_holds(labels, *rule) for rule in term) for term in terms)
-
-
-def _holds(labels: dict[str, str], key: str, operator: str, values: tuple[str, ...]) -> bool:
-    value = labels.get(key)
-    if operator == "In":
-        return value in values
-    if operator == "NotIn":
-        return value not in values
-    if operator == "Exists":
-        return value is not None
-    if operator == "DoesNotExist":
-        return value is None
-    try:
-        number, bound = float(value or ""), float(values[0])
-    except (ValueError, IndexError):
-        return False
-    return number > bound if operator == "Gt" else number < bound
+    return not terms or any(all(holds(labels, *rule) for rule in term) for term in terms)

@@ -17,6 +17,7 @@ _STEMS = (
     (("PASSWORD", "PASSWD", "PWD", "PASS", "TOKEN", "CREDENTIALS"), "invalid_credentials"),
     (("USER", "USERNAME", "LOGIN"), "invalid_credentials"),
     (("PORT",), "invalid_port"),
+    (("DATABASE", "DB", "DBNAME", "SCHEMA"), "invalid_database"),
     (("HOST", "HOSTNAME", "ADDR", "ADDRESS", "URL", "ENDPOINT", "SERVER"), "invalid_address"),
 )
 _SIBLINGS = 4

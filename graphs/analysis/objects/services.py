@@ -20,10 +20,14 @@ _MESH_PORTS = {
 
 def check(look: Look) -> Iterator[ObjectFault]:
     for service in look.cluster.services.values():
-        if service.selector and service.type != "ExternalName":
+        if service.type == "ExternalName":
+            yield from _elsewhere(look, service)
+        elif service.selector:
             yield from _selector(look, service)
             yield from _target_ports(look, service)
             yield from _empty(look, service)
+        else:
+            yield from _unselective(look, service)
     yield from _missing(look)
     yield from _unreachable(look)
     yield from _sidecars(look)
@@ -54,6 +58,27 @@ def _selector(look: Look, service: Service) -> Iterator[ObjectFault]:
     weight = 6.0 if len(service.selector) == len(wrong) or not set(service.selector) - set(labels) else 4.0
     excerpt = f"Selector: {tied(service.selector)}"
     yield from look.fault(target, "service_selector_mismatch", weight, why, query=service.query, excerpt=excerpt)
+
+
+def _unselective(look: Look, service: Service) -> Iterator[ObjectFault]:
+    """No selector, nobody who wrote addresses by hand, and an application of that name that runs: it was meant."""
+    own = [unit for unit in look.unit_of_target.get(look.service_target(service) or "", ()) if unit.name == service.name]
+    if service.endpoints == () and not service.unready and own and own[0].pods:
+        why = f"service {service.name} selects nobody, though {own[0].kind} {own[0].name} has pods"
+        yield from look.fault(
+            look.service_target(service), "service_selector_mismatch", 4.5, why, query=service.query, excerpt="Selector: <none>"
+        )
+
+
+def _elsewhere(look: Look, service: Service) -> Iterator[ObjectFault]:
+    """An alias for a name elsewhere that hides an application of its own name."""
+    own = [unit for unit in look.unit_of_target.get(look.service_target(service) or "", ()) if unit.name == service.name]
+    if own and own[0].pods:
+        aim = service.external_name or "a name outside"
+        why = f"service {service.name} is an alias for {aim} and does not lead to the pods of {own[0].kind} {own[0].name}"
+        yield from look.fault(
+            look.service_target(service), "service_type_mismatch", 4.5, why, query=service.query, excerpt="Type: ExternalName"
+        )
 
 
 def _closest(service: Service, units: list[Unit]) -> Unit:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from graphs.analysis.objects.fault import ObjectFault
-from graphs.analysis.objects.look import Look, Unit, latest, matches, tied
+from graphs.analysis.objects.look import Look, Unit, holds, latest, matches, tied
 from graphs.analysis.objects.model import Claim, Event, Volume
 
 _MOUNT = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "VolumeResizeFailed")
+_IDLE = 0.4  # nats: what is wrong with a claim that nobody waits for
 _DENIED = ("permission denied", "operation not permitted", "eacces")
 
 
@@ -51,13 +52,28 @@ def _unbound(look: Look, claim: Claim) -> Iterator[ObjectFault]:
     event = latest(claim.events, "ProvisioningFailed", "FailedBinding", "VolumeMismatch", "ClaimMisbound", "WaitForFirstConsumer")
     line = event.line if event else f"Status: {claim.status}"
     target = _target(look, claim)
+    idle = not _missed(look, claim)
     if claim.status == "Lost":
-        yield from look.fault(
-            target, "persistent_volume_lost", 5.5, f"claim {claim.name} has lost its volume", query=claim.query, excerpt=line
-        )
+        why = f"claim {claim.name} has lost its volume"
+        weight = _IDLE if idle else 5.5
+        yield from look.fault(target, "persistent_volume_lost", weight, why, query=claim.query, excerpt=line)
         return
     for kind, weight, why in _mismatches(look, wanted, claim, storage_class, event):
-        yield from look.fault(target, kind, weight, f"claim {claim.name} {why}", query=claim.query, excerpt=line)
+        yield from look.fault(target, kind, _IDLE if idle else weight, f"claim {claim.name} {why}", query=claim.query, excerpt=line)
+
+
+def _missed(look: Look, claim: Claim) -> bool:
+    """Whether somebody who is not up waits for it: a claim that nobody mounts may stay unbound for years."""
+    for unit in look.units:
+        mounts = any(source.kind == "claim" and source.name == claim.name for source in unit.template.volumes)
+        if not unit.healthy and (mounts or any(pod.name in claim.used_by for pod in unit.pods) or _templated(unit, claim)):
+            return True
+    return any(pod.name in claim.used_by and not pod.ready for pod in look.cluster.pods.values())
+
+
+def _templated(unit: Unit, claim: Claim) -> bool:
+    """`data-store-0` is made by StatefulSet store, for its pod store-0."""
+    return unit.kind == "StatefulSet" and f"-{unit.name}-" in claim.name
 
 
 def _mismatches(
@@ -69,7 +85,7 @@ def _mismatches(
         volume = volumes.get(name)
         if volume is None:
             yield "persistent_volume_missing", 5.5, f"names volume {name}, which does not exist"
-        elif volume.claim and volume.claim != claim.name:
+        elif _held_by_another(volume, claim):
             yield "persistent_volume_binding_occupied", 6.0, f"names volume {name}, which is bound to claim {volume.claim}"
         else:
             yield from _against(look, wanted, storage_class, volume, asked_by_name=True)
@@ -83,7 +99,7 @@ def _mismatches(
             f"asks for storage class {storage_class}, which neither a class nor a volume offers",
         )
         return
-    free = [volume for volume in volumes.values() if volume.claim in (None, "", claim.name) and volume.status in ("", "Available")]
+    free = [volume for volume in volumes.values() if not _held_by_another(volume, claim) and volume.status in ("", "Available")]
     fitting_class = [volume for volume in free if (volume.storage_class or "") == (storage_class or "")]
     if free and not fitting_class:
         offers = sorted({volume.storage_class or "none" for volume in free})
@@ -93,26 +109,36 @@ def _mismatches(
             f"asks for storage class {storage_class or 'none'}, the free volumes are of {', '.join(offers)}",
         )
         return
-    for volume in sorted(fitting_class, key=lambda one: one.name):
-        found = list(_against(look, wanted, storage_class, volume, asked_by_name=False))
-        if found:
-            yield from found
-            return
-    released = [volume for volume in volumes.values() if volume.claim == claim.name and volume.status in {"Released", "Failed"}]
+    missed_by = [list(_against(look, wanted, storage_class, volume, asked_by_name=False)) for volume in _by_name(fitting_class)]
+    if nearest := min(missed_by, key=len, default=[]):
+        yield from nearest
+        return
+    released = [
+        volume
+        for volume in volumes.values()
+        if volume.claim == claim.name and not _held_by_another(volume, claim) and volume.status in {"Released", "Failed"}
+    ]
     if released:
         yield (
             "persistent_volume_binding_occupied",
             4.0,
             f"finds only volume {released[0].name}, still {released[0].status.lower()} from its last life",
         )
-    elif taken := [volume for volume in served if volume.claim and volume.claim != claim.name]:
-        yield (
-            "persistent_volume_binding_occupied",
-            4.0,
-            f"finds only volumes that other claims hold ({taken[0].name} by {taken[0].claim})",
-        )
+    elif taken := [volume for volume in _by_name(served) if _held_by_another(volume, claim)]:
+        holder = "/".join(filter(None, (taken[0].claim_namespace, taken[0].claim)))
+        yield "persistent_volume_binding_occupied", 4.0, f"finds only volumes that other claims hold ({taken[0].name} by {holder})"
     elif "waitforfirstconsumer" not in told:
         yield "persistent_volume_claim_unbound", 3.5, "is not bound, and no free volume fits it"
+
+
+def _held_by_another(volume: Volume, claim: Claim) -> bool:
+    """Claims of one name in two namespaces are two claims."""
+    spaces = {volume.claim_namespace, claim.namespace} - {None}
+    return bool(volume.claim) and (volume.claim != claim.name or len(spaces) > 1)
+
+
+def _by_name(volumes: Iterable[Volume]) -> list[Volume]:
+    return sorted(volumes, key=lambda volume: volume.name)
 
 
 def _against(
@@ -130,12 +156,11 @@ def _against(
         yield "pvc_capacity_mismatch", 6.0, f"asks for {wanted.size / 2**30:g} GiB, volume {volume.name} holds {size / 2**30:g}"
     if wanted.modes and modes and not set(wanted.modes) <= set(modes):
         yield "pvc_access_mode_mismatch", 6.0, f"asks for {'/'.join(wanted.modes)}, volume {volume.name} offers {'/'.join(modes)}"
-    if wanted.selector and not matches(wanted.selector, volume.labels):
-        yield (
-            "pvc_selector_mismatch",
-            6.0,
-            f"selects {tied(wanted.selector)}, volume {volume.name} carries {tied(volume.labels) or 'no labels'}",
-        )
+    labels = volume.labels or (full.labels if full else {})
+    refused = [rule for rule in wanted.expressions if not holds(labels, *rule)]
+    if refused or (wanted.selector and not matches(wanted.selector, labels)):
+        asked = tied(wanted.selector) or "; ".join(f"{key} {operator} {'/'.join(values)}" for key, operator, values in refused)
+        yield "pvc_selector_mismatch", 6.0, f"selects {asked}, volume {volume.name} carries {tied(labels) or 'no labels'}"
 
 
 def _mounts(look: Look, unit: Unit) -> Iterator[ObjectFault]:
@@ -149,10 +174,17 @@ def _mounts(look: Look, unit: Unit) -> Iterator[ObjectFault]:
         yield from look.fault(unit.target, kind, weight, why, query=pod.query, excerpt=event.line)
     for pod in unit.pods:
         told = " ".join((*(e.message for e in pod.events if e.warning), *(c.message for c in pod.template.containers))).lower()
-        if not pod.ready and any(word in told for word in _DENIED) and "volume" in told:
+        if not pod.ready and any(word in told for word in _DENIED) and ("volume" in told or _on_mount(unit, told)):
             why = f"pod {pod.name} may not use its volume"
             yield from look.fault(unit.target, "volume_mount_permission_denied", 5.0, why, query=pod.query)
     yield from _unwritable(look, unit)
+
+
+def _on_mount(unit: Unit, told: str) -> bool:
+    """Whether a path is spoken of under which a claim or a directory of the node is mounted."""
+    kept = {source.volume for source in unit.template.volumes if source.kind in {"claim", "host"}}
+    paths = {path.rstrip("/") for container in unit.main for path, volume, _ in container.mounts if volume in kept}
+    return any(path and path.lower() in told for path in paths)
 
 
 def _asked(unit: Unit) -> str:

@@ -129,7 +129,8 @@ CASES: list[tuple[str, str, Callable[[Any], Any]]] = [
     ),
     ("app/ledger", "missing_image_pull_secret", lambda s: pull(s, "failed to authorize: 401 Unauthorized")),
     ("app/ledger", "image_pull_secret_invalid", lambda s: pull(s, "401 Unauthorized", spec="imagePullSecrets:\n- name: ledger-pg")),
-    ("app/ledger", "image_registry_unreachable", lambda s: pull(s, "dial tcp: lookup registry.test: no such host")),
+    ("app/ledger", "image_registry_dns_failure", lambda s: pull(s, "dial tcp: lookup registry.test: no such host")),
+    ("app/ledger", "image_registry_unreachable", lambda s: pull(s, "dial tcp 203.0.113.9:443: i/o timeout")),
     (
         "app/ledger",
         "incorrect_image_reference",
