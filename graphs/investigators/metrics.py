@@ -82,7 +82,7 @@ def _think(
     given = question.onset or scope.onset
     known = [name for table in metrics for name in table.names]
     said = said_tables(statuses, known=known, since_s=scope.window.end.timestamp())
-    measured = measure_all([*metrics, *said], given.timestamp() if given else None)
+    measured = measure_all([*metrics, *said], given.timestamp() if given else None, _symptom(scope, metrics))
     onset_s = measured.onset_s if measured else (given or scope.window.start).timestamp()
     traced = [(table, compare(table.frame, onset_s)) for table in spans if table.frame.height]
     table, shifts = traced[0] if traced else (None, None)
@@ -107,6 +107,16 @@ def _think(
         gaps=tuple(_own_gaps(scope, metrics, spans, measured, shifts)),
         onset=given or (utc(found) if found is not None else None),
     )
+
+
+def _symptom(scope: Scope, metrics: Sequence[MetricTable]) -> SeriesName | None:
+    """The series that the alert is about, where one has its name."""
+    if not scope.alert.service or not scope.alert.metric:
+        return None
+    names = [name for table in metrics for name in table.names]
+    entity = Names.of(scope.candidates).in_telemetry(scope.alert.service, {name.entity for name in names})
+    wanted = SeriesName(entity or scope.alert.service, scope.alert.metric)
+    return wanted if wanted in names else None
 
 
 def _strongest(writer: Writer, suspicions: Sequence[Suspicion]) -> tuple[Finding, ...]:

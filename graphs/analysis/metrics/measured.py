@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.domain.telemetry import MetricTable, SeriesName
 from graphs.analysis.metrics.shift import Shifts, change_points, consensus_onset, measure
 from graphs.analysis.metrics.suspects import Picture
+from graphs.analysis.metrics.symptom import NEVER, Stretch, while_it_shows
 from graphs.analysis.metrics.words import read
 
 
@@ -71,8 +72,18 @@ def _find_onset(tables: Sequence[tuple[MetricTable, NDArray[np.float64]]]) -> fl
     return best[0] if best else None
 
 
-def measure_all(tables: Sequence[MetricTable], onset_s: float | None) -> Measured | None:
-    """All tables' series in one picture. The onset is found where none is given."""
+def _while_it_shows(
+    tables: Sequence[tuple[MetricTable, NDArray[np.float64]]], onset_s: float, symptom: SeriesName | None
+) -> Stretch:
+    for table, values in tables:
+        if symptom is not None and symptom in table.names and read(symptom.metric).bad != 0:
+            return while_it_shows(table.times, table.incident, values[:, table.names.index(symptom)], onset_s)
+    return NEVER
+
+
+def measure_all(tables: Sequence[MetricTable], onset_s: float | None, symptom: SeriesName | None = None) -> Measured | None:
+    """All tables' series in one picture. The onset is found where none is given. `symptom`: the series that the alert is about;
+    what shifted is measured while that one is out of range."""
     turned = [(table, *_badness(table)) for table in tables]
     found = _find_onset([(table, values) for table, values, _ in turned]) if onset_s is None else None
     at = onset_s if onset_s is not None else found
@@ -81,12 +92,14 @@ def measure_all(tables: Sequence[MetricTable], onset_s: float | None) -> Measure
         if not ends:
             return None
         at = float(min(times.min() for times in ends))
+    shows = _while_it_shows([(table, values) for table, values, _ in turned], at, symptom)
     series: list[Series] = []
     parts: list[Shifts] = []
     for table, values, tops in turned:
         # the same series in another order must give the same answer to the last digit
         order = sorted(range(len(table.names)), key=lambda column: (table.names[column].entity, table.names[column].metric))
-        parts.append(measure(table.times, table.incident, values[:, order], at))
+        during = table.incident & shows.holds(table.times)
+        parts.append(measure(table.times, table.incident, values[:, order], at, during=during if during.any() else None))
         series += [Series(table, column, table.names[column], tops[column]) for column in order]
     if not series:
         return None

@@ -20,7 +20,9 @@ _RELATIVE_FLOOR = 0.05
 _RANGE_FLOOR = 0.01
 """Nor one below 1% of the largest magnitude seen: a constant zero would make the first sample infinite."""
 _BEFORE = 3
-"""Samples before the onset that are enough to say that something was so already."""
+"""Samples before the onset from which on their middle is trusted; of fewer, the one nearest to normal."""
+_FAIR_PART = 0.1
+"""Fewer than that count where they are this share of the window: an onset is known less exactly than a small part of it."""
 _DAY_S = 86400.0
 _SAME_HOUR_S = 600.0
 """How far from the incident's time of day another day's sample may lie to be held against it."""
@@ -30,13 +32,15 @@ _DAYS = 2
 
 @dataclass(frozen=True)
 class Shifts:
-    """One entry per series. `z` is the shift in floored robust spreads, signed; `log_ratio` the natural logarithm of level
-    over base, damped near zero; NaN-free, 0 where nothing can be said (`usable` False). `n_base`, `n_level`: samples."""
+    """One entry per series. `z` is the shift in floored robust spreads, signed; `rise` level minus base without what was there
+    before the onset already; `log_ratio` the natural logarithm of level over base, damped near zero; NaN-free, 0 where nothing
+    can be said (`usable` False). `n_base`, `n_level`: samples."""
 
     base: Floats
     spread: Floats
     level: Floats
     z: Floats
+    rise: Floats
     log_ratio: Floats
     n_base: NDArray[np.int64]
     n_level: NDArray[np.int64]
@@ -84,6 +88,19 @@ def _spread(rows: Floats, scale: Floats) -> tuple[Floats, Floats]:
     return middle, floored
 
 
+def usual_and_spread(row: Floats) -> tuple[float, float]:
+    """Median and floored spread of one series; NaN without a sample."""
+    scale = float(np.nanmax(np.abs(row))) if np.isfinite(row).any() else 0.0
+    middle, spread = _spread(row[None, :], np.array([scale or 1.0]))
+    return float(middle[0]), float(spread[0])
+
+
+def usual_step(times: Floats) -> float:
+    """Seconds from sample to sample; 0 where there is but one."""
+    distinct = np.unique(times)
+    return float(np.median(np.diff(distinct))) if len(distinct) > 1 else 0.0
+
+
 def _pick_level(rows: Floats, base: Floats, sustained: float) -> Floats:
     """The level that a share of the incident part is beyond, on the side it moved to. One spike of many doesn't move it."""
     down, up = quantiles(rows, (1 - sustained, sustained))
@@ -91,17 +108,20 @@ def _pick_level(rows: Floats, base: Floats, sustained: float) -> Floats:
     return level
 
 
-def measure(times: Floats, incident: Bools, values: Floats, onset_s: float, *, sustained: float = 0.6) -> Shifts:
+def measure(
+    times: Floats, incident: Bools, values: Floats, onset_s: float, *, sustained: float = 0.6, during: Bools | None = None
+) -> Shifts:
     """The shift of each column of `values` from its reference to its part of the incident from `onset_s` on.
 
     Without reference rows the incident's own part before the onset is the reference. With both, the part before the onset
-    is a second control: what was already so before the onset is no shift. With a reference of several days their same time of
-    day is a third: what comes every day is none either.
+    is a second control: what was already so before the onset is no shift. A sample whose step holds the onset is not before it:
+    some sources stamp a step with its beginning. With a reference of several days their same time of day is a third control:
+    what comes every day is no shift either. `during`: the rows to measure in place of all from the onset on.
     """
     k = values.shape[1]
     rows = np.ascontiguousarray(values.T, dtype=np.float64)
-    after = incident & (times >= onset_s)
-    before = incident & (times < onset_s)
+    after = incident & (times >= onset_s if during is None else during)
+    before = incident & ~after & (times + usual_step(times[incident]) <= onset_s)
     reference = ~incident if (~incident).any() else before
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -123,18 +143,21 @@ def measure(times: Floats, incident: Bools, values: Floats, onset_s: float, *, s
     level = _pick_level(rows[:, after], base, sustained)
     usable = (n_base >= 2) & (n_level >= 1) & np.isfinite(base) & np.isfinite(level)
     base, spread, level = (np.where(usable, part, filler) for part, filler in ((base, 0.0), (spread, 1.0), (level, 0.0)))
-    z = np.where(usable, (level - base) / spread, 0.0)
-    z = _held_against(z, level, spread, early, ~own_before)
-    z = _held_against(z, level, spread, rows[:, _same_hour(times, reference, after)], ~own_before)
+    enough = (n_early >= _BEFORE) | (n_early >= _FAIR_PART * incident.sum())
+    rise = np.where(usable, _beyond(level - base, level, early, enough & (n_early > 0) & ~own_before), 0.0)
+    daily = rows[:, _same_hour(times, reference, after)]
+    rise = _beyond(rise, level, daily, (~np.isnan(daily)).sum(axis=1) >= _BEFORE)
+    z = np.where(usable, rise / spread, 0.0)
     thin = n_level / (n_level + 0.5)  # one sample alone is two thirds of the evidence
     damp = spread
-    log_ratio = np.where(usable, np.log((np.abs(level) + damp) / (np.abs(base) + damp)), 0.0)
+    log_ratio = np.where(usable, np.log((np.abs(level) + damp) / (np.abs(level - rise) + damp)), 0.0)
     rows_after = max(int(after.sum()), 1)
     return Shifts(
         base=base,
         spread=spread,
         level=level,
         z=z * thin,
+        rise=rise,
         log_ratio=log_ratio,
         n_base=n_base,
         n_level=n_level,
@@ -157,17 +180,18 @@ def _same_hour(times: Floats, reference: Bools, after: Bools) -> Bools:
     return near if len(days) >= _DAYS else none
 
 
-def _held_against(z: Floats, level: Floats, spread: Floats, control: Floats, asked: Bools) -> Floats:
-    """Shrinks what `control`, samples without the fault, already showed. Of those, the half nearer to normal counts: an onset
-    stated too late must not hide the fault behind itself."""
-    checked = ((~np.isnan(control)).sum(axis=1) >= _BEFORE) & asked
+def _beyond(rise: Floats, level: Floats, control: Floats, checked: Bools) -> Floats:
+    """The rise to level without what `control`, samples without the fault (rows by samples), already showed. Of those the half
+    nearer to normal counts, of fewer than `_BEFORE` the nearest: an onset stated too late must not hide the fault behind itself."""
     if not checked.any():
-        return z
+        return rise
     low, high = quantiles(control, (0.35, 0.65))
-    nearer = np.where(z >= 0, low, high)
-    again = np.where(checked, (level - nearer) / spread, z)
-    same_side = np.sign(again) == np.sign(z)
-    return np.where(checked, np.where(same_side, np.sign(z) * np.minimum(np.abs(z), np.abs(again)), 0.0), z)
+    few = checked & ((~np.isnan(control)).sum(axis=1) < _BEFORE)
+    if few.any():
+        low[few], high[few] = quantiles(control[few], (0.0, 1.0))
+    nearer = np.where(rise >= 0, low, high)
+    again = np.where(checked, level - nearer, rise)
+    return np.where(np.sign(again) == np.sign(rise), np.sign(rise) * np.minimum(np.abs(rise), np.abs(again)), 0.0)
 
 
 @dataclass(frozen=True)

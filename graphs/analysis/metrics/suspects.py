@@ -131,7 +131,7 @@ def _rises(picture: Picture, wanted: Callable[[SeriesName, Words], bool]) -> dic
         if entity != name.entity and entity in picture.own_entities:
             continue
         z = float(shifts.z[column])
-        rise = float(shifts.level[column] - shifts.base[column]) * _MULTIPLE.get(words.unit, 1.0)
+        rise = float(shifts.rise[column]) * _MULTIPLE.get(words.unit, 1.0)
         believed = rise * trust(z) if rise * z > 0 else 0.0
         kept = out.setdefault(words.stat, {})
         if entity not in kept or abs(believed) > abs(kept[entity][0]):
@@ -222,7 +222,7 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
     usual = _usual_latency(picture, alert)
     for entity in sorted(best):
         z, column = best[entity]
-        rise = float(picture.shifts.level[column] - picture.shifts.base[column]) * _MULTIPLE.get(picture.words[column].unit, 1.0)
+        rise = float(picture.shifts.rise[column]) * _MULTIPLE.get(picture.words[column].unit, 1.0)
         # next to what the alert's callers are used to wait, a small rise is no cause, however sure
         felt = max(rise, 0.0) / (max(rise, 0.0) + 0.1 * usual) if rise > 0 else 0.0
         strength = 0.85 * felt * trust(top_z) * share.get(entity, 0.0) / weights
@@ -301,13 +301,13 @@ def _resource_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
                 effect *= 0.45
             if words.family == "loss":
                 # both ends of a lossy line send again; the lossy end does so most, and more than others do on a good day
-                effect *= float(abs(shifts.level[column] - shifts.base[column]) / max(most, 1e-300))
+                effect *= float(abs(shifts.rise[column]) / max(most, 1e-300))
             if words.per_node:
                 effect *= 0.15
             entity = picture.names[column].entity
             if words.family == "queue":  # requests pile up at whoever waits for a callee as well
                 if not words.unit and not words.ratio:  # a fraction of one thing waiting is nobody's trouble
-                    effect *= min(1.0, abs(float(shifts.level[column] - shifts.base[column])))
+                    effect *= min(1.0, abs(float(shifts.rise[column])))
                 effect *= 1 - 0.6 * max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0)
             kept = effects.setdefault(words.family, {})
             if entity not in kept or effect > kept[entity][0]:
@@ -338,7 +338,7 @@ def _much(picture: Picture, column: int) -> bool:
     """Whether a series at least doubled, by an amount that counts next to the largest of its kind."""
     shifts, metric = picture.shifts, picture.names[column].metric
     alike = [float(shifts.base[other]) for other, name in enumerate(picture.names) if name.metric == metric]
-    rise = float(shifts.level[column] - shifts.base[column])
+    rise = float(shifts.rise[column])
     return bool(shifts.log_ratio[column] > math.log(2)) and rise > 0.1 * max(alike)
 
 
@@ -389,7 +389,7 @@ def _edge_clues(picture: Picture, volumes: Mapping[str, float]) -> list[Clue]:
     for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
         served = words.family == "latency" and words.side != "client" and not words.per_node
         if served and ">" not in name.entity and picture.shifts.usable[column]:
-            rise = float(picture.shifts.level[column] - picture.shifts.base[column])
+            rise = float(picture.shifts.rise[column])
             answered[name.entity, words.stat] = max(answered.get((name.entity, words.stat), 0.0), rise)
             if not words.labels:
                 servers.setdefault((name.entity, words.stat), column)
@@ -407,8 +407,8 @@ def _edge_clues(picture: Picture, volumes: Mapping[str, float]) -> list[Clue]:
             continue
         client, server = found["client"], found["server"]
         shifts = picture.shifts
-        at_callee = max(float(shifts.level[server] - shifts.base[server]), answered.get((edge[1], stat), 0.0), 0.0)
-        gap = (shifts.level[client] - shifts.base[client]) - at_callee
+        at_callee = max(float(shifts.rise[server]), answered.get((edge[1], stat), 0.0), 0.0)
+        gap = shifts.rise[client] - at_callee
         z = float(gap / shifts.spread[client])
         believed = float(gap) * trust(min(z, float(shifts.z[client]))) if gap > 0 and shifts.z[client] > 0 else 0.0
         if edge not in rises or believed > rises[edge]:

@@ -64,8 +64,41 @@ def test_what_was_so_before_the_onset_is_no_shift() -> None:
     incident = times >= 30
     already = np.where(incident, 5.0, 1.0)
     fresh = np.where(times >= 60, 5.0, 1.0)
-    z = measure(times, incident, np.column_stack([already, fresh]), 60.0).z
-    assert abs(z[0]) < 1 < z[1]
+    found = measure(times, incident, np.column_stack([already, fresh]), 60.0)
+    assert abs(found.z[0]) < 1 < found.z[1]
+    assert found.rise.tolist() == [0.0, 4.0]
+
+
+def test_few_samples_before_the_onset_count_where_the_window_holds_few() -> None:
+    times = np.arange(45.0)
+    incident = times >= 40
+    already = np.where(incident, 5.0, 1.0)
+    half_late = np.where(times >= 41, 5.0, 1.0)  # the second of the two before the onset is bad: the onset is late
+    z = measure(times, incident, np.column_stack([already, half_late]), 42.0).z
+    assert abs(z[0]) < 1
+    assert z[1] > 10
+
+
+def test_a_sample_or_two_before_the_onset_don_t_count_in_a_long_window() -> None:
+    times = np.arange(200.0)
+    values = np.where(times >= 100, 5.0, 1.0)[:, None]
+    assert measure(times, times >= 100, values, 102.0).z[0] > 10
+
+
+def test_a_step_that_holds_the_onset_is_not_before_it() -> None:
+    times = np.arange(45) * 300.0
+    incident = times >= 40 * 300.0
+    values = np.where(times >= 41 * 300.0, 5.0, 1.0)[:, None]
+    values[40] = np.nan
+    assert measure(times, incident, values, 41 * 300.0 + 10).z[0] > 10
+
+
+def test_only_the_rows_asked_for_are_measured() -> None:
+    times = np.arange(50.0)
+    incident = times >= 40
+    values = np.where((times >= 43) & (times < 45), 5.0, 1.0)[:, None]
+    assert abs(measure(times, incident, values, 43.0).z[0]) < 1
+    assert measure(times, incident, values, 43.0, during=(times >= 43) & (times < 45)).z[0] > 10
 
 
 @settings(max_examples=40, deadline=None)
