@@ -10,6 +10,7 @@ import numpy as np
 
 from app.domain.telemetry import SeriesName
 from graphs.analysis.metrics.propagation import Edge, behind, blame_of_edges, callees_of, own_masses, reach, sharpened
+from graphs.analysis.metrics.relays import Relay, handed_over, passed_to, relays
 from graphs.analysis.metrics.selftime import SpanShifts, failed
 from graphs.analysis.metrics.shift import Shifts
 from graphs.analysis.metrics.words import Words, read
@@ -62,6 +63,12 @@ class Picture:
     def observed(self) -> frozenset[str]:
         """Those with series of their own, and callees that only their callers can see."""
         return self.own_entities | {callee for name in self.names if (callee := name.entity.partition(">")[2])}
+
+    @property
+    def programs(self) -> frozenset[str]:
+        """Those that report a resource of their own."""
+        own = {"cpu", "memory", "disk", "pool_wait", "pool_use"}
+        return frozenset(name.entity for name, words in zip(self.names, self.words, strict=True) if words.family in own)
 
 
 def trust(z: float) -> float:
@@ -196,12 +203,15 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
     prominent: dict[str, float] = {}
     best: dict[str, tuple[float, int]] = {}
     weights = 0.0
+    passing: dict[str, Relay] = {}
     down = callees_of(edges)
     for stat, found in sorted(by_stat.items()):
         # means add up along a call, tails do not
         weight = 1.0 / (1.0 + stat / 40)
         weights += weight
         shares = _shares(found, edges, alert, volumes, tail=stat >= 50, tails=_tails(by_stat, stat))
+        # seconds add up, tails do not: the mean, where there is one, says how much is passed on
+        passing = relays(shares, edges, picture.programs) | passing
         for entity, value in shares.items():
             share[entity] = share.get(entity, 0.0) + weight * value
         for entity, (_, z, column) in found.items():
@@ -214,6 +224,7 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
             if entity not in best or z > best[entity][0]:
                 best[entity] = (z, column)
     clues = []
+    share, prominent = handed_over(share, passing), handed_over(prominent, passing)
     if volumes:
         prominent = {entity: value * min(1.0, 20 * volumes.get(entity, 0.05)) ** 0.5 for entity, value in prominent.items()}
     sharp = sharpened(prominent)
@@ -227,7 +238,8 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
         felt = max(rise, 0.0) / (max(rise, 0.0) + 0.1 * usual) if rise > 0 else 0.0
         strength = 0.85 * felt * trust(top_z) * share.get(entity, 0.0) / weights
         if strength > 0:
-            clues.append(Clue(entity, "latency", "latency", strength, (column,), {"own_share": share.get(entity, 0.0) / weights}))
+            based_on = (column, *(best[leaf][1] for leaf in passed_to(entity, passing) if leaf in best))
+            clues.append(Clue(entity, "latency", "latency", strength, based_on, {"own_share": share.get(entity, 0.0) / weights}))
         strength = 0.6 * felt * loud * sharp.get(entity, 0.0)
         if strength > 0:
             clues.append(Clue(entity, "latency_stands_out", "latency", strength, (column,), {"z": z}))
@@ -262,6 +274,7 @@ def _error_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, vol
         found = by_stat.get(0, {})
         found = {entity: (abs(value), z, column) for entity, (value, z, column) in found.items() if z > 0}
         shares = _shares(found, edges, alert, volumes if ratio else {})
+        shares = handed_over(shares, relays(shares, edges, picture.programs))
         top_z = max((z for _, z, _ in found.values()), default=0.0)
         down = callees_of(edges)
         for entity, value in sorted(shares.items()):

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+
+from app.domain.telemetry import SeriesName
+from graphs.analysis.metrics.shift import measure
+from graphs.analysis.metrics.suspects import Picture, combine, metric_clues
+
+TIMES = np.arange(60) * 60.0
+INCIDENT = TIMES >= 40 * 60.0
+LATE = TIMES >= 43 * 60.0
+EDGES = [("web", "lb-7"), ("web", "orders"), ("orders", "stock"), ("web", "rare")]
+
+Columns = dict[tuple[str, str], np.ndarray]
+
+
+def quiet(seed: int = 5) -> Columns:
+    noise = np.random.default_rng(seed)
+    usual = {"web": (0.2, 600.0), "lb-7": (0.03, 60.0), "orders": (0.02, 700.0), "stock": (0.005, 900.0)}
+    out: Columns = {}
+    for entity, (latency_s, calls) in usual.items():
+        out[entity, "latency"] = latency_s * noise.lognormal(0, 0.05, 60)
+        out[entity, "requests"] = calls * noise.lognormal(0, 0.05, 60)
+    out["rare", "requests"] = np.zeros(60)
+    return out
+
+
+def weights(columns: Columns, metric: str = "latency") -> dict[str, float]:
+    names = [SeriesName(*key) for key in sorted(columns)]
+    values = np.column_stack([columns[name.entity, name.metric] for name in names])
+    picture = Picture.of(names, measure(TIMES, INCIDENT, values, 43 * 60.0))
+    return {target: weight for target, (weight, _) in combine(metric_clues(picture, EDGES, "web", metric)).items()}
+
+
+def slow_orders(columns: Columns) -> None:
+    columns["web", "latency"] = columns["web", "latency"] + LATE * 0.06
+    columns["orders", "latency"] = columns["orders", "latency"] + LATE * 0.05
+    columns["lb-7", "latency"] = columns["lb-7", "latency"] + LATE * 0.5
+
+
+def test_the_service_is_blamed_before_the_address_its_callers_dial() -> None:
+    columns = quiet()
+    slow_orders(columns)
+    found = weights(columns)
+    assert found["orders"] > 3
+    assert found.get("lb-7", 0.0) < 0.3
+
+
+def test_an_address_that_is_slow_alone_is_blamed_itself() -> None:
+    columns = quiet()
+    columns["web", "latency"] = columns["web", "latency"] + LATE * 0.05
+    columns["lb-7", "latency"] = columns["lb-7", "latency"] + LATE * 0.5
+    found = weights(columns)
+    assert max(found, key=lambda target: found[target]) == "lb-7"
