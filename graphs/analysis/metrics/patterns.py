@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.analysis.metrics.propagation import Edge, callers_of
-from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, trust
+from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, counts_among, trust
 
 Floats = NDArray[np.float64]
 
@@ -121,6 +121,7 @@ def traffic_clues(picture: Picture, edges: Sequence[Edge], alert: str | None) ->
             for caller in callers:
                 slow = _slower(picture, caller)
                 strength = 0.55 * trust(z) * (0.3 + 0.7 * slow) / len(callers) ** 0.5
+                strength *= counts_among(picture.shifts, [other for _, _, other in grown.values()], column)
                 clues.append(Clue(caller, "amplified", "extra_calls", strength, (column,), {"times": math.exp(ratio)}))
     return clues
 

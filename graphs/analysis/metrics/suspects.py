@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from app.domain.telemetry import SeriesName
-from graphs.analysis.metrics.propagation import Edge, behind, blame_of_edges, callees_of, own_masses, reach, sharpened
+from graphs.analysis.metrics.propagation import Edge, behind, blame_of_edges, callees_of, callers_of, own_masses, reach, sharpened
 from graphs.analysis.metrics.relays import Relay, handed_over, passed_to, relays
 from graphs.analysis.metrics.selftime import SpanShifts, failed
 from graphs.analysis.metrics.shift import Shifts
@@ -96,7 +96,7 @@ def combine(clues: Iterable[Clue], cap: float = 5.0) -> dict[str, tuple[float, t
 
 def metric_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, alert_metric: str | None = None) -> list[Clue]:
     """Every clue that the series give. `alert` is the alert's service, as it is called in the series."""
-    volumes = _volumes(picture)
+    volumes = _volumes(picture, edges)
     clues = _latency_clues(picture, edges, alert, volumes)
     clues += _error_clues(picture, edges, alert, volumes)
     clues += _resource_clues(picture, edges)
@@ -114,8 +114,9 @@ def _scaled(clue: Clue, factor: float) -> Clue:
     return replace(clue, strength=clue.strength * factor)
 
 
-def _volumes(picture: Picture) -> dict[str, float]:
-    """Calls per time of each entity, from its traffic series, incident level; a neutral 1 is used where there is none."""
+def _volumes(picture: Picture, edges: Sequence[Edge]) -> dict[str, float]:
+    """Calls per time of each entity as a share of the busiest one's, from its traffic series, incident level; of one without, what
+    its neighbours in the call graph get. Empty where no traffic is measured at all."""
     found: dict[str, list[float]] = {}
     for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
         if words.family == "traffic" and not words.labels and picture.shifts.usable[column] and not words.per_node:
@@ -123,7 +124,16 @@ def _volumes(picture: Picture) -> dict[str, float]:
     volumes = {entity: float(np.median(levels)) for entity, levels in found.items()}
     positive = [value for value in volumes.values() if value > 0]
     top = max(positive, default=0.0)
-    return {entity: value / top for entity, value in volumes.items()} if top > 0 else {}
+    if top <= 0:
+        return {}
+    known = {entity: value / top for entity, value in volumes.items()}
+    up, down = callers_of(edges), callees_of(edges)
+    guessed = {}
+    for entity in sorted(picture.observed - known.keys()):
+        beside = [known[other] for other in (*up.get(entity, ()), *down.get(entity, ())) if other in known]
+        if beside:
+            guessed[entity] = float(np.mean(beside))
+    return known | guessed
 
 
 def _rises(picture: Picture, wanted: Callable[[SeriesName, Words], bool]) -> dict[int, dict[str, tuple[float, float, int]]]:
@@ -315,6 +325,8 @@ def _resource_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
             if words.family == "loss":
                 # both ends of a lossy line send again; the lossy end does so most, and more than others do on a good day
                 effect *= float(abs(shifts.rise[column]) / max(most, 1e-300))
+            if words.family == "traffic":
+                effect *= counts_among(shifts, columns, column)
             if words.per_node:
                 effect *= 0.15
             entity = picture.names[column].entity
@@ -353,6 +365,13 @@ def _much(picture: Picture, column: int) -> bool:
     alike = [float(shifts.base[other]) for other, name in enumerate(picture.names) if name.metric == metric]
     rise = float(shifts.rise[column])
     return bool(shifts.log_ratio[column] > math.log(2)) and rise > 0.1 * max(alike)
+
+
+def counts_among(shifts: Shifts, alike: Sequence[int], column: int) -> float:
+    """How much a change of traffic counts next to the busiest of the series `alike`, 0..1: what is hardly ever used goes from
+    nothing to something without anything being wrong."""
+    busiest = max(max(float(shifts.base[other]), float(shifts.level[other])) for other in alike)
+    return min(1.0, abs(float(shifts.rise[column])) / (0.05 * busiest)) if busiest > 0 else 1.0
 
 
 def _kind(family: str, z: float) -> str:

@@ -52,3 +52,24 @@ def test_an_address_that_is_slow_alone_is_blamed_itself() -> None:
     columns["lb-7", "latency"] = columns["lb-7", "latency"] + LATE * 0.5
     found = weights(columns)
     assert max(found, key=lambda target: found[target]) == "lb-7"
+
+
+def test_a_service_without_traffic_series_is_taken_for_as_busy_as_its_neighbours() -> None:
+    columns = quiet()
+    slow_orders(columns)
+    del columns["orders", "requests"]
+    found = weights(columns)
+    assert max(found, key=lambda target: found[target]) == "orders"
+
+
+def test_what_is_hardly_ever_used_is_no_suspect_when_it_is() -> None:
+    columns = quiet()
+    slow_orders(columns)
+    columns["rare", "requests"] = np.where(LATE, 1.0, 0.0)
+    assert weights(columns).get("rare", 0.0) < 0.2
+
+
+def test_traffic_that_falls_silent_where_there_was_much_still_counts() -> None:
+    columns = quiet()
+    columns["stock", "requests"] = np.where(LATE, 0.0, columns["stock", "requests"])
+    assert weights(columns)["stock"] > 0.3
