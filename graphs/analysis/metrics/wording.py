@@ -74,7 +74,7 @@ class Writer:
         if abs(float(shifts.z[column])) < 2:
             statement = f"{entity}: {one.name.metric} is {said(level, unit)}, as it usually varies (before {said(base, unit)})"
             if abs(float(shifts.level[column] - shifts.base[column])) > 3 * float(shifts.spread[column]):
-                then = f"and was so before the onset ({against}: {said(base, unit)})"
+                then = f"and was so without the fault too ({against}: {said(base, unit)})"
                 statement = f"{entity}: {one.name.metric} is {said(level, unit)} {then}"
         said_so = one.table.query(one.name).startswith(SOURCE_MARK)
         if said_so:

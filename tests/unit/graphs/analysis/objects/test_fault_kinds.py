@@ -13,6 +13,7 @@ from app.domain.hypothesis import Diagnosis
 from app.domain.incident import Alert, Scope
 from app.domain.telemetry import NoData, ObjectTable, Recorded
 from app.domain.window import Window
+from graphs.analysis.calibration import AS_IT_IS
 from graphs.contract import Question, Sources, View
 from graphs.investigators.deploys import INVESTIGATOR
 from graphs.judge import weigh
@@ -124,7 +125,7 @@ async def judged(shop: Any, labels: Sequence[str] = LABELS) -> Diagnosis:
 
     view = View(scope=scope, sources=Sources(objects=(_Recording(shop.recorded()),)), say=say)
     report = await INVESTIGATOR.investigate(Question(investigator="deploys", text="what is wrong?", onset=AT), view)
-    return weigh(scope, [report], round=1)
+    return weigh(scope, [report], calibration=AS_IT_IS, round=1)
 
 
 SCHEDULING: list[tuple[str, str, Bend]] = [
