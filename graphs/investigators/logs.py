@@ -15,19 +15,21 @@ from app.domain.agent import Agent
 from app.domain.finding import Finding, Gap, Signal
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
-from app.domain.telemetry import LOG_SCHEMA, LogTable, StatusTable, Topology
+from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, SpanTable, StatusTable, Topology
 from graphs.analysis.changes import stacks
 from graphs.analysis.logs import status_docs
 from graphs.analysis.logs.complaints import Standing, Testimony
 from graphs.analysis.logs.reading import Reading, Repetition, read
 from graphs.analysis.logs.shift import Lengths, Shift
 from graphs.analysis.logs.templates import Stretches
-from graphs.analysis.logs.wording import IDENTIFIER, clean, kind_of, pace_of, query_of, reason_of, spoken, statement_of
+from graphs.analysis.logs.wording import IDENTIFIER, clean, departure_of, kind_of, pace_of, query_of, reason_of, spoken, statement_of
 from graphs.asking import ask_all
 from graphs.contract import Budget, Investigator, Question, Report, View
 
 MOST_FINDINGS, MOST_SUSPICIONS = 40, 12
 PER_SERVICE, PER_ENTITY = 5, 12
+DEPARTED, MOST_DEPARTED = 4.0, 6
+"""Most nats that requests leaving their course at a service say of it, and how many services are told of."""
 _PUBLIC_HOST = re2.compile(r"(?i)^(?:[a-z0-9-]+\.){1,6}[a-z]{2,12}$")
 _PRIVATE_HOST = re2.compile(r"(?i)\.(?:local|localdomain|internal|svc|lan|cluster|consul|test|invalid|home|corp)$|\.svc\.")
 
@@ -37,21 +39,22 @@ class LogsInvestigator:
 
     agent = Agent(name="logs", version="1.0.0")
     answers = "which lines are new, gone, or changed in rate?"
-    may_use = frozenset({"logs", "statuses", "topology"})
+    may_use = frozenset({"logs", "spans", "statuses", "topology"})
     budget = Budget(deadline_s=20.0, findings=MOST_FINDINGS)
 
     async def investigate(self, question: Question, view: View) -> Report:
         """Raises nothing for a source that fails: that is a typed gap in the report."""
         scope, sources = view.scope, view.sources
         await view.say("reading log lines, status documents and who calls whom")
-        (tables, gaps), (statuses, unread), (topologies, _) = await asyncio.gather(
+        (tables, gaps), (spans, _), (statuses, unread), (topologies, _) = await asyncio.gather(
             ask_all(sources.logs, lambda s: s.logs(scope), agent=self.agent, what="log lines"),
+            ask_all(sources.spans, lambda s: s.spans(scope), agent=self.agent, what="traces"),
             ask_all(sources.statuses, lambda s: s.statuses(scope), agent=self.agent, what="status documents"),
             ask_all(sources.topology, lambda s: s.topology(scope), agent=self.agent, what="topology"),
         )
-        queries = len(sources.logs) + len(sources.statuses) + len(sources.topology)
+        queries = len(sources.logs) + len(sources.spans) + len(sources.statuses) + len(sources.topology)
         report = await asyncio.to_thread(
-            _Reporter(self.agent, question, scope, tuple(tables), tuple(statuses), tuple(topologies)).report
+            _Reporter(self.agent, question, scope, tuple(tables), tuple(statuses), tuple(topologies), tuple(spans)).report
         )
         unread = [gap for gap in unread if gap.reason != "no_data"]  # that there are none is usual
         return report.model_copy(update={"gaps": (*gaps, *unread, *report.gaps), "queries": queries})
@@ -84,6 +87,7 @@ class _Reporter:
     tables: tuple[LogTable, ...]
     statuses: tuple[StatusTable, ...]
     topologies: tuple[Topology, ...]
+    spans: tuple[SpanTable, ...] = ()
 
     def report(self) -> Report:
         documents = [d for table in self.statuses for d in table.documents]
@@ -92,7 +96,7 @@ class _Reporter:
         outages = self._outages(documents, reading)
         detected = self._detected(documents, reading)
         suspicions = [*self._suspicions(reading, findings), *self._innocent(reading, findings)]
-        extra = [*outages, *detected]
+        extra = [*outages, *detected, *self._departed(reading)]
         kept = _kept([*suspicions, *(s for s, _ in extra)])
         by_id = {f.id: f for f in [*findings.values(), *(f for _, f in extra)]}
         needed = [i for s in kept for i in s.findings]
@@ -128,11 +132,15 @@ class _Reporter:
             after_s=end_s - (onset_s if onset_s is not None else start_s),
         )
         stretches = Stretches(start_s=start_s, onset_s=onset_s)
-        reading = read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches)
+        spans = self._requests()
+        reading = read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches, spans=spans)
         further = status_docs.patterns(documents, known=reading.shifts)
         if not further:
             return reading
-        return read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches, further=further)
+        return read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches, spans=spans, further=further)
+
+    def _requests(self) -> pl.DataFrame:
+        return pl.concat([table.frame for table in self.spans]) if self.spans else pl.DataFrame(schema=SPAN_SCHEMA)
 
     # findings
 
@@ -283,6 +291,49 @@ class _Reporter:
             entity=standing.service,
             numbers=numbers,
         )
+
+    def _departed(self, reading: Reading) -> list[tuple[Suspicion, Finding]]:
+        """Services at which requests leave the course that they always took."""
+        targets = _Targets(self.scope)
+        found = []
+        for course in reading.courses[:MOST_DEPARTED]:
+            target, seen = targets.of(course.service), course.departure
+            weight = DEPARTED * course.strength
+            if target is None or weight < 0.2:
+                continue
+            logged = seen.sort == "line"
+            signal: Signal = "logs" if logged else "traces"
+            finding = Finding.of(
+                agent=self.agent,
+                signal=signal,
+                source=self._source(False) if logged else ",".join(dict.fromkeys(t.source for t in self.spans)),
+                query=f"service={json.dumps(clean(course.service, most=80))} requests by operation, with their lines and calls",
+                window=self.scope.window,
+                as_of=self._as_of() if logged else datetime.fromtimestamp(max(t.as_of_s for t in self.spans), UTC),
+                statement=departure_of(course),
+                coverage=self._coverage(reading) if logged else 1.0,
+                entity=course.service,
+                numbers={
+                    "share_before": round(seen.share_before, 3),
+                    "share_now": round(seen.share_now, 3),
+                    "requests_before": float(seen.n_before),
+                    "requests_now": float(seen.n_now),
+                    "left_here_first": round(course.requests, 2),
+                    "share_of_all": round(course.share, 3),
+                },
+                excerpt=clean(f"{seen.op}: {seen.text}"),
+                outsider_text=logged,
+            )
+            suspicion = Suspicion(
+                target=target,
+                weight=round(weight, 3),
+                signal=signal,
+                statement=finding.statement,
+                findings=(finding.id,),
+                kind="other_course",
+            )
+            found.append((suspicion, finding))
+        return found
 
     def _innocent(self, reading: Reading, findings: dict[tuple[str, str, str, str], Finding]) -> list[Suspicion]:
         """What explains the incident without any change: poisoned data, an expired certificate, an outside dependency, a surge."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from graphs.analysis.logs import complaints, templates
+from graphs.analysis.logs import complaints, places, templates
+from graphs.analysis.logs.course import Course, courses
 from graphs.analysis.logs.exceptions import Names, listening_ports
 from graphs.analysis.logs.flow import Flow, deepest, flow_of
 from graphs.analysis.logs.shift import Lengths, Shift, onset_of, scales_of, shifts
@@ -32,6 +33,7 @@ class Reading:
     standings: tuple[complaints.Standing, ...] = ()
     repetitions: tuple[Repetition, ...] = ()
     flow: Flow = field(default_factory=Flow)
+    courses: tuple[Course, ...] = ()
     onset_s: float | None = None
     names: Names = field(default_factory=lambda: Names(()))
     referenced: bool = False  # there was something to compare with
@@ -48,9 +50,10 @@ def read(
     lengths: Lengths,
     stretches: templates.Stretches,
     further: Sequence[Shift] = (),
+    spans: pl.DataFrame | None = None,
 ) -> Reading:
-    """`frame` as `LOG_SCHEMA`, in any order; `services` are the names known besides those that log; `further` are shifts
-    that others counted."""
+    """`frame` as `LOG_SCHEMA`, `spans` as `SPAN_SCHEMA`, in any order; `services` are the names known besides those that log;
+    `further` are shifts that others counted."""
     names = _names(frame, services, callees)
     mined = templates.mine(frame, stretches=stretches, protected=names.protects)
     own = shifts(mined.templates, lengths=lengths)
@@ -66,6 +69,7 @@ def read(
         slower={wait.service: wait.strength for wait in flow.waits if wait.strength >= 0.03},
         otherwise=_otherwise(flow, names),
     )
+    onset_s = stretches.onset_s if stretches.onset_s is not None else (stretches.start_s or 0.0)
     incident = frame.filter(pl.col("incident"))
     times = incident["time"].fill_nan(None)
     return Reading(
@@ -74,6 +78,7 @@ def read(
         standings=complaints.stand(testimonies, names, facts),
         repetitions=repetitions(lines, testimonies),
         flow=flow,
+        courses=() if spans is None or spans.is_empty() else courses(spans, places.lines_of(frame, mined, names), onset_s),
         onset_s=onset_of(own),
         names=names,
         referenced=bool(mined.templates["e_reference"].sum() >= 5 or mined.templates["e_before"].sum() >= 5),

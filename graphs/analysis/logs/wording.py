@@ -9,6 +9,7 @@ import re2
 
 from app.domain.quantity import said
 from graphs.analysis.logs.complaints import Standing, Testimony
+from graphs.analysis.logs.course import Course
 from graphs.analysis.logs.exceptions import exception_types
 from graphs.analysis.logs.flow import Step, Wait
 from graphs.analysis.logs.shift import Shift
@@ -93,6 +94,17 @@ def pace_of(service: str, *, wait: Wait | None, step: Step | None) -> str:
             stop = f", {step.cut:.0%} end half way" if step.cut >= 0.05 else ""
             parts.append(f"{step.share:.0%} of its requests now go on in another way than before{stop}{since}")
     return f"{spoken(service)}: {'; '.join(parts)}"
+
+
+def departure_of(course: Course) -> str:
+    """What requests no longer do within a service, or do for the first time."""
+    seen = course.departure
+    thing = {"line": "a line", "step": "a step", "call": "a call"}[seen.sort]
+    if seen.what == "gone":
+        moved = f"{thing} that belongs to its requests stays away in {seen.share_now:.0%} of them, in {seen.share_before:.0%} before"
+    else:
+        moved = f"{thing} that never belonged to its requests comes in {seen.share_now:.0%} of them, in {seen.share_before:.0%} before"
+    return f"{spoken(course.service)}: {moved}; nothing it calls had left its course"
 
 
 def reason_of(standing: Standing) -> str:
