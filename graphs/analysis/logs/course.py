@@ -53,8 +53,8 @@ class Departure:
 
 @dataclass(frozen=True)
 class Course:
-    """A service at which requests leave their course. `requests` is how many did so there first, in expectation, weighed by
-    how much of their operation does; `share` is its part of all of them."""
+    """A service at which requests leave their course. `requests` is how many did so there and no deeper, in expectation,
+    weighed by the root of the share of their operation that does; `share` is its part of all of them."""
 
     service: str
     requests: float
@@ -153,13 +153,20 @@ def _traits(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         pl.lit(False).alias("bad"),
     )
     acts = pl.concat([steps, called]).with_columns(severity=pl.col("bad").cast(pl.Float64)).drop("bad")
-    said = _placed(units, lines).select("unit", pl.lit("line").alias("sort"), pl.col("statement").alias("text"), "severity")
+    said = _placed(units, _compared(lines)).select("unit", pl.lit("line").alias("sort"), pl.col("statement").alias("text"), "severity")
     return (
         pl.concat([acts, said])
         .group_by("unit", "sort", "text")
         .agg(pl.len().alias("n"), pl.col("severity").max())
         .sort("unit", "sort", "text")
     )
+
+
+def _compared(lines: pl.DataFrame) -> pl.DataFrame:
+    """Without lines of services that say nothing in the reference: there nobody recorded what they say."""
+    if lines["incident"].all():
+        return lines
+    return lines.filter((~pl.col("incident")).any().over("service"))
 
 
 def _placed(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -203,27 +210,24 @@ def _compare(op: str, part: pl.DataFrame, traits: pl.DataFrame, worth: Floats, s
     if not names:
         return
     has = counts > 0
-    weight, part_of, pairs = _gone(counts, was, early, now, severity)
+    weight, usual, part_of, pairs = _gone(counts, was, early, now, severity)
     new_weight = _new(has, was, early, now, severity)
-    broken = _broken(counts, now, pairs)
-    told_rows = np.flatnonzero(now)
-    for at, row in enumerate(told_rows):
-        i, j = np.unravel_index(int(np.argmax(broken[at] * weight * part_of)), weight.shape)
-        gone = float(weight[i, j] * part_of[i, j]) if broken[at, i, j] else 0.0
-        shares = has[now].mean(axis=0) * has[row]
-        k = int(np.argmax(new_weight * shares))
-        new = float(new_weight[k] * shares[k])
-        if max(gone, new) <= 0.0:
+    telling, part_new = weight * part_of, has[now].mean(axis=0)
+    n_was, n_now = int(was.sum()), int(now.sum())
+    for row in np.flatnonzero(now):
+        held = pairs.counts[row]
+        broken = np.where((held[:, None] > held[None, :]) & pairs.free[row][None, :], telling, 0.0)
+        i, j = np.unravel_index(int(np.argmax(broken)), broken.shape)
+        shown = new_weight * part_new * has[row]
+        k, unit = int(np.argmax(shown)), int(units[row])
+        if max(broken[i, j], shown[k]) <= 0.0:
             continue
-        unit = int(units[row])
-        n_was, n_now = int(was.sum()), int(now.sum())
-        if gone >= new:
+        if broken[i, j] >= shown[k]:
             worth[unit], size[unit] = weight[i, j], part_of[i, j]
-            before, after = pairs.share(was, i, j), pairs.share(now, i, j)
-            told[unit] = Departure(op, "gone", *names[j - 1], before, after, n_was, n_now)
+            told[unit] = Departure(op, "gone", *names[j - 1], usual[i, j], usual[i, j] + part_of[i, j], n_was, n_now)
         else:
-            worth[unit], size[unit] = new_weight[k], shares[k]
-            told[unit] = Departure(op, "new", *names[k], float(has[was, k].mean()), float(shares[k]), n_was, n_now)
+            worth[unit], size[unit] = new_weight[k], part_new[k]
+            told[unit] = Departure(op, "new", *names[k], float(has[was, k].mean()), float(part_new[k]), n_was, n_now)
 
 
 def _counts(units: NDArray[np.int64], traits: pl.DataFrame, now: Bools) -> tuple[Floats, list[tuple[Sort, str]], Floats]:
@@ -260,12 +264,10 @@ class _Pairs:
         counts, free = self.counts[rows], self.free[rows]
         return np.asarray(((counts[:, :, None] > counts[:, None, :]) & free[:, None, :]).sum(axis=0), dtype=np.float64)
 
-    def share(self, rows: Bools, i: int | np.integer, j: int | np.integer) -> float:
-        return float(self.missed(rows)[i, j] / max(1.0, self.due(rows)[i, j]))
 
-
-def _gone(counts: Floats, was: Bools, early: Bools, now: Bools, severity: Floats) -> tuple[Floats, Floats, _Pairs]:
-    """For each pair (i, j): how surely a request with i and too few j owes that to the incident, and how many more do."""
+def _gone(counts: Floats, was: Bools, early: Bools, now: Bools, severity: Floats) -> tuple[Floats, Floats, Floats, _Pairs]:
+    """For each pair (i, j): how surely a request with i and too few j owes that to the incident, which share of them had too few
+    before, and which share more has now."""
     whole = np.hstack((np.ones((len(counts), 1)), counts))
     has = whole > 0
     supported = has[was].sum(axis=0)
@@ -283,12 +285,7 @@ def _gone(counts: Floats, was: Bools, early: Bools, now: Bools, severity: Floats
     welcome = np.concatenate(([True], severity >= FAILING))  # that a failure no longer comes is none
     weight = np.where(enough & ~welcome[None, :], weight, 0.0)
     np.fill_diagonal(weight, 0.0)
-    return weight, np.maximum(0.0, missed["now"] / np.maximum(due["now"], 1.0) - usual), pairs
-
-
-def _broken(counts: Floats, now: Bools, pairs: _Pairs) -> Bools:
-    held = pairs.counts[now]
-    return np.asarray((held[:, :, None] > held[:, None, :]) & pairs.free[now][:, None, :], dtype=np.bool_)
+    return weight, usual, np.maximum(0.0, missed["now"] / np.maximum(due["now"], 1.0) - usual), pairs
 
 
 def _new(has: Bools, was: Bools, early: Bools, now: Bools, severity: Floats) -> Floats:
@@ -315,16 +312,17 @@ def _attributable(k: Floats, n: Floats, k_now: Floats, n_now: Floats) -> Floats:
 def _attributed(requests: pl.DataFrame, worth: Floats, size: Floats, told: dict[int, Departure]) -> tuple[Course, ...]:
     """Each request's departure goes to the deepest service on its way that left its course."""
     late = requests.filter(pl.col("stretch") == AFTER).sort("depth", descending=True)
-    kept = np.ones(len(worth))  # chance that nothing below a unit left its course
+    below = np.zeros(len(worth))
     totals: dict[str, float] = {}
     best: dict[str, tuple[float, int]] = {}
     for unit, above, service in late.select("unit", "above", "service").iter_rows():
-        own = float(worth[unit] * kept[unit] * size[unit])
+        # What is as sure further down explains this one; only what is surer here stays here.
+        own = max(0.0, float(worth[unit] - below[unit])) * float(np.sqrt(size[unit]))
         if own > 0:
             totals[service] = totals.get(service, 0.0) + own
             best[service] = max(best.get(service, (0.0, 0)), (own, -unit))
         if above >= 0:
-            kept[above] *= kept[unit] * (1 - worth[unit])
+            below[above] = max(below[above], below[unit], worth[unit])
     whole = sum(totals.values())
     found = [Course(s, total, total / whole, told[-best[s][1]]) for s, total in totals.items() if total >= 0.05]
     return tuple(sorted(found, key=lambda c: (-c.strength, c.service)))

@@ -34,15 +34,18 @@ def lines_of(frame: pl.DataFrame, mined: templates.Mined, names: Names) -> pl.Da
         .unique()
         .collect()
     )
+    # Of one place the texts may differ in what they dump.
+    first = pl.col("template").min().over("service", "level", "place")
     return (
         _placed(keyed)
+        .with_columns(text=pl.when(pl.col("place") != "").then(first).otherwise(pl.col("template")))
         .join(_judged(mined, names), on=[*keys, "template"], how="left")
         .select(
             "incident",
             "trace",
             "span",
             "service",
-            pl.concat_str("level", "status", "place", "template", separator=" ").alias("statement"),
+            pl.concat_str("level", "place", "text", separator=" ").str.strip_chars().alias("statement"),
             pl.col("severity").fill_null(0.0),
             pl.col("blames").fill_null(0.0),
         )
