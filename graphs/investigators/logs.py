@@ -22,7 +22,17 @@ from graphs.analysis.logs.complaints import Standing, Testimony
 from graphs.analysis.logs.reading import Reading, Repetition, read
 from graphs.analysis.logs.shift import Lengths, Shift
 from graphs.analysis.logs.templates import Stretches
-from graphs.analysis.logs.wording import IDENTIFIER, clean, departure_of, kind_of, pace_of, query_of, reason_of, spoken, statement_of
+from graphs.analysis.logs.wording import (
+    IDENTIFIER,
+    clean,
+    departure_of,
+    kind_of,
+    pace_of,
+    query_of,
+    reason_of,
+    spoken,
+    statement_of,
+)
 from graphs.asking import ask_all
 from graphs.contract import Budget, Investigator, Question, Report, View
 

@@ -14,10 +14,8 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-import re2
 from numpy.typing import NDArray
 
-from graphs.analysis.logs import error_words
 from graphs.analysis.logs.shift import FAILING
 
 Bools = NDArray[np.bool_]
@@ -31,7 +29,7 @@ MOST_REQUESTS = 400  # of one operation and stretch
 MOST_TRAITS = 48  # of one operation
 QUIET = 0.4
 """What a trait that never was before is worth when nothing in its words tells of a failure: new data reaches new code too."""
-_FAILED_STEP = re2.compile(r"(?i)error|exception|fail")
+_FAILED_STEP = r"(?i)error|exception|fail"
 
 REFERENCE, BEFORE, AFTER = 0, 1, 2
 
@@ -97,14 +95,18 @@ def courses(spans: pl.DataFrame, lines: pl.DataFrame, onset_s: float) -> tuple[C
 def _units(spans: pl.DataFrame, onset_s: float) -> pl.DataFrame:
     """Spans with `unit`: the row of the span by which their service was entered; `entry`; `stretch`; `handled`: what is asked
     of the service; `above`: the caller's unit, -1 where nobody called; `depth` in calls."""
-    frame = spans.with_columns(
-        stretch=pl.when(~pl.col("incident"))
-        .then(REFERENCE)
-        .when(pl.col("start").min().over("trace", "incident") >= onset_s)
-        .then(AFTER)
-        .otherwise(BEFORE if not spans["incident"].all() else REFERENCE)
-        .cast(pl.Int8)
-    ).with_row_index("row")
+    frame = (
+        spans.unique(maintain_order=True)
+        .with_columns(
+            stretch=pl.when(~pl.col("incident"))
+            .then(REFERENCE)
+            .when(pl.col("start").min().over("trace", "incident") >= onset_s)
+            .then(AFTER)
+            .otherwise(BEFORE if not spans["incident"].all() else REFERENCE)
+            .cast(pl.Int8)
+        )
+        .with_row_index("row")
+    )
     known = frame.select("incident", "trace", pl.col("span").alias("parent"), pl.col("row").alias("up")).unique(
         ["incident", "trace", "parent"], keep="first", maintain_order=True
     )
@@ -144,7 +146,10 @@ def _handlers(frame: pl.DataFrame) -> pl.DataFrame:
 def _traits(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """unit, sort, text, failing (0..1), n: everything that a request does within a service."""
     steps = units.filter(~pl.col("entry")).select(
-        "unit", pl.lit("step").alias("sort"), pl.col("op").alias("text"), pl.col("op").str.contains(_FAILED_STEP.pattern).alias("bad")
+        "unit",
+        pl.lit("step").alias("sort"),
+        pl.col("op").alias("text"),
+        pl.col("op").str.contains(_FAILED_STEP).alias("bad"),
     )
     called = units.filter(pl.col("entry") & (pl.col("above") >= 0)).select(
         pl.col("above").alias("unit"),
@@ -153,7 +158,9 @@ def _traits(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         pl.lit(False).alias("bad"),
     )
     acts = pl.concat([steps, called]).with_columns(severity=pl.col("bad").cast(pl.Float64)).drop("bad")
-    said = _placed(units, _compared(lines)).select("unit", pl.lit("line").alias("sort"), pl.col("statement").alias("text"), "severity")
+    said = _placed(units, _compared(lines)).select(
+        "unit", pl.lit("line").alias("sort"), pl.col("statement").alias("text"), "severity"
+    )
     return (
         pl.concat([acts, said])
         .group_by("unit", "sort", "text")
@@ -199,7 +206,8 @@ def _blaming(units: pl.DataFrame, lines: pl.DataFrame, n: int) -> Floats:
 
 
 def _compare(op: str, part: pl.DataFrame, traits: pl.DataFrame, worth: Floats, size: Floats, told: dict[int, Departure]) -> None:
-    """How surely each request of one operation left its course (`worth`), and how many of its kind did (`size`)."""
+    """How surely each request of one operation left its course (`worth`), and how much that tells (`size`): how many of its
+    kind did, and how steady the course was."""
     part = part.sort(pl.col("trace").hash(seed=7), "trace", "row").group_by("stretch", maintain_order=True).head(MOST_REQUESTS)
     stretch = part["stretch"].to_numpy()
     was, early, now = stretch == REFERENCE, stretch == BEFORE, stretch == AFTER
@@ -212,7 +220,8 @@ def _compare(op: str, part: pl.DataFrame, traits: pl.DataFrame, worth: Floats, s
     has = counts > 0
     weight, usual, part_of, pairs = _gone(counts, was, early, now, severity)
     new_weight = _new(has, was, early, now, severity)
-    telling, part_new = weight * part_of, has[now].mean(axis=0)
+    steady = 1 - 2 * usual  # what half of them always lacked belonged to no course
+    telling, part_new = weight * part_of * steady, has[now].mean(axis=0)
     n_was, n_now = int(was.sum()), int(now.sum())
     for row in np.flatnonzero(now):
         held = pairs.counts[row]
@@ -223,8 +232,8 @@ def _compare(op: str, part: pl.DataFrame, traits: pl.DataFrame, worth: Floats, s
         if max(broken[i, j], shown[k]) <= 0.0:
             continue
         if broken[i, j] >= shown[k]:
-            worth[unit], size[unit] = weight[i, j], part_of[i, j]
-            told[unit] = Departure(op, "gone", *names[j - 1], usual[i, j], usual[i, j] + part_of[i, j], n_was, n_now)
+            worth[unit], size[unit] = weight[i, j], part_of[i, j] * steady[i, j] ** 2
+            told[unit] = Departure(op, "gone", *names[j - 1], float(usual[i, j]), float(usual[i, j] + part_of[i, j]), n_was, n_now)
         else:
             worth[unit], size[unit] = new_weight[k], part_new[k]
             told[unit] = Departure(op, "new", *names[k], float(has[was, k].mean()), float(part_new[k]), n_was, n_now)
@@ -250,15 +259,15 @@ def _counts(units: NDArray[np.int64], traits: pl.DataFrame, now: Bools) -> tuple
 
 @dataclass(frozen=True)
 class _Pairs:
-    """`leads[r, i]`: request r shows trait i (column 0: it was made at all), so that trait j is expected as often, unless
-    another trait of it has always excluded j (`free[r, j]` false)."""
+    """Where request r shows trait i (column 0 of `counts`: it was made at all), trait j is due as often, unless another trait
+    of it goes without j as a rule (`free[r, j]` false)."""
 
     counts: Floats  # with column 0
     free: Bools
 
     def due(self, rows: Bools) -> Floats:
         led = (self.counts[rows] > 0).astype(float)
-        return led.T @ self.free[rows].astype(float)
+        return np.asarray(led.T @ self.free[rows].astype(float), dtype=np.float64)
 
     def missed(self, rows: Bools) -> Floats:
         counts, free = self.counts[rows], self.free[rows]
@@ -278,21 +287,22 @@ def _gone(counts: Floats, was: Bools, early: Bools, now: Bools, severity: Floats
     for name, rows in (("was", was), ("early", early), ("now", now)):
         due[name], missed[name] = pairs.due(rows), pairs.missed(rows)
     usual = missed["was"] / np.maximum(due["was"], 1.0)
-    weight = _attributable(missed["was"], due["was"], missed["now"], due["now"]) * np.maximum(0.0, 1 - 2 * usual)
+    weight = _attributable(missed["was"], due["was"], missed["now"], due["now"])
     since = _attributable(missed["early"], due["early"], missed["now"], due["now"])
     weight = np.where(due["early"] >= LEAST_BEFORE, np.minimum(weight, 0.5 * weight + 0.5 * since), weight)
     enough = (due["was"] >= LEAST_BEFORE) & (due["now"] >= LEAST_NOW)
     welcome = np.concatenate(([True], severity >= FAILING))  # that a failure no longer comes is none
     weight = np.where(enough & ~welcome[None, :], weight, 0.0)
     np.fill_diagonal(weight, 0.0)
-    return weight, usual, np.maximum(0.0, missed["now"] / np.maximum(due["now"], 1.0) - usual), pairs
+    return np.where(usual < 0.5, weight, 0.0), usual, np.maximum(0.0, missed["now"] / np.maximum(due["now"], 1.0) - usual), pairs
 
 
 def _new(has: Bools, was: Bools, early: Bools, now: Bools, severity: Floats) -> Floats:
     """How surely a request with a trait that was (nearly) never there owes it to the incident."""
     n_was, n_early, n_now = (np.full(has.shape[1], float(rows.sum())) for rows in (was, early, now))
     seen_was, seen_early, seen_now = (has[rows].sum(axis=0).astype(float) for rows in (was, early, now))
-    weight = _attributable(seen_was, n_was, seen_now, n_now) / (1 + seen_was) ** 2
+    # Once may be an accident; what was seen three times is a course like another.
+    weight = np.where(seen_was < 3, _attributable(seen_was, n_was, seen_now, n_now) / (1 + seen_was) ** 2, 0.0)
     if early.sum() >= LEAST_BEFORE:
         weight = np.minimum(weight, 0.5 * weight + 0.5 * _attributable(seen_early, n_early, seen_now, n_now))
     return np.asarray(weight * np.maximum(QUIET, severity), dtype=np.float64)
@@ -316,8 +326,8 @@ def _attributed(requests: pl.DataFrame, worth: Floats, size: Floats, told: dict[
     totals: dict[str, float] = {}
     best: dict[str, tuple[float, int]] = {}
     for unit, above, service in late.select("unit", "above", "service").iter_rows():
-        # What is as sure further down explains this one; only what is surer here stays here.
-        own = max(0.0, float(worth[unit] - below[unit])) * float(np.sqrt(size[unit]))
+        # What is about as sure further down explains this one: the root, as two departures in one request are seldom two faults.
+        own = max(0.0, float(worth[unit] - np.sqrt(below[unit]))) * float(np.sqrt(size[unit]))
         if own > 0:
             totals[service] = totals.get(service, 0.0) + own
             best[service] = max(best.get(service, (0.0, 0)), (own, -unit))

@@ -100,10 +100,11 @@ def departure_of(course: Course) -> str:
     """What requests no longer do within a service, or do for the first time."""
     seen = course.departure
     thing = {"line": "a line", "step": "a step", "call": "a call"}[seen.sort]
+    shares = f"{seen.share_now:.0%} of them, {seen.share_before:.0%} before"
     if seen.what == "gone":
-        moved = f"{thing} that belongs to its requests stays away in {seen.share_now:.0%} of them, in {seen.share_before:.0%} before"
+        moved = f"{thing} that belongs to its requests stays away in {shares}"
     else:
-        moved = f"{thing} that never belonged to its requests comes in {seen.share_now:.0%} of them, in {seen.share_before:.0%} before"
+        moved = f"{thing} that never belonged to its requests comes in {shares}"
     return f"{spoken(course.service)}: {moved}; nothing it calls had left its course"
 
 

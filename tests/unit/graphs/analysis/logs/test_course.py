@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from app.domain.telemetry import SPAN_SCHEMA
+from graphs.analysis.logs.course import LINES_SCHEMA, Course, courses
+
+ONSET = 1_000.0
+Span = tuple[object, ...]
+Line = tuple[object, ...]
+
+
+class Shop:
+    """Requests of web > orders > stock, and of web > catalog, with the lines and calls of each."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self.lines: list[Line] = []
+        self.n = 0
+
+    def request(
+        self, *, incident: bool, stock: str = "whole", orders: str = "whole", parcel: bool = False, at: float | None = None
+    ) -> None:
+        self.n += 1
+        trace = f"t{self.n}"
+        start = at if at is not None else (ONSET + self.n if incident else float(self.n))
+
+        def span(name: str, parent: str, service: str, op: str, later: float) -> str:
+            self.spans.append(
+                (incident, trace, f"{trace}{name}", f"{trace}{parent}" if parent else "", service, op, start + later, 5.0)
+            )
+            return f"{trace}{name}"
+
+        def line(of: str, service: str, statement: str, severity: float = 0.0, blames: float = 0.0) -> None:
+            self.lines.append((incident, trace, of, service, statement, severity, blames))
+
+        web = span("w", "", "web", "POST /order", 0.0)
+        line(web, "web", "order received")
+        orders_span = span("o", "w", "orders", "/place", 0.1)
+        line(orders_span, "orders", "placing")
+        if parcel:
+            line(orders_span, "orders", "packing a parcel")
+            line(orders_span, "orders", "parcel labelled")
+        else:
+            line(orders_span, "orders", "packing a letter")
+            line(orders_span, "orders", "letter stamped")
+        stock_span = span("s", "o", "stock", "/take", 0.2)
+        line(stock_span, "stock", "looking")
+        if stock == "whole":
+            line(stock_span, "stock", "taken")
+        elif stock == "logged":
+            line(stock_span, "stock", "nothing there", 0.9)
+        if orders == "blames":
+            line(orders_span, "orders", "cannot reach billing", 0.9, 0.95)
+        if stock == "whole" and orders == "whole":
+            span("b", "o", "billing", "/charge", 0.3)
+            line(orders_span, "orders", "placed")
+            line(web, "web", "order confirmed")
+
+    def found(self) -> tuple[Course, ...]:
+        return courses(
+            pl.DataFrame(self.spans, schema=SPAN_SCHEMA, orient="row"),
+            pl.DataFrame(self.lines, schema=LINES_SCHEMA, orient="row"),
+            ONSET,
+        )
+
+
+def shop(during: Callable[[Shop, int], None], *, n: int = 20) -> Shop:
+    made = Shop()
+    for i in range(30):
+        made.request(incident=False, parcel=i % 4 == 0)
+    for i in range(n):
+        during(made, i)
+    return made
+
+
+def test_where_a_line_stays_away_that_always_came_is_the_service_to_ask() -> None:
+    found = shop(lambda s, _: s.request(incident=True, stock="broken")).found()
+    assert found[0].service == "stock"
+    assert (found[0].departure.what, found[0].departure.sort, found[0].departure.text) == ("gone", "line", "taken")
+    assert found[0].strength > 0.7
+    assert found[0].departure.share_now == pytest.approx(1.0)
+
+
+def test_callers_that_stop_because_of_their_callee_are_not_blamed() -> None:
+    found = shop(lambda s, i: s.request(incident=True, stock="whole" if i % 2 else "broken")).found()
+    assert found[0].service == "stock"
+    assert found[0].share > 0.8
+
+
+def test_a_service_that_stops_while_all_below_it_keeps_its_course_is_to_ask() -> None:
+    found = shop(lambda s, _: s.request(incident=True, orders="stops")).found()
+    assert [course.service for course in found][:1] == ["orders"]
+
+
+def test_a_call_that_is_no_longer_made_counts_without_any_line() -> None:
+    made = shop(lambda s, _: s.request(incident=True, orders="stops"))
+    made.lines.clear()
+    found = made.found()
+    assert (found[0].service, found[0].departure.sort) == ("orders", "call")
+
+
+def test_another_mix_of_requests_is_no_departure() -> None:
+    assert shop(lambda s, _: s.request(incident=True, parcel=True)).found() == ()
+    assert shop(lambda s, i: s.request(incident=True, parcel=i % 2 == 0)).found() == ()
+
+
+def test_who_says_that_another_failed_it_is_a_witness() -> None:
+    found = shop(lambda s, _: s.request(incident=True, orders="blames")).found()
+    assert all(course.service != "orders" or course.strength < 0.5 for course in found)
+    silent = shop(lambda s, _: s.request(incident=True, orders="stops")).found()
+    assert silent[0].strength > found[0].strength if found else True
+
+
+def test_a_new_statement_counts_more_when_it_tells_of_a_failure() -> None:
+    def with_line(severity: float) -> Course:
+        made = shop(lambda s, _: s.request(incident=True))
+        late = [line for line in made.lines if line[0] and line[3] == "stock" and line[4] == "looking"]
+        made.lines += [(*line[:4], "another way", severity, 0.0) for line in late]
+        return made.found()[0]
+
+    quiet, loud = with_line(0.05), with_line(0.9)
+    assert (quiet.service, loud.service) == ("stock", "stock")
+    assert loud.requests > 2 * quiet.requests
+
+
+def test_that_a_failure_no_longer_comes_is_no_fault() -> None:
+    made = Shop()
+    for _ in range(20):
+        made.request(incident=False, stock="logged")
+    for _ in range(20):
+        made.request(incident=True, stock="logged")
+    made.lines = [line for line in made.lines if not (line[0] and line[4] == "nothing there")]
+    assert made.found() == ()
+
+
+def test_what_was_already_so_before_the_onset_counts_less() -> None:
+    def found(before: str) -> Course:
+        made = shop(lambda s, _: s.request(incident=True, stock="broken"))
+        for i in range(10):
+            made.request(incident=True, stock=before, at=ONSET - 100 + i)
+        return made.found()[0]
+
+    assert found("whole").requests > 1.5 * found("broken").requests
+
+
+def test_lost_lines_leave_the_answer_as_it_is() -> None:
+    for seed in range(5):
+        made = shop(lambda s, _: s.request(incident=True, stock="broken"), n=30)
+        chance = random.Random(seed)
+        made.lines = [line for line in made.lines if chance.random() > 0.2]
+        assert made.found()[0].service == "stock"
+
+
+def test_a_service_whose_lines_were_not_recorded_before_says_nothing_new() -> None:
+    made = shop(lambda s, _: s.request(incident=True))
+    made.lines = [line for line in made.lines if line[0] or line[3] != "stock"]
+    assert made.found() == ()
+
+
+def test_lines_without_a_span_belong_to_the_one_request_of_their_service() -> None:
+    made = shop(lambda s, _: s.request(incident=True, stock="broken"))
+    made.lines = [(line[0], line[1], "", *line[3:]) for line in made.lines]
+    assert made.found()[0].service == "stock"
+
+
+def test_order_copies_names_and_hours_change_nothing() -> None:
+    made = shop(lambda s, i: s.request(incident=True, stock="broken" if i % 3 else "whole"))
+    first = made.found()
+    spans = pl.DataFrame(made.spans, schema=SPAN_SCHEMA, orient="row")
+    lines = pl.DataFrame(made.lines, schema=LINES_SCHEMA, orient="row")
+    shuffled = courses(pl.concat([spans, spans]).sample(fraction=1.0, shuffle=True, seed=3), lines.reverse(), ONSET)
+    assert [(c.service, round(c.strength, 9)) for c in shuffled] == [(c.service, round(c.strength, 9)) for c in first]
+    later = courses(spans.with_columns(pl.col("start") + 86_400.0), lines, ONSET + 86_400.0)
+    assert later == first
+    renamed = courses(spans.with_columns(pl.col("service") + "-x"), lines.with_columns(pl.col("service") + "-x"), ONSET)
+    assert [(c.service, round(c.strength, 9)) for c in renamed] == [(f"{c.service}-x", round(c.strength, 9)) for c in first]
+
+
+def test_a_request_that_bites_its_tail_is_read() -> None:
+    made = shop(lambda s, _: s.request(incident=True))
+    made.spans += [(True, "loop", "a", "b", "web", "x", ONSET + 1, 1.0), (True, "loop", "b", "a", "orders", "y", ONSET + 1, 1.0)]
+    assert made.found() == ()
+
+
+def test_too_few_requests_say_nothing() -> None:
+    made = Shop()
+    for _ in range(2):
+        made.request(incident=False)
+        made.request(incident=True, stock="broken")
+    assert made.found() == ()
+    assert courses(pl.DataFrame(schema=SPAN_SCHEMA), pl.DataFrame(schema=LINES_SCHEMA), ONSET) == ()
