@@ -274,10 +274,15 @@ def innocent() -> Any:
     return re2.compile(NOT_AN_ERROR)
 
 
+@lru_cache(maxsize=1)
+def _header() -> Any:
+    return re2.compile(r"(?i)\bx-[a-z0-9]+(?:-[a-z0-9]+)+")
+
+
 @lru_cache(maxsize=4096)
 def kind_of(text: str) -> Kind | None:
-    """Which kind of failure a text tells of; None when it tells of none."""
-    cleaned = innocent().sub(" ", text)
+    """Which kind of failure a text tells of; None when it tells of none. A header's name (`x-upstream-time`) tells of none."""
+    cleaned = _header().sub(" ", innocent().sub(" ", text))
     for kind, pattern in compiled():
         if pattern.search(cleaned):
             return kind

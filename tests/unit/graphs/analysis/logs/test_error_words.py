@@ -58,3 +58,8 @@ def test_a_status_of_5xx_is_worse_than_4xx() -> None:
 
 def test_a_level_taken_from_a_harmless_word_counts_little() -> None:
     assert severity("ERROR", "filter { error-rate: 0.01 }") < 0.4 < severity("ERROR", "could not write")
+
+
+def test_the_name_of_a_header_tells_of_no_failure() -> None:
+    assert kind_of('answered <200, ok, [x-proxy-upstream-service-time:"3", x-frame-options:"deny"]>') is None
+    assert kind_of("upstream connect error [x-request-id: 7]") is not None
