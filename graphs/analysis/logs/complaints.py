@@ -11,6 +11,8 @@ from graphs.analysis.logs.shift import Shift
 
 OWN, CREDIT, COMPLAINER, FIRST_IN_TRACE, FIRST, SILENT, SLOWER, OTHERWISE = 3.4, 2.3, 0.35, 0.7, 0.35, 0.9, 2.2, 0.8
 """Most nats that each kind of testimony is worth."""
+EVERYDAY = 0.4
+"""What more of a line is worth that came before too and that its writer did not think worth a warning: more is asked of it."""
 PASSED_ON = 0.7  # share of a complaint that travels on to whom the one complained about complains of
 FAR = 4  # calls along which a failure is followed
 
@@ -79,6 +81,8 @@ def witness(shifts: Sequence[Shift], names: Names, *, heard: Collection[str] = (
             own, about = shift.strength * 0.45, 0.0
         else:
             own, about = shift.strength, 0.0
+        if shift.change == "more" and shift.level in ("INFO", "DEBUG"):
+            own *= EVERYDAY
         found.append(Testimony(shift, blame, own, about))
     return tuple(_excused(found))
 

@@ -67,7 +67,8 @@ def read(
         silent=silent(mined.templates, lengths),
         heard=heard,
         slower={wait.service: wait.strength for wait in flow.waits if wait.strength >= 0.03},
-        otherwise=_otherwise(flow, names),
+        # Which line follows which also changes with what is asked; where requests can be compared whole, that is the better word.
+        otherwise=_otherwise(flow, names) if spans is None or spans.is_empty() else {},
     )
     onset_s = stretches.onset_s if stretches.onset_s is not None else (stretches.start_s or 0.0)
     incident = frame.filter(pl.col("incident"))

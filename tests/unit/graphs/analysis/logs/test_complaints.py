@@ -99,3 +99,10 @@ def test_a_complaint_about_one_that_complains_itself_is_handed_on() -> None:
     found = standings(shift("front-svc", "order-svc returned 503"), shift("order-svc", "pay-svc did not answer in time"))
     assert found["order-svc"].weight < alone
     assert found["pay-svc"].weight > found["order-svc"].weight
+
+
+def test_more_of_an_everyday_line_counts_less_than_a_new_one() -> None:
+    new = shift("pay-svc", "item is null", level="INFO")
+    assert standings(replace(new, change="more"))["pay-svc"].weight < 0.6 * standings(new)["pay-svc"].weight
+    loud = shift("pay-svc", "item is null")
+    assert standings(replace(loud, change="more"))["pay-svc"].weight == standings(loud)["pay-svc"].weight
