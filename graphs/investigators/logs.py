@@ -19,6 +19,7 @@ from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, SpanTable, S
 from graphs.analysis.changes import stacks
 from graphs.analysis.logs import status_docs
 from graphs.analysis.logs.complaints import Standing, Testimony
+from graphs.analysis.logs.course import Course
 from graphs.analysis.logs.reading import Reading, Repetition, read
 from graphs.analysis.logs.shift import Lengths, Shift
 from graphs.analysis.logs.templates import Stretches
@@ -106,9 +107,10 @@ class _Reporter:
         outages = self._outages(documents, reading)
         detected = self._detected(documents, reading)
         suspicions = [*self._suspicions(reading, findings), *self._innocent(reading, findings)]
-        extra = [*outages, *detected, *self._departed(reading)]
+        departed = self._departed(reading)
+        extra = [*outages, *detected, *((suspicion, its[0]) for suspicion, its in departed)]
         kept = _kept([*suspicions, *(s for s, _ in extra)])
-        by_id = {f.id: f for f in [*findings.values(), *(f for _, f in extra)]}
+        by_id = {f.id: f for f in [*findings.values(), *(f for _, f in extra), *(f for _, its in departed for f in its)]}
         needed = [i for s in kept for i in s.findings]
         ordered = list(dict.fromkeys([*needed, *by_id]))[:MOST_FINDINGS]
         present = set(ordered)
@@ -302,25 +304,42 @@ class _Reporter:
             numbers=numbers,
         )
 
-    def _departed(self, reading: Reading) -> list[tuple[Suspicion, Finding]]:
+    def _departed(self, reading: Reading) -> list[tuple[Suspicion, tuple[Finding, ...]]]:
         """Services at which requests leave the course that they always took."""
         targets = _Targets(self.scope)
         found = []
         for course in reading.courses[:MOST_DEPARTED]:
-            target, seen = targets.of(course.service), course.departure
-            weight = DEPARTED * course.strength
+            target, weight = targets.of(course.service), DEPARTED * course.strength
             if target is None or weight < 0.2:
                 continue
-            logged = seen.sort == "line"
-            signal: Signal = "logs" if logged else "traces"
-            finding = Finding.of(
+            its = self._departures(course, reading)
+            suspicion = Suspicion(
+                target=target,
+                weight=round(weight, 3),
+                signal=its[0].signal,
+                statement=its[0].statement,
+                findings=tuple(f.id for f in its),
+                kind="other_course",
+            )
+            found.append((suspicion, its))
+        return found
+
+    def _departures(self, course: Course, reading: Reading) -> tuple[Finding, ...]:
+        """What was counted, and where it is about a line, that line: outsiders write lines, but not that one stays away."""
+        seen = course.departure
+        logged = seen.sort == "line"
+        forged = logged and seen.what == "new"
+        traced_s = max(table.as_of_s for table in self.spans)
+
+        def finding(excerpt: str | None, statement: str, *, outsider_text: bool) -> Finding:
+            return Finding.of(
                 agent=self.agent,
-                signal=signal,
+                signal="logs" if logged else "traces",
                 source=self._source(False) if logged else ",".join(dict.fromkeys(t.source for t in self.spans)),
                 query=f"service={json.dumps(clean(course.service, most=80))} requests by operation, with their lines and calls",
                 window=self.scope.window,
-                as_of=self._as_of() if logged else datetime.fromtimestamp(max(t.as_of_s for t in self.spans), UTC),
-                statement=departure_of(course),
+                as_of=self._as_of() if logged else datetime.fromtimestamp(traced_s, UTC),
+                statement=statement,
                 coverage=self._coverage(reading) if logged else 1.0,
                 entity=course.service,
                 numbers={
@@ -331,19 +350,15 @@ class _Reporter:
                     "left_here_first": round(course.requests, 2),
                     "share_of_all": round(course.share, 3),
                 },
-                excerpt=clean(f"{seen.op}: {seen.text}"),
-                outsider_text=logged,
+                excerpt=excerpt,
+                outsider_text=outsider_text,
             )
-            suspicion = Suspicion(
-                target=target,
-                weight=round(weight, 3),
-                signal=signal,
-                statement=finding.statement,
-                findings=(finding.id,),
-                kind="other_course",
-            )
-            found.append((suspicion, finding))
-        return found
+
+        quoted = clean(f"{seen.op}: {seen.text}")
+        counted = finding(quoted if forged or not logged else None, departure_of(course), outsider_text=forged)
+        if forged or not logged:
+            return (counted,)
+        return counted, finding(quoted, f"{spoken(course.service)}: the line that stays away", outsider_text=True)
 
     def _innocent(self, reading: Reading, findings: dict[tuple[str, str, str, str], Finding]) -> list[Suspicion]:
         """What explains the incident without any change: poisoned data, an expired certificate, an outside dependency, a surge."""

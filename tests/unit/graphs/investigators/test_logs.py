@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import Unreachable
 from app.domain.incident import Alert, Scope
-from app.domain.telemetry import LOG_SCHEMA, LogTable, NoData, StatusTable, Topology
+from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, NoData, SpanTable, StatusTable, Topology
 from app.domain.window import Window
 from graphs.analysis.logs.wording import clean
 from graphs.contract import Question, Report, Sources, View
@@ -310,3 +310,54 @@ async def test_renamed_services_get_the_same_weights(names: list[str]) -> None:
     source = replace(Recorded(other), edges=tuple((rename[a], rename[b]) for a, b in EDGES))
     found = weights(await investigate(source, of=scope(candidates=tuple(names))), rename)
     assert sorted(found) == sorted(weights(await investigate(Recorded(rows))))
+
+
+class Traced(Recorded):
+    """The lines of requests web > orders > stock, each with its span, and those spans."""
+
+    def __init__(self, *, broken: bool) -> None:
+        super().__init__()
+        self.broken = broken
+
+    def requests(self) -> list[tuple[bool, float, str]]:
+        return [(n >= 30, -15 + n * 0.4 if n < 30 else (n - 30) * 1.5, f"t{n}") for n in range(60)]
+
+    async def logs(self, scope: Scope, *, entities: Sequence[str] = ()) -> LogTable | NoData:
+        rows = []
+        for incident, at, trace in self.requests():
+            said = (("web", "order received"), ("orders", "placing"), ("stock", "Shelf#12 taking"), ("stock", "Shelf#15 taking"))
+            for service, msg in said:
+                if not (self.broken and incident and msg == "Shelf#15 taking"):
+                    rows.append((incident, T0 + at, service, "INFO", msg, trace, f"{trace}{service}", "", ""))
+        return LogTable(self.name, T0 + 60.0, pl.DataFrame(rows, schema=LOG_SCHEMA, orient="row"), "all")
+
+    async def spans(self, scope: Scope) -> SpanTable | NoData:
+        rows = [
+            (incident, trace, f"{trace}{service}", f"{trace}{above}" if above else "", service, f"/{service}", T0 + at, 5.0)
+            for incident, at, trace in self.requests()
+            for service, above in (("web", ""), ("orders", "web"), ("stock", "orders"))
+        ]
+        return SpanTable(self.name, T0 + 60.0, pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), "all")
+
+
+async def traced(source: Traced) -> Report:
+    sources = Sources(logs=(source,), spans=(source,), topology=(source,))
+    question = Question(investigator="logs", text="what do the lines say?", onset=datetime.fromtimestamp(T0 + 1, UTC))
+    return await INVESTIGATOR.investigate(question, View(scope=scope(), sources=sources, say=silence))
+
+
+async def test_a_line_that_stays_away_without_any_failure_suspects_its_service() -> None:
+    report = await traced(Traced(broken=True))
+    first = report.suspicions[0]
+    assert (first.target, first.kind) == ("stock", "other_course")
+    by_id = {finding.id: finding for finding in report.findings}
+    counted, quoted = (by_id[i] for i in first.findings)
+    assert "stays away in 100% of them, 0% before" in counted.statement
+    assert not counted.outsider_text
+    assert counted.excerpt is None
+    assert quoted.outsider_text
+    assert "Shelf#15" in (quoted.excerpt or "")
+
+
+async def test_requests_that_keep_their_course_suspect_nobody() -> None:
+    assert (await traced(Traced(broken=False))).suspicions == ()
