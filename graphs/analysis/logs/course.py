@@ -77,7 +77,8 @@ def courses(spans: pl.DataFrame, lines: pl.DataFrame, onset_s: float) -> tuple[C
     units = _units(spans, onset_s)
     if AFTER not in units["stretch"] or units["stretch"].n_unique() < 2:
         return ()
-    traits = _traits(units, lines)
+    placed = _placed(units, lines)
+    traits = _Traits.of(_traits(units, placed))
     n = units["unit"].max()
     worth = np.zeros(int(n) + 1 if isinstance(n, int) else 0)
     size = worth.copy()
@@ -85,7 +86,7 @@ def courses(spans: pl.DataFrame, lines: pl.DataFrame, onset_s: float) -> tuple[C
     requests = units.filter(pl.col("entry"))
     for (_, op), part in requests.group_by("service", "handled", maintain_order=True):
         _compare(str(op), part, traits, worth, size, told)
-    worth *= 1 - _blaming(units, lines, len(worth))
+    worth *= 1 - _blaming(placed, len(worth))
     return _attributed(requests, worth, size, told)
 
 
@@ -143,8 +144,8 @@ def _handlers(frame: pl.DataFrame) -> pl.DataFrame:
     return first.join(calling, on="row", how="anti").select("unit", pl.col("op").alias("handler"))
 
 
-def _traits(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """unit, sort, text, failing (0..1), n: everything that a request does within a service."""
+def _traits(units: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
+    """unit, sort, text, severity (0..1), n: everything that a request does within a service."""
     steps = units.filter(~pl.col("entry")).select(
         "unit",
         pl.lit("step").alias("sort"),
@@ -158,9 +159,7 @@ def _traits(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         pl.lit(False).alias("bad"),
     )
     acts = pl.concat([steps, called]).with_columns(severity=pl.col("bad").cast(pl.Float64)).drop("bad")
-    said = _placed(units, _compared(lines)).select(
-        "unit", pl.lit("line").alias("sort"), pl.col("statement").alias("text"), "severity"
-    )
+    said = _compared(placed).select("unit", pl.lit("line").alias("sort"), pl.col("statement").alias("text"), "severity")
     return (
         pl.concat([acts, said])
         .group_by("unit", "sort", "text")
@@ -194,18 +193,58 @@ def _placed(units: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _blaming(units: pl.DataFrame, lines: pl.DataFrame, n: int) -> Floats:
+def _blaming(placed: pl.DataFrame, n: int) -> Floats:
     """By unit: how surely it says itself that another service failed it."""
     out = np.zeros(n)
-    said = _placed(units, lines.filter(pl.col("blames") > 0)).group_by("unit").agg(pl.col("blames").max())
+    said = placed.filter(pl.col("blames") > 0).group_by("unit").agg(pl.col("blames").max())
     out[said["unit"].to_numpy()] = said["blames"].to_numpy()
     return out
+
+
+@dataclass(frozen=True)
+class _Traits:
+    """Every request's traits as numbers: row by row in the order of `unit`, which trait (`kind`) and how often (`n`)."""
+
+    unit: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    n: Floats
+    names: tuple[tuple[Sort, str], ...]  # by kind, in order
+    severity: Floats  # by kind
+
+    @classmethod
+    def of(cls, traits: pl.DataFrame) -> _Traits:
+        """`traits` as `_traits` gives them."""
+        kinds = traits.group_by("sort", "text").agg(pl.col("severity").max()).sort("sort", "text").with_row_index("kind")
+        rows = traits.join(kinds.select("sort", "text", "kind"), on=["sort", "text"], how="left").sort("unit", "kind")
+        return cls(
+            rows["unit"].to_numpy().astype(np.int64),
+            rows["kind"].to_numpy().astype(np.int64),
+            rows["n"].to_numpy().astype(np.float64),
+            tuple(kinds.select("sort", "text").iter_rows()),
+            kinds["severity"].to_numpy(),
+        )
+
+    def counts(self, units: NDArray[np.int64]) -> tuple[Floats, list[tuple[Sort, str]], Floats]:
+        """requests × traits, how often each occurs, with the traits' names and severity; the most frequent traits only."""
+        first, last = np.searchsorted(self.unit, units), np.searchsorted(self.unit, units, side="right")
+        length = last - first
+        at = np.repeat(np.arange(len(units)), length)
+        rows = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length) + np.repeat(first, length)
+        seen = np.bincount(self.kind[rows], minlength=len(self.names))
+        kept = np.sort(np.argsort(-seen, kind="stable")[:MOST_TRAITS])
+        kept = kept[seen[kept] > 0]
+        column = np.full(len(self.names), -1)
+        column[kept] = np.arange(len(kept))
+        own = column[self.kind[rows]]
+        counts = np.zeros((len(units), len(kept)))
+        counts[at[own >= 0], own[own >= 0]] = self.n[rows[own >= 0]]
+        return counts, [self.names[k] for k in kept], self.severity[kept]
 
 
 # what held before, and no longer does
 
 
-def _compare(op: str, part: pl.DataFrame, traits: pl.DataFrame, worth: Floats, size: Floats, told: dict[int, Departure]) -> None:
+def _compare(op: str, part: pl.DataFrame, traits: _Traits, worth: Floats, size: Floats, told: dict[int, Departure]) -> None:
     """How surely each request of one operation left its course (`worth`), and how much that tells (`size`): how many of its
     kind did, and how steady the course was."""
     part = part.sort(pl.col("trace").hash(seed=7), "trace", "row").group_by("stretch", maintain_order=True).head(MOST_REQUESTS)
@@ -213,8 +252,8 @@ def _compare(op: str, part: pl.DataFrame, traits: pl.DataFrame, worth: Floats, s
     was, early, now = stretch == REFERENCE, stretch == BEFORE, stretch == AFTER
     if was.sum() < LEAST_BEFORE or now.sum() < LEAST_NOW:
         return
-    units = part["unit"].to_numpy()
-    counts, names, severity = _counts(units, traits, now)
+    units = part["unit"].to_numpy().astype(np.int64)
+    counts, names, severity = traits.counts(units)
     if not names:
         return
     has = counts > 0
@@ -237,24 +276,6 @@ def _compare(op: str, part: pl.DataFrame, traits: pl.DataFrame, worth: Floats, s
         else:
             worth[unit], size[unit] = new_weight[k], part_new[k]
             told[unit] = Departure(op, "new", *names[k], float(has[was, k].mean()), float(part_new[k]), n_was, n_now)
-
-
-def _counts(units: NDArray[np.int64], traits: pl.DataFrame, now: Bools) -> tuple[Floats, list[tuple[Sort, str]], Floats]:
-    """requests × traits, how often each occurs; the most frequent traits only."""
-    place = pl.DataFrame({"unit": units, "at": np.arange(len(units)), "now": now}, schema_overrides={"unit": pl.Int64})
-    own = traits.with_columns(pl.col("unit").cast(pl.Int64)).join(place, on="unit", how="inner")
-    kinds = (
-        own.group_by("sort", "text")
-        .agg(pl.len().alias("seen"), pl.col("severity").max())
-        .sort(["seen", "sort", "text"], descending=[True, False, False])
-        .head(MOST_TRAITS)
-        .with_row_index("kind")
-    )
-    own = own.join(kinds.select("sort", "text", "kind"), on=["sort", "text"], how="inner")
-    counts = np.zeros((len(units), kinds.height))
-    counts[own["at"].to_numpy(), own["kind"].to_numpy()] = own["n"].to_numpy()
-    names: list[tuple[Sort, str]] = [(sort, text) for sort, text in kinds.select("sort", "text").iter_rows()]
-    return counts, names, kinds["severity"].to_numpy()
 
 
 @dataclass(frozen=True)
