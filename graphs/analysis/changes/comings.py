@@ -54,6 +54,10 @@ _KEEPERS = stem_set(
 _GROWERS = frozenset(
     ["append", "push", "add", "put", "set", "setdefault", "extend", "insert", "Add", "Store", "Append", "Put", "Set"]
 )
+_STARTERS = frozenset(
+    ["setInterval", "create_task", "ensure_future", "add_job", "schedule", "scheduleAtFixedRate", "scheduleWithFixedDelay", "every"]
+)
+"""Called names that start work in the background."""
 _STRICTERS = stem_set(["strict", "disallow", "forbid", "required", "mandatory"])
 _DEPENDENCY = re2.compile(r"([A-Za-z@][\w./@:-]*)[\"'`]?\s*(?:[:=<>~^!,]|\s)+\s*[\"'`]?[~^=<>]*v?(\d+(?:\.\d+)+[\w.+-]*)")
 _STATUSES = frozenset(str(code) for code in range(200, 600))
@@ -83,11 +87,15 @@ def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement])
         )
     if words & CHECKERS and called(one):
         return effect_of("guard_removed", 0.7, f"{called_name(one)} was removed", one, direction="gone")
-    if words & LOCKERS and called(one):
+    if words & LOCKERS and (
+        called(one) or one.text.startswith(("with ", "async with ", "synchronized", "using ", "lock ", "lock("))
+    ):
         return effect_of(
-            "gone", 0.6, f"{called_name(one)} was removed", one, resource=first_resource(stem_set(["lock"])), direction="gone"
+            "gone", 0.7, f"{called_name(one)} was removed", one, resource=first_resource(stem_set(["lock"])), direction="gone"
         )
     resource = first_resource(head_words(one))
+    if one.text.startswith("go ") or last_names(one) & _STARTERS:
+        return effect_of("gone", 0.65, f"{called_name(one)} is no longer started", one, resource=resource, direction="gone")
     if one.text.startswith("@") or (resource is not None and (called(one) or name_of(one))):
         weight = 0.65 if one.text.startswith("@") else 0.5
         return effect_of(
@@ -128,12 +136,12 @@ def _added(one: Statement, words: frozenset[str]) -> Effect | None:
         return effect_of(kind, 0.85, f"{called_name(one)} in a loop", one)
     if one.text.startswith(FAILING):
         return effect_of("strict", 0.55, "a new way to fail", one)
+    if _holds_the_loop(one, names):
+        return effect_of("blocking", 0.7, f"{called_name(one)} blocks the loop it is called in", one)
     if blocks(names):
         return effect_of("blocking", 0.75, f"{called_name(one)} blocks", one)
-    if _keeps(one, names, words):
-        return effect_of(
-            "growth", 0.65, "keeps what it is given", one, resource=first_resource(stem_set(["memory"])), direction="up"
-        )
+    if (growth := keeping(one)) is not None:
+        return growth
     if one.text.startswith(GUARD):
         return effect_of("guard", 0.12, "a guard was added", one)
     if words & LOCKERS and names:
@@ -170,10 +178,25 @@ def _added(one: Statement, words: frozenset[str]) -> Effect | None:
     )
 
 
+def _holds_the_loop(one: Statement, names: set[str]) -> bool:
+    """Asks the outside without `await` in a coroutine of a language whose usual clients then stop everybody else."""
+    inside = _COROUTINE.search(one.nearby) is not None or one.nearby.startswith("async ")
+    roots = {name.partition(".")[0] for name in called(one)}
+    return inside and one.path.endswith(".py") and "await " not in one.text and bool(roots & _WAITING) and bool(names)
+
+
+_COROUTINE = re2.compile(r"\basync def\b")
+_WAITING = frozenset(["requests", "urllib", "urllib3", "subprocess", "socket", "psycopg2", "pymysql", "boto3", "smtplib", "shutil"])
+
+
 def _ddl(one: Statement) -> Effect:
-    low = one.text.lower()
+    low = one.text.lower().replace("_", " ")
     for marks, weight, note in (
-        (("drop ", "rename "), 0.85, "schema: something was dropped or renamed"),
+        (
+            ("drop ", "rename ", "new column name", "removefield", "renamefield", "remove column", "change column"),
+            0.85,
+            "schema: something was dropped or renamed",
+        ),
         (("not null", "unique", "constraint", "check ("), 0.6, "schema: a stricter constraint"),
         (("alter column", "type "), 0.6, "schema: another type"),
         (("concurrently",), 0.15, "schema: an index built beside the traffic"),
@@ -184,12 +207,26 @@ def _ddl(one: Statement) -> Effect:
     return effect_of("schema", 0.15 if low.startswith("on ") else 0.3, "schema: an addition", one)
 
 
+def keeping(one: Statement) -> Effect | None:
+    """Puts what it is given into something that outlives the call, if it does."""
+    if not _keeps(one, last_names(one), words_of(one)):
+        return None
+    return effect_of("growth", 0.65, "keeps what it is given", one, resource=first_resource(stem_set(["memory"])), direction="up")
+
+
 def _keeps(one: Statement, names: set[str], words: frozenset[str]) -> bool:
     """Puts something into a collection that outlives the call."""
-    receivers = stem_set([name.rpartition(".")[0] for name in called(one)] or [one.text.partition("[")[0]])
-    long_lived = one.text.startswith(("self.", "this.", "_", "global ")) or one.text[:2].isupper() or bool(receivers & _KEEPERS)
+    receivers = stem_set([name.rpartition(".")[0] for name in called(one)] + [one.text.partition("[")[0].partition("=")[0]])
+    onto_field = re2.match(r"^\w+(\.\w+)+ = append\(", one.text) is not None
+    long_lived = (
+        onto_field
+        or one.text.startswith(("self.", "this.", "_", "global "))
+        or one.text[:2].isupper()
+        or bool(receivers & _KEEPERS)
+    )
     stored = (
-        bool(names & _GROWERS) and (bool(names & {"append", "push", "add", "Add", "Append", "extend"}) or "," in one.text)
+        bool(names & _GROWERS)
+        and (onto_field or bool(names & {"append", "push", "add", "Add", "Append", "extend"}) or "," in one.text)
     ) or ("] =" in one.text.partition("==")[0] and "[" in one.text.partition("=")[0])
     return long_lived and stored and not words & stem_set(["evict", "expire", "limit", "trim", "popleft"])
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 import re2
 
+from graphs.analysis.changes.comings import keeping
 from graphs.analysis.changes.effects import (
     ARITHMETIC,
     CHECKERS,
     CLOSERS,
     COMPARE,
     CONVERTERS,
+    EAGER,
     ERRORISH,
     FAILING,
+    FALLBACKS,
     GUARD,
     IO,
     LOCKERS,
     LOGIC,
     NEGATIONS,
+    OPTIONAL,
+    ROUNDERS,
     SQL,
     TRUTHS,
     TYPES,
@@ -119,11 +126,15 @@ def named_only_before(old: Sequence[Statement], new: Sequence[Statement]) -> set
     return {word for word in gone - kept - assigned - TYPES - HEADS if word not in ERRORISH | _NOTHING and len(word) > 2}
 
 
+_MADE = stem_set(["client", "session", "connect", "connection", "pool", "engine", "channel", "dial", "executor"])
 _NOTHING = frozenset(("nil", "null", "None", "undefined", "NULL"))
 
 
 def into_loop(before: Statement, after: Statement) -> Effect | None:
-    """The same statement, now inside a loop that it did not stand in."""
+    """The same statement, now inside a loop that it did not stand in, or making with every call what was made once."""
+    if before.indent == 0 < after.indent and file_kind(after.path) == "code" and _MADE & stem_set(last_names(after)):
+        pool = first_resource(stem_set(["connection"]))
+        return effect_of("renewed", 0.65, f"{called_name(after)} made anew by every call", after, resource=pool, direction="gone")
     if after.loops <= before.loops or not calls_out(after):
         return None
     return effect_of("loop_call", 0.9, f"{called_name(after)} moved into a loop", after)
@@ -145,6 +156,7 @@ def between(before: Statement, after: Statement) -> list[Effect]:
     if file_kind(before.path) == "config" and (setting := _setting(before, after)) is not None:
         return [setting]
     found = [*numbers(before, after), *_switches(before, after), *_strings(before, after), *_conditions(before, after)]
+    found += [*_unguarded(before, after), *_rounded(before, after), *_kept(before, after)]
     looped = into_loop(before, after)
     found += [looped] if looped is not None else []
     if found:
@@ -231,8 +243,34 @@ def _setting(before: Statement, after: Statement) -> Effect | None:
     if {was.lower(), now.lower()} & {*TRUTHS, *_LEVELS} or (VERSION.match(was) and VERSION.match(now)):
         return None
     resource = resource_at(key, after)
+    if resource is not None and resource.kind in _MEASURED and (small := _embedded(was, now)) is not None:
+        return effect_of(
+            "number",
+            small,
+            f"{clean(was)} -> {clean(now)} in {clean(key)}",
+            after,
+            resource=resource,
+            direction="up" if _amount(now) > _amount(was) else "down",
+            other=before,
+        )
     made = effect_of("literal", 0.6, f"{clean(was)} -> {clean(now)} in {clean(key)}", after, resource=resource, other=before)
     return replace(made, words=made.words | stem_set([was, now]))
+
+
+_MEASURED = frozenset({"memory", "timeout", "connection_pool", "workers", "queue", "cpu", "retry", "cache"})
+_DIGITS = re2.compile(r"\d{1,12}(?:\.\d{1,12})?")
+
+
+def _embedded(was: str, now: str) -> float | None:
+    """The weight of a step of the one number by which two texts differ; None where they differ otherwise."""
+    if _DIGITS.sub("#", was) != _DIGITS.sub("#", now) or was.count("#") or len(_DIGITS.findall(was)) != 1:
+        return None
+    low, high = sorted((_amount(was), _amount(now)))
+    return min(1.0, 0.15 + 0.25 * math.log2(high / low)) if low else 0.8
+
+
+def _amount(text: str) -> float:
+    return float(_DIGITS.search(text).group())
 
 
 def _key_value(text: str) -> tuple[str, str]:
@@ -261,6 +299,8 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("negation", 0.85, "a negation came or went", after, other=before)]
     conditional = any(text in COMPARE | LOGIC for text in (*old, *new)) or before.text.startswith(GUARD)
     lost = {"await", "async", "volatile", "synchronized", "yield"} & (set(old) - set(new))
+    if lost == {"await"} and last_names(before) & last_names(after):
+        return [effect_of("unawaited", 0.75, f"{called_name(after)} is no longer waited for", after, other=before)]
     if lost:
         return [effect_of("condition", 0.55, f"no longer {min(lost)}", after, other=before)]
     if before.text.lstrip("} ").startswith(_CATCHES) and after.text.lstrip("} ").startswith(_CATCHES):
@@ -277,8 +317,49 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     texts = any(token.kind == "string" for token in (*before.tokens, *after.tokens))  # joined or formatted, not reckoned with
     steps = sum(text in ARITHMETIC for text in new) != sum(text in ARITHMETIC for text in old)
     if steps and not conditional and not texts and _arithmetic_differs(old, new):
-        return [effect_of("arithmetic", 0.45, "a calculation has other parts", after, other=before)]
+        return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []
+
+
+def _unguarded(before: Statement, after: Statement) -> list[Effect]:
+    """What answered for a missing value, or said that it may be missing, is gone; or what takes its place throws."""
+    old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
+    lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
+    if _safe_steps(old) > _safe_steps(new) or lost & FALLBACKS:
+        return [effect_of("unguarded", 0.7, "a missing value is no longer provided for", after, other=before)]
+    if daring := {name for name in come if _DARING.match(name)}:
+        return [effect_of("unguarded", 0.7, f"{clean(min(daring))} gives up where it fails", after, other=before)]
+    gone = set(old) - set(new)
+    declares = not before.text.startswith((*GUARD, "return")) and not set(new) - set(old)
+    if gone & OPTIONAL and declares and _subsequence([text for text in new if text not in "()"], old):
+        return [
+            effect_of("tightened", 0.6, f"{clean(name_of(after) or called_name(after))} must be given now", after, other=before)
+        ]
+    if not come and not lost and (last_names(after) & _LOOKUPS) and len(new) < len(old) and _subsequence(new, old):
+        return [effect_of("unguarded", 0.6, "a default is no longer given", after, other=before)]
+    return []
+
+
+_DARING = re2.compile(r"^(Must[A-Z]\w*|unwrap|expect|orElseThrow|getOrThrow|requireNonNull|first_or_fail|findOrFail)$")
+_LOOKUPS = frozenset(["get", "getattr", "getenv", "pop", "next", "fetch", "dig", "getProperty", "get_or"])
+
+
+def _safe_steps(texts: Sequence[str]) -> int:
+    """Steps that stop quietly at nothing: `a?.b`, `a ?? b`, `a ?: b`."""
+    return sum(text == "??" or (text == "?" and following in (".", ":", "[")) for text, following in pairwise(texts))
+
+
+def _kept(before: Statement, after: Statement) -> list[Effect]:
+    """What was only passed on is put into something that outlives the call."""
+    growth = keeping(after) if keeping(before) is None else None
+    return [growth] if growth is not None else []
+
+
+def _rounded(before: Statement, after: Statement) -> list[Effect]:
+    was, now = last_names(before) & ROUNDERS, last_names(after) & ROUNDERS
+    if was == now or passes_error(after):
+        return []
+    return [effect_of("rounding", 0.55, f"{clean(min(was ^ now))} came or went", after, other=before)]
 
 
 def _arithmetic_differs(old: Sequence[str], new: Sequence[str]) -> bool:
@@ -290,6 +371,14 @@ def _subsequence(short: Sequence[str], long: Sequence[str]) -> bool:
     return all(item in rest for item in short)
 
 
+def _field(before: Statement, after: Statement) -> Effect | None:
+    """A field of what is handed on got another name: whoever reads it by the old one finds nothing."""
+    if not (before.key[1:2] == after.key[1:2] == (":",) and before.key[1:] == after.key[1:]) or before.key[0] == after.key[0]:
+        return None
+    made = effect_of("literal", 0.55, f"{clean(before.key[0])} -> {clean(after.key[0])}", after, other=before)
+    return replace(made, words=made.words | stem_set([before.key[0], after.key[0]]))
+
+
 _SPARING = frozenset(("cache", "connection_pool", "rate_limit", "retry", "lock"))
 _CATCHES = ("except", "catch", "rescue")
 
@@ -298,6 +387,8 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
     if passes_error(after) or passes_error(before):
         return []
     lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
+    if eager := lost & EAGER:
+        return [effect_of("loop_query", 0.8, f"{clean(min(eager))} is gone: each row asks for its own", after, other=before)]
     if lost and not come:
         weight = 0.7 if stem_set(lost) & (CHECKERS | CLOSERS | LOCKERS) else 0.45
         return [
@@ -323,6 +414,8 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
         weight = 0.5 if not lost else 0.3
         kind = "blocking" if blocks(come) else "loop_call" if after.loops and stem_set(come) & IO else "called"
         return [effect_of(kind, 0.8 if kind == "loop_call" else weight, f"{clean(min(come))} is called now", after, other=before)]
+    if (field := _field(before, after)) is not None:
+        return [field]
     old, new = {t.text for t in before.tokens if t.kind == "word"}, {t.text for t in after.tokens if t.kind == "word"}
     if (old - new or new - old) - TYPES - HEADS:
         left, right = ({text for text in side if text not in TYPES and len(text) > 1} for side in (old - new, new - old))

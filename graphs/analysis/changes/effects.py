@@ -14,7 +14,24 @@ from graphs.analysis.changes.tokens import Measure, split_identifier, stem_set
 Direction = Literal["down", "up", "gone", "new", "other"]
 NEUTRAL_BELOW = 0.1
 HARD = frozenset(
-    {"gone", "number", "negation", "condition", "swapped", "loop_call", "loop_query", "switch", "schema", "query", "conversion"}
+    {
+        "gone",
+        "number",
+        "negation",
+        "condition",
+        "swapped",
+        "loop_call",
+        "loop_query",
+        "switch",
+        "schema",
+        "query",
+        "conversion",
+        "unawaited",
+        "unguarded",
+        "tightened",
+        "rounding",
+        "renewed",
+    }
 )
 """Effects that no helper extraction explains away."""
 CONVERTERS = frozenset(
@@ -40,6 +57,36 @@ CONVERTERS = frozenset(
     ]
 )
 """Called names that take only what has the form they want, and throw or answer nonsense for the rest."""
+ROUNDERS = frozenset(["floor", "ceil", "round", "trunc", "truncate", "rint", "toFixed", "quantize", "setScale", "abs", "intdiv"])
+"""Called names that decide which whole number a broken one becomes."""
+OPTIONAL = frozenset(
+    ["None", "Optional", "optional", "nullable", "nullish", "omitempty", "undefined", "null", "default", "partial"]
+)
+"""What says that a value may be missing."""
+FALLBACKS = frozenset(
+    ["orElse", "orElseGet", "getOrDefault", "unwrap_or", "unwrap_or_default", "unwrap_or_else", "coalesce", "ifBlank"]
+)
+"""Called names that answer something even when there is nothing."""
+EAGER = frozenset(
+    [
+        "includes",
+        "preload",
+        "eager_load",
+        "select_related",
+        "prefetch_related",
+        "joinedload",
+        "selectinload",
+        "subqueryload",
+        "Preload",
+        "Include",
+        "ThenInclude",
+        "EntityGraph",
+        "leftJoinAndSelect",
+        "fetchJoin",
+        "with_relations",
+    ]
+)
+"""Called names by which object mappers load related rows in one query, where each row would ask for its own."""
 COMPARE = frozenset(("<", "<=", ">", ">=", "==", "!=", "===", "!==", "in", "is"))
 LOGIC = frozenset(("&&", "||", "and", "or"))
 NEGATIONS = frozenset(("!", "not", "unless"))

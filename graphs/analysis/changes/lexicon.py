@@ -43,10 +43,19 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     _resource(
         "cache",
-        "ttl cache cached eviction evict expiry lru memo maxentries maxage entries invalidate",
+        "ttl cache cached cacheable eviction evict expiry lru memo memoize memoized maxentries maxage entries invalidate",
         shrinks="misses load latency",
         grows="memory stale",
         goes="misses memory load latency stale",
+        slow=True,
+    ),
+    _resource(
+        "lifetime",
+        "lifetime session sessions expires expiration validity renew renewal",
+        shrinks="auth misses",
+        grows="stale memory",
+        goes="auth stale",
+        harm="down",
         slow=True,
     ),
     _resource("tolerance", "leeway skew tolerance grace slack drift", shrinks="auth rejected", goes="auth rejected", harm="down"),
@@ -114,7 +123,8 @@ RESOURCES: tuple[Resource, ...] = (
         "interval period frequency poll refresh every cron schedule tick flush",
         shrinks="load cpu",
         grows="stale queue",
-        goes="stale",
+        goes="stale auth",
+        harm="down",
     ),
     _resource(
         "retention",
@@ -146,7 +156,7 @@ RESOURCES: tuple[Resource, ...] = (
         slow=True,
     ),
     _resource("probe", "probe liveness readiness health healthcheck", shrinks="crash", grows="errors", goes="errors", harm="down"),
-    _resource("address", "host port url endpoint address dns uri domain region bucket topic", goes="connections errors"),
+    _resource("address", "host port url endpoint address dns uri domain region bucket topic", goes="connections missing errors"),
     _resource("index", "index mapping schema column field migration", goes="missing latency"),
     _resource(
         "price", "price rate tax amount total discount quantity rounding currency", shrinks="wrong", grows="wrong", goes="wrong"
@@ -179,27 +189,37 @@ SYMPTOMS: dict[str, frozenset[str]] = {
         "nothing": "nil null none undefined nullpointer nullpointerexception typeerror attributeerror "
         "keyerror indexerror index range bounds "
         "dereference panic nonetype zerodivisionerror division zero valueerror",
-        "lock": "deadlock lock locked contention serialization conflict transaction waiting",
+        "lock": "deadlock lock locked contention serialization conflict transaction waiting concurrent race",
         "connections": "connection connections connect connected refused reset unreachable resolve dns sockets "
         "descriptors too many open econnrefused",
         "stale": "stale lag behind outdated old age freshness",
         "queue": "queue queued backlog depth lag pending consumer offset redelivery",
         "wrong": "mismatch incorrect wrong negative inconsistent total amount balance drift discrepancy "
-        "duplicate duplicated rounding",
+        "duplicate duplicated twice rounding reconciliation differs",
     }.items()
 }
 
+PROVIDER, SURGE, DATA, EXPIRED, NEIGHBOUR = (
+    "a provider's trouble",
+    "more traffic than usual",
+    "one record that nobody can read",
+    "something that ran out or expired",
+    "a noisy neighbour",
+)
 OUTSIDE: dict[str, frozenset[str]] = {
     name: stem_set(words.split())
     for name, words in {
-        "a provider's trouble": "provider region slowdown serviceunavailable upstream vendor thirdparty sdk outage degraded",
-        "more traffic than usual": "surge overloaded shedding autoscaler pending saturated demand spike traffic",
-        "one record that nobody can read": "redelivering redelivered poison malformed record offset producer dead letter partition",
-        "something that ran out or expired": "certificate x509 expired quota licence license disk inode lease",
-        "a noisy neighbour": "steal neighbour neighbor node evicted pressure throttled host noisy",
+        PROVIDER: "provider vendor partner region unavailable slowdown thirdparty storage sdk outage degraded quota "
+        "acquirer aws gcp azure",
+        SURGE: "surge overloaded shedding autoscaler pending saturated demand spike traffic crawler bot",
+        DATA: "redelivering redelivered poison malformed record offset producer dead letter partition decode unparseable corrupt",
+        EXPIRED: "certificate x509 expired notafter handshake tls licence license lease",
+        NEIGHBOUR: "steal neighbour neighbor node evicted pressure throttled host noisy hypervisor preempted",
     }.items()
 }
 """How causes that no change is guilty of read in logs; three different words are a hint, never a proof."""
+PLACES_OF_PROVIDERS = stem_set(["region", "zone", "datacenter", "datacentre", "az", "availability"])
+"""Where only one of these is impaired, there is another one to go to."""
 
 COMMON: frozenset[str] = stem_set(
     [
@@ -386,8 +406,13 @@ KIND_OF_EFFECT: dict[str, str] = {
     "query": "slow_query",
     "strict": "strict_validation",
     "conversion": "strict_validation",
+    "tightened": "strict_validation",
+    "unguarded": "missing_guard",
+    "unawaited": "wrong_condition",
+    "renewed": "resource_leak",
     "blocking": "blocking_call",
     "dependency": "dependency_upgrade",
+    "image": "dependency_upgrade",
     "flag": "feature_flag",
 }
 
@@ -398,6 +423,15 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "growth": ("memory", "crash"),
     "leak": ("waits", "exhausted", "memory", "connections"),
     "guard_removed": ("nothing", "errors", "crash", "wrong"),
+    "unguarded": ("nothing", "crash", "missing", "errors"),
+    "unawaited": ("missing", "wrong", "lock", "errors"),
+    "tightened": ("rejected", "missing", "errors"),
+    "rounding": ("wrong", "errors"),
+    "renewed": ("connections", "waits", "latency", "memory"),
+    "image": ("crash", "missing", "nothing", "errors"),
+    "dependency": ("missing", "nothing", "crash", "errors"),
+    "flag": ("errors", "latency", "missing", "rejected"),
+    "changed": ("missing", "errors"),
     "condition": ("errors", "rejected", "wrong", "auth"),
     "negation": ("rejected", "errors", "auth", "wrong"),
     "literal": ("missing", "connections", "errors"),
@@ -407,23 +441,30 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "conversion": ("errors", "rejected", "crash", "wrong"),
     "blocking": ("latency", "waits", "deadline", "queue"),
     "arithmetic": ("wrong", "nothing", "errors"),
-    "call_removed": ("errors",),
+    "call_removed": ("errors", "missing", "stale"),
 }
 
 REMEDIES: dict[str, tuple[frozenset[str], ...]] = {
     kind: tuple(stem_set(words.split()) for words in ordered)
     for kind, ordered in {
         "code": ("rollback", "roll back", "revert", "undo", "redeploy", "restore"),
-        "config": ("config revert", "configuration restore", "revert", "rollback", "roll back", "undo"),
-        "flag": ("flag off", "disable flag", "toggle", "config revert", "revert", "rollback"),
+        "config": ("config revert", "configuration restore", "config", "configuration", "revert", "rollback", "roll back", "undo"),
+        "flag": ("flag off", "disable flag", "toggle", "flag", "config revert", "revert", "rollback"),
         "scale": ("scale", "resize", "rollback", "revert"),
+        PROVIDER: ("escalate", "provider", "vendor", "upstream", "failover", "fail over"),
+        "a region's trouble": ("failover", "fail over", "region", "escalate", "provider", "vendor"),
+        SURGE: ("scale", "capacity", "resize", "shed", "limit"),
+        DATA: ("purge", "quarantine", "skip", "dead letter", "discard", "bad data"),
+        EXPIRED: ("rotate", "renew", "certificate", "cert", "reissue"),
+        NEIGHBOUR: ("reschedule", "move", "drain", "migrate", "cordon", "evict"),
     }.items()
 }
-"""By kind of change, sets of words that name a fitting remedy, best first."""
+"""By kind of change, or of what is guilty where no change is, sets of words that name a fitting remedy, best first."""
 
 
 def remedy(kind: str, offered: tuple[str, ...]) -> str | None:
-    """The offered remediation that fits a kind of change ("code", "config", "flag", "scale"); None where none does."""
+    """The offered remediation that fits a kind of change ("code", "config", "flag", "scale") or of outside cause; None where
+    none does."""
     for wanted in REMEDIES.get(kind, REMEDIES["code"]):
         for word in sorted(offered, key=len):
             if wanted <= stem_set([word]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import re2
 
@@ -30,6 +31,8 @@ HEADS = frozenset(
 def numbers(before: Statement, after: Statement) -> list[Effect]:
     if passes_error(before) and passes_error(after):
         return []
+    if file_kind(after.path) == "image" and after.text.upper().startswith("FROM "):
+        return [effect_of("image", 0.5, f"base image {clean(before.text[5:])} -> {clean(after.text[5:])}", after, other=before)]
     old, new = dict(_valued(before)), dict(_valued(after))
     found = []
     for key, (number, value) in old.items():
@@ -46,16 +49,19 @@ def numbers(before: Statement, after: Statement) -> list[Effect]:
 
 def _number(key: str, was: Measure, now: Measure, before: Statement, after: Statement, *, texts: tuple[str, str]) -> Effect:
     resource = resource_at(key, after)
+    if resource is not None and resource.kind in _COUNTED and now.unit == "s":
+        resource = None  # how long something of the pool lasts is not how much of it there is
     direction: Direction = "up" if now.value > was.value else "down"
     if was.value and now.value and (was.value > 0) is (now.value > 0):
-        # Not the ratio's logarithm: of 1e300 and 1e-300 it has none.
-        weight = min(1.0, 0.25 + 0.25 * abs(math.log2(abs(now.value)) - math.log2(abs(was.value))))
+        weight = min(1.0, 0.25 + 0.25 * _octaves(was.value, now.value))
     else:
         weight = 0.8
+    if resource is not None and resource.kind == "address":
+        return replace(_another(key, resource, before, after, texts), before=was, after=now)
     if resource is None:
         weight = max(weight * 0.6, 0.3)
     elif resource.harm not in ("both", direction):
-        weight *= 0.45
+        weight *= 0.45 + 0.4 * min(1.0, _octaves(was.value, now.value) / 5.0)
     names = (
         [clean(name) for name in (*after.parents[-1:], key) if name]
         if file_kind(after.path) == "config"
@@ -65,23 +71,68 @@ def _number(key: str, was: Measure, now: Measure, before: Statement, after: Stat
     return effect_of("number", weight, note, after, resource=resource, direction=direction, before=was, after=now, other=before)
 
 
+_COUNTED = frozenset({"connection_pool", "workers", "replicas", "memory"})
+
+
+def _octaves(was: float, now: float) -> float:
+    """How often one doubles into the other; 9 where one is nothing or they differ in sign."""
+    if not was or not now or (was > 0) is not (now > 0):
+        return 9.0
+    return abs(math.log2(abs(now)) - math.log2(abs(was)))  # not the ratio's logarithm: of 1e300 and 1e-300 it has none
+
+
+def _another(key: str, resource: Resource, before: Statement, after: Statement, texts: tuple[str, str]) -> Effect:
+    """A port is a name made of digits: the next one is as wrong as any other."""
+    note = f"{clean(key)} {clean(texts[0])} -> {clean(texts[1])}"
+    return effect_of("literal", 0.6, note, after, resource=resource, other=before)
+
+
 def _valued(one: Statement) -> Iterator[tuple[str, tuple[str, Measure]]]:
     """(key, (its text, its measure)) of every number in a statement; a number inside quotes counts when it is all there is."""
     seen: dict[str, int] = {}
+    factors: set[int] = set()
     for place, token in enumerate(one.tokens):
+        if place in factors:
+            continue
         text = token.text.strip("\"'`") if token.kind == "string" else token.text
         if token.kind not in ("number", "string") or not text[:1].isdigit():
             continue
         if place and one.tokens[place - 1].text == "-" and (place < 2 or one.tokens[place - 2].kind == "op"):
             text = "-" + text
         key = _key_at(one, place)
-        found = measure(text, _unit_words(one, place, key))
+        found = _millicores(text, one, key) or measure(text, _unit_words(one, place, key))
         if found is None:
             continue
+        more = _factors(one, place) if token.kind == "number" else []
+        if more:  # 30 * 60 * 1000 is one number, spelled out
+            factors |= set(more)
+            found = Measure(found.value * math.prod(float(one.tokens[at].text) for at in more), found.unit)
+            text = " * ".join([text, *(one.tokens[at].text for at in more)])
         seen[key] = seen.get(key, 0) + 1
         unit = "".join(item.text for item in one.tokens[place + 1 : place + 5] if item.text not in ",;)}")
         shown = text + _unit_shown(unit)
         yield key if seen[key] == 1 else f"{key} {seen[key]}", (shown, found)
+
+
+def _factors(one: Statement, place: int) -> list[int]:
+    """Places of the plain numbers that the number at `place` is multiplied with."""
+    found: list[int] = []
+    while one.tokens[place + 1 : place + 2] and one.tokens[place + 1].text == "*" and len(one.tokens) > place + 2:
+        place += 2
+        if not _PLAIN.match(one.tokens[place].text):
+            break
+        found.append(place)
+    return found
+
+
+_PLAIN = re2.compile(r"^\d{1,12}(\.\d{1,12})?$")
+
+
+def _millicores(text: str, one: Statement, key: str) -> Measure | None:
+    """Kubernetes' thousandths of a core: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/"""
+    if not text.endswith("m") or not text[:-1].isdigit() or len(text) > 9 or "cpu" not in split_identifier(key):
+        return None
+    return Measure(int(text[:-1]) / 1000.0, "")
 
 
 _SHORT = {"nanosecond": "ns", "microsecond": "us", "millisecond": "ms", "second": "s", "minute": "min", "hour": "h", "day": "d"}

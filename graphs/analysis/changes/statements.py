@@ -22,6 +22,9 @@ _LOOP = re2.compile(
 _TEST = re2.compile(
     r"(^|/)(tests?|testdata|__tests__|specs?|fixtures|golden|e2e)(/|$)|_test\.|\.test\.|\.spec\.|(^|/)test_|Tests?\.(java|kt|cs)$"
 )
+_BUILD = re2.compile(r"(^|/)\.(github|circleci|gitlab|buildkite)(/|[\w-]*\.ya?ml$)")
+_LEVEL_SET = re2.compile(r"(?i)\b(basicconfig|set_?level|log_?level|level)\b\s*[=:(]|\blevel\s*=")
+_SET_UP = re2.compile(r"(?i)\b(basicconfig|set_?level|with_?level|new\w*|config\w*|init\w*|setup)\s*\(")
 _LOGGER = re2.compile(
     r"^(?:[\w\.\(\)]*\b)?(?:log|logger|logging|slog|console|klog|glog|zap|_logger|_log|LOG|LOGGER|Log|Logger|warnings|NSLog)(?:\.\w+)?\s*[\.(!]"
     r"|^(?:LOG_[A-Z]+|(?:std::)?(?:cout|cerr)|print|println|printf|fmt\.Print\w*|System\.(?:out|err)|puts|echo|eprintln|(?:tracing::)?(?:debug|info|warn|trace)!?)\b\s*[!(.<\"]"
@@ -132,7 +135,7 @@ def file_kind(path: str) -> FileKind:
         "uv.lock",
     }:
         return "asset"
-    if low.startswith((".github/", ".circleci/", ".gitlab", ".buildkite/")) or name in {
+    if _BUILD.search(low) or name in {
         "makefile", "jenkinsfile", ".editorconfig", ".gitignore", ".dockerignore", ".pre-commit-config.yaml", ".gitlab-ci.yml"
     } or "lint" in name:  # fmt: skip
         return "build"
@@ -311,6 +314,8 @@ _OPENERS = frozenset(
 def _sort(text: str) -> Sort:
     if _IMPORT.match(text) or _QUOTED_ONLY.match(text):
         return "import"
+    if _LEVEL_SET.search(text) and _SET_UP.search(text):
+        return "code"  # how much is logged, not a line of it
     if _LOGGER.match(text):
         return "log"
     if not text.startswith(("return", "raise", "throw")) and _only_telemetry(text):
