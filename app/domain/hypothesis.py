@@ -22,6 +22,7 @@ class Suspicion(Value):
     2.5 is good evidence, 5 is nearly proof; negative speaks against. Never outside ±6.
     `kind` names the fault in our own words, lower snake case (`connection_pool`, `memory_leak`, `service_selector_mismatch`);
     the judge maps it to a closed list where one is given. `change` is the id of the change that did it.
+    `explains`: other targets whose symptoms a guilty change brings about too.
     `no_change` says: this explains the incident without any guilty change (an outage upstream, a surge).
     """
 
@@ -34,6 +35,7 @@ class Suspicion(Value):
     change: str | None = None
     no_change: bool = False
     remediation: str | None = None
+    explains: tuple[str, ...] = ()
 
 
 class Term(Value):

@@ -22,6 +22,8 @@ CHANGE_PRIOR = 1.2
 """Most changes are innocent: one must bring this many nats to be as good an explanation as no change at all."""
 ELSEWHERE = 0.8
 """A guilty change explains symptoms at the service that shows them this well, compared with symptoms at its own service."""
+FAR = 0.8
+"""The most that this costs, nats."""
 NOBODY = 1.5
 """The score of "something nobody looked at"; a hypothesis with no more evidence than this is a coin flip."""
 
@@ -57,6 +59,7 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
     `alerting`: the service whose alert fired; a guilty change elsewhere also explains what is seen there.
     """
     innocence = [s for s in suspicions if s.signal == "changes" and s.no_change]
+    repair = next((s.remediation for s in innocence if s.remediation), None)
     by_target: dict[str, list[Suspicion]] = defaultdict(list)
     for suspicion in suspicions:
         if suspicion not in innocence:
@@ -67,16 +70,14 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
         plain = [s for s in held if s.change is None]
         own = _evidence(plain)
         if plain:
-            drafts.append(
-                _Draft(target, None, [*own, *_innocent(innocence)], [*plain, *(s for s in innocence if s.target == target)])
-            )
+            cleared_here = [s for s in innocence if s.target == target]
+            drafts.append(_Draft(target, None, [*own, *_innocent(innocence)], [*plain, *cleared_here], repair))
         for guilty in _guilty(held):
-            at_alert = [s for s in by_target.get(alerting or "", []) if s.change is None and not s.no_change]
-            there = [_elsewhere(term, alerting) for term in _evidence(at_alert)]
-            here = target == alerting or _sum(own) >= _sum(there)
+            there, shown = _best_seen(guilty, by_target, alerting=alerting)
+            here = _sum(own) >= _sum(there)
             accused = Term(what=f"change {(guilty.change or '')[:12]}", nats=guilty.weight, findings=guilty.findings)
             terms = [*(own if here else there), accused, Term(what="most changes are innocent", nats=-CHANGE_PRIOR)]
-            drafts.append(_Draft(target, guilty, terms, [guilty, *(plain if here else at_alert)]))
+            drafts.append(_Draft(target, guilty, terms, [guilty, *(plain if here else shown)]))
     if innocence and not any(draft.guilty is None for draft in drafts):
         best = min(innocence, key=lambda s: (-s.weight, s.target, s.statement))
         drafts.append(_Draft(best.target, None, _innocent(innocence), [best]))
@@ -86,21 +87,39 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
     return sorted(found, key=lambda p: (-p.score, p.target, p.change or ""))
 
 
+def _best_seen(
+    guilty: Suspicion, by_target: dict[str, list[Suspicion]], *, alerting: str | None
+) -> tuple[list[Term], list[Suspicion]]:
+    """Where else what the change does is seen best: at the service that alerts, or where the change says it is seen too."""
+    places = [place for place in dict.fromkeys((alerting, *guilty.explains)) if place is not None and place != guilty.target]
+    found = [(_from_afar(place, held := _plain_of(by_target, place)), held) for place in places]
+    return max(found, key=lambda one: _sum(one[0]), default=([], []))
+
+
+def _from_afar(place: str, held: list[Suspicion]) -> list[Term]:
+    """What evidence at one service says for a change at another: less by a share of it, but never by more than `FAR` nats, as
+    however much is seen, how far it is seen from stays the same."""
+    terms = [term.model_copy(update={"what": f"seen at {place}, {term.what}"[:200]}) for term in _evidence(held)]
+    nats = _sum(terms)
+    return [*terms, Term(what="seen from afar", nats=max(ELSEWHERE * nats, nats - FAR) - nats)] if terms else []
+
+
+def _plain_of(by_target: dict[str, list[Suspicion]], target: str) -> list[Suspicion]:
+    return [s for s in by_target.get(target, []) if s.change is None and not s.no_change]
+
+
 @dataclass(frozen=True)
 class _Draft:
     target: str
     guilty: Suspicion | None
     terms: list[Term]
     held: list[Suspicion]
+    repair: str | None = None  # where nobody who speaks for it names one
 
 
 def _innocent(innocence: Sequence[Suspicion]) -> list[Term]:
     best = min(innocence, key=lambda s: (-s.weight, s.target, s.statement), default=None)
     return [] if best is None or not best.weight else [Term(what="no change explains it", nats=best.weight, findings=best.findings)]
-
-
-def _elsewhere(term: Term, alerting: str | None) -> Term:
-    return Term(what=f"seen at {alerting}, {term.what}"[:200], nats=ELSEWHERE * term.nats, findings=term.findings)
 
 
 def _sum(terms: Iterable[Term]) -> float:
@@ -153,7 +172,7 @@ def _possibility(draft: _Draft, score: float, rivals: float) -> Possibility:
         target=draft.target,
         change=draft.guilty.change if draft.guilty else None,
         kind=next((s.kind for s in speaking if s.kind), None),
-        remediation=next((s.remediation for s in speaking if s.remediation), None),
+        remediation=next((s.remediation for s in speaking if s.remediation), draft.repair),
         score=score,
         rivals=rivals,
         speaking=tuple(speaking),

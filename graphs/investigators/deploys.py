@@ -14,7 +14,7 @@ from app.domain.incident import Scope
 from app.domain.quantity import counted
 from app.domain.telemetry import ObjectTable, Topology
 from app.domain.window import Window
-from graphs.analysis.changes.blame import ChangeSuspect, considered, explain, innocence
+from graphs.analysis.changes.blame import ChangeSuspect, Innocence, considered, explain, innocence
 from graphs.analysis.changes.effects import clean
 from graphs.analysis.changes.lexicon import remedy
 from graphs.analysis.objects import ObjectFault, examine
@@ -99,7 +99,8 @@ def _opinion(
     answered: bool,
 ) -> tuple[list[Finding], list[Suspicion]]:
     suspects = explain(changes, scope, question.onset, question.symptoms, topology)
-    findings, suspicions = _about_changes(suspects, scope, asked, question.symptoms, answered=answered)
+    cleared = innocence(suspects, scope, question.symptoms, topology)
+    findings, suspicions = _about_changes(suspects, scope, asked, cleared, answered=answered)
     edges = topology.edges if topology is not None else ()
     for table in tables:
         found, suspected = _about_objects(examine(table, scope, requests=requests, edges=edges), table, scope)
@@ -133,7 +134,7 @@ def _joined(topologies: list[Topology]) -> Topology | None:
 
 
 def _about_changes(
-    suspects: list[ChangeSuspect], scope: Scope, asked: _Asked, symptoms: tuple[Finding, ...], *, answered: bool
+    suspects: list[ChangeSuspect], scope: Scope, asked: _Asked, nobody: Innocence, *, answered: bool
 ) -> tuple[list[Finding], list[Suspicion]]:
     named = considered(suspects)[: _SUSPECTS + _RULED_OUT]
     pairs = [(one, _finding(one, scope, asked)) for one in named]
@@ -142,19 +143,19 @@ def _about_changes(
     if silent or (answered and not suspects):
         findings.append(_summary(silent, len(suspects), scope, asked))
     suspicions = [made for one, finding in pairs[:_SUSPECTS] if (made := _suspicion(one, finding, scope)) is not None]
-    weight, hint = innocence(suspects, symptoms)
     target = scope.alert.service
-    if weight > 0.0 and target is not None:
-        cleared = _cleared(suspects, hint, scope, asked)
+    if nobody.weight > 0.0 and target is not None:
+        cleared = _cleared(suspects, nobody.hint, scope, asked)
         findings.append(cleared)
         suspicions.append(
             Suspicion(
                 target=_candidate(target, scope),
-                weight=round(weight, 3),
+                weight=round(nobody.weight, 3),
                 signal="changes",
                 statement=cleared.statement,
                 findings=(cleared.id,),
                 no_change=True,
+                remediation=remedy(nobody.remedy, scope.remediations) if nobody.remedy else None,
             )
         )
     return findings, suspicions
@@ -242,6 +243,7 @@ def _suspicion(one: ChangeSuspect, finding: Finding, scope: Scope) -> Suspicion 
         kind=one.kind,
         change=one.change.id,
         remediation=remedy(one.remedy, scope.remediations) if one.weight > 0 else None,
+        explains=one.explains,
     )
 
 

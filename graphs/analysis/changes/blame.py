@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import re2
+
 from app.domain.change import Change
 from app.domain.finding import Finding
 from app.domain.incident import Scope
 from app.domain.telemetry import Topology
 from graphs.analysis.changes.diff import Reading, read_diff
 from graphs.analysis.changes.effects import Effect
-from graphs.analysis.changes.lexicon import OUTSIDE, SEEN_OF_EFFECT, is_common, symptoms_in
+from graphs.analysis.changes.lexicon import OUTSIDE, PLACES_OF_PROVIDERS, PROVIDER, SEEN_OF_EFFECT, SURGE, is_common, symptoms_in
 from graphs.analysis.changes.place import Places
 from graphs.analysis.changes.shipping import Shipment, shipments
 from graphs.analysis.changes.stacks import Frame, frames, hits, touched
@@ -24,9 +26,19 @@ SAMPLING_S = 120.0  # onsets are found on samples a minute or two apart
 _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
 _RANKED = (1.0, 0.85, 0.7, 0.6)
 _PROOF = 5.0  # nats: nearly proof
+_SWITCHED = 0.45  # behaviour of code that a flag lets run
 _UNREAD = 0.3  # behaviour of a change that nobody can read
 _THROWN = 3.0  # nats: the line that throws is one that the change wrote
+_CLEARED = 2.2  # the weight of the best suspect from which on there is nothing to say for all changes' innocence
+_HINT = 3  # different words
+_SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within an hour
+_ASKED = stem_set(["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput"])
+_HOST = re2.compile(r"\b(?:[a-z0-9-]{1,60}\.){1,6}(?:com|net|org|io|cloud|dev|eu|co\.uk|de|example)(?:[/:,\s)\"']|$)")
+_FAILING = stem_set(["error", "errors", "failed", "latency", "duration", "ratio", "retries", "rejected", "queue", "login"])
 _MOVED = 2.0  # floored spreads: a series that moved less only varies
+_NAMING = frozenset({"literal", "schema", "changed", "call_removed", "tightened", "dependency", "flag"})
+_EXPLAINS = 0.25  # mechanism from which on a symptom elsewhere counts as this change's doing
+_NAME = re2.compile(r"[\pL_][\pL\pN_]*(?:-[\pL_][\pL\pN_]*)*")
 _SLOW_S, _QUICK_S = 6 * 3600.0, 1800.0
 
 
@@ -56,6 +68,8 @@ class ChangeSuspect:
     linked: tuple[str, ...] = ()
     thrown: float = 0.0  # 1: new failures are thrown by a line it wrote; .15: by another line of a file it touches
 
+    explains: tuple[str, ...] = ()  # neighbours where what it does is seen too
+
     @property
     def change(self) -> Change:
         return self.shipment.change
@@ -70,6 +84,7 @@ class _Seen:
     named: dict[str, float]
     values: tuple[tuple[Measure, frozenset[str]], ...]
     frames: tuple[Frame, ...] = ()
+    names: frozenset[str] = frozenset()  # of log lines, spelled as they are
 
 
 @dataclass(frozen=True)
@@ -81,13 +96,16 @@ class _Tie:
     mechanism: float
     measured: float
     linked: tuple[str, ...]
+    spelled: float = 0.0
+    at: frozenset[str] = frozenset()
 
     @property
     def nats(self) -> float:
         """A value of the diff that is measured shows that the change is live; it accuses as far as the mechanism fits."""
         b = self.effect.weight
         tied = max(b, 0.5) if self.effect.kind in ("flag", "unread") else b
-        return 3.0 * (b - 0.35) - 0.8 + tied * (1.8 * self.link + 1.8 * self.mechanism) + 1.5 * b * self.mechanism * self.measured
+        met = tied * (1.8 * self.link + 1.8 * self.mechanism + 1.5 * self.spelled)
+        return 3.0 * (b - 0.35) - 0.8 + met + 1.5 * b * self.mechanism * self.measured
 
 
 def explain(
@@ -105,26 +123,60 @@ def explain(
     return sorted(suspects, key=lambda one: (-one.weight, one.seconds_before_onset, one.change.id))
 
 
-def innocence(suspects: Sequence[ChangeSuspect], symptoms: Sequence[Finding]) -> tuple[float, str | None]:
-    """How much speaks for no change being guilty, in nats, and what from outside reads like the cause instead.
+@dataclass(frozen=True)
+class Innocence:
+    """That no change is guilty: `weight` in nats, and what from outside reads like the cause instead, if anything does.
 
-    What clears the changes is that they don't explain what was measured: where nothing moved, nothing is cleared.
-    """
+    `remedy` is the family of repairs that such a cause needs."""
+
+    weight: float
+    hint: str | None = None
+    remedy: str | None = None
+
+
+def innocence(
+    suspects: Sequence[ChangeSuspect], scope: Scope, symptoms: Sequence[Finding], topology: Topology | None = None
+) -> Innocence:
+    """What clears the changes is that they don't explain what was measured: where nothing moved, nothing is cleared."""
     if not suspects or not any(abs(one.numbers.get("z", _MOVED)) >= _MOVED for one in symptoms):
-        return 0.0, None
-    outside, hint = _outside(symptoms)
+        return Innocence(0.0)
+    hint, words = _outside(scope, symptoms, topology)
     best = max(suspects, key=lambda one: one.weight)
     most = 1.2 if best.effect is None and best.weight > 0.0 else 2.0
-    return max(-3.0, min(most, 3.0 - best.weight) + outside), hint
+    outside = min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0
+    return Innocence(
+        max(-3.0, min(most, _CLEARED - best.weight) + outside), hint if words >= _HINT else None, _kind(hint, symptoms)
+    )
 
 
-def _outside(symptoms: Sequence[Finding]) -> tuple[float, str | None]:
+def _kind(hint: str | None, symptoms: Sequence[Finding]) -> str | None:
+    """The family of repairs: one region of a provider can be left for another, a provider as a whole cannot."""
+    text = stem_set(f"{one.excerpt or ''} {one.statement}" for one in symptoms)
+    return "a region's trouble" if hint == PROVIDER and text & PLACES_OF_PROVIDERS else hint
+
+
+def _outside(scope: Scope, symptoms: Sequence[Finding], topology: Topology | None) -> tuple[str | None, int]:
+    """What the symptoms read like, and by how many different words; more requests at the very entrance count as many."""
     words = stem_set(f"{one.excerpt or ''} {one.statement}" for one in symptoms)
     hits = {name: len(known & words) for name, known in OUTSIDE.items()}
-    if not hits or max(hits.values()) < 3:
-        return 0.0, None
+    if any(_HOST.search(one.excerpt or "") for one in symptoms if one.signal == "logs"):
+        hits[PROVIDER] += 2  # what fails is asked of somebody else's address
+    if _more_arrives(scope, symptoms, topology):
+        hits[SURGE] += _HINT
     name = max(sorted(hits), key=lambda one: hits[one])
-    return min(1.0, 0.35 * (hits[name] - 2)), name
+    return (name, hits[name]) if hits[name] >= 2 else (None, 0)
+
+
+def _more_arrives(scope: Scope, symptoms: Sequence[Finding], topology: Topology | None) -> bool:
+    """Whether a service that nobody of ours calls is asked much more often than before."""
+    called = {callee.rpartition("/")[2] for _, callee in topology.edges} if topology is not None else set()
+    for one in symptoms:
+        bare = (one.entity or "").rpartition("/")[2]
+        base, level = one.numbers.get("base", 0.0), one.numbers.get("level", 0.0)
+        asked = one.signal == "metrics" and bool(_ASKED & stem_set([one.query]) or "traffic" in one.query)
+        if asked and bare and bare not in called and base > 0.0 and level >= _SURGE * base and not _FAILING & stem_set([one.query]):
+            return True
+    return False
 
 
 def _services(changes: Sequence[Change], scope: Scope, topology: Topology | None) -> frozenset[str]:
@@ -144,8 +196,19 @@ def _reading(shipment: Shipment, shipped: Sequence[Shipment]) -> Reading:
     flag = shipment.flag
     for other in shipped:
         if flag and flag in other.change.diff:
-            return read_diff(other.change.diff, other.change.files)
+            return _switched(read_diff(other.change.diff, other.change.files))
     return Reading(unread=True)
+
+
+def _switched(reading: Reading) -> Reading:
+    """Code that a flag lets run is all new when the flag is switched, however little its diff altered by itself."""
+    return replace(
+        reading,
+        effects=tuple(
+            replace(one, weight=max(one.weight, _SWITCHED), kind="flag" if one.weight < _SWITCHED else one.kind)
+            for one in reading.effects
+        ),
+    )
 
 
 def _of_alert(scope: Scope) -> _Seen:
@@ -156,7 +219,10 @@ def _of_alert(scope: Scope) -> _Seen:
 
 def _of_finding(finding: Finding) -> _Seen:
     seen = _seen(finding.entity, [(finding.excerpt or "", 1.0), (finding.statement, 0.6)], finding.numbers)
-    return replace(seen, frames=frames(finding.excerpt or "")) if finding.signal == "logs" else seen
+    if finding.signal != "logs":
+        return seen
+    text = finding.excerpt or ""
+    return replace(seen, frames=frames(text), names=frozenset(_NAME.findall(text)))
 
 
 def _seen(entity: str | None, texts: Sequence[tuple[str, float]], numbers: dict[str, float]) -> _Seen:
@@ -202,6 +268,7 @@ def _suspect(
     places: Places,
 ) -> ChangeSuspect:
     ties = [_tie(effect, seen, rarity) for effect in reading.effects] or _unread_ties(shipment, reading, seen, rarity)
+    ties = _together(ties)
     best = max(ties, key=lambda one: one.nats) if ties else None
     more = sum(max(0.0, one.nats) for one in ties if one is not best)
     core = -3.0 if best is None or reading.neutral else best.nats + min(0.5, 0.15 * more)
@@ -236,7 +303,16 @@ def _suspect(
         innocent=_innocent(shipment, reading, weight, age, late, where, best),
         linked=best.linked if best is not None else (),
         thrown=thrown,
+        explains=places.beside(shipment.service, best.at) if best is not None else (),
     )
+
+
+def _together(ties: Sequence[_Tie]) -> list[_Tie]:
+    """Edits of one file are one intent: what one of them does explains, nearly as well, through the others."""
+    most: dict[str, float] = {}
+    for one in ties:
+        most[one.effect.path] = max(most.get(one.effect.path, 0.0), one.mechanism)
+    return [replace(one, mechanism=max(one.mechanism, 0.8 * most[one.effect.path])) for one in ties]
 
 
 def _thrown(shipment: Shipment, seen: Sequence[_Seen]) -> float:
@@ -265,14 +341,28 @@ def _tie(effect: Effect, seen: Sequence[_Seen], rarity: dict[str, float]) -> _Ti
             sums[word] = max(sums.get(word, 0.0), worth)
     link = 1.0 - math.exp(-sum(sums.values()) / 1.2)
     linked = tuple(sorted((word for word in sums if sums[word] >= 0.2), key=lambda word: (-sums[word], word))[:4])
-    return _Tie(effect, link, _mechanism(effect, seen), _measured(effect, seen), linked)
+    spelled = _spelled(effect, seen)
+    fits = {one.entity: _mechanism(effect, [one], max(link, spelled)) for one in seen if one.entity}
+    at = frozenset(entity for entity, fit in fits.items() if fit >= _EXPLAINS)
+    return _Tie(effect, link, _mechanism(effect, seen, max(link, spelled)), _measured(effect, seen), linked, spelled, at)
 
 
-def _mechanism(effect: Effect, seen: Sequence[_Seen]) -> float:
-    """How well what such an edit causes meets what is seen, 0..1."""
+def _spelled(effect: Effect, seen: Sequence[_Seen]) -> float:
+    """Whether new log lines spell a name out that the edit touches, 0..1: one made of several words is nobody else's."""
+    if not effect.line:
+        return 0.0
+    names = frozenset(one for one in _NAME.findall(effect.line) if len(one) >= 5 and not is_common(one.lower()))
+    found = [1.0 if len(split_identifier(one)) > 1 else 0.35 for symptom in seen for one in names & symptom.names]
+    return max(found, default=0.0)
+
+
+def _mechanism(effect: Effect, seen: Sequence[_Seen], link: float) -> float:
+    """How well what such an edit causes meets what is seen, 0..1. An edit that only renames explains what is missing as far as
+    `link` says that it is this name."""
     expected: dict[str, float] = {}
+    sure = min(1.0, 0.2 + link) if effect.kind in _NAMING else 1.0
     for rank, name in enumerate(SEEN_OF_EFFECT.get(effect.kind, ())):
-        expected[name] = 0.8 * _RANKED[min(rank, 3)]
+        expected[name] = 0.8 * sure * _RANKED[min(rank, 3)]
     resource = effect.resource
     if resource is not None:
         sure, listed = {

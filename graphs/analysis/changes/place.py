@@ -21,6 +21,7 @@ class Places:
     known: bool
     candidates: tuple[str, ...]
     names: frozenset[str]
+    edges: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, scope: Scope, symptoms: Sequence[Finding], topology: Topology | None) -> Places:
@@ -44,7 +45,7 @@ class Places:
         names = frozenset(
             [alerting, *closeness, *(_bare(name) for name in scope.candidates), *(end for edge in edges for end in edge)]
         )
-        return cls(closeness, bool(edges or symptoms), scope.candidates, names)
+        return cls(closeness, bool(edges or symptoms), scope.candidates, names, tuple(edges))
 
     @property
     def name_words(self) -> frozenset[str]:
@@ -60,6 +61,15 @@ class Places:
         if close is not None:
             return close
         return -2.0 if self.known else -0.5
+
+    def beside(self, service: str | None, entities: Iterable[str]) -> tuple[str, ...]:
+        """Those of `entities` that `service` calls or that call it, by the scope's own names."""
+        if service is None:
+            return ()
+        bare = _bare(service)
+        near = {end for edge in self.edges if bare in edge for end in edge} - {bare}
+        found = {self.candidate(end) for entity in entities for end in _entities(entity, self.candidates) if end in near}
+        return tuple(sorted(name for name in found if name is not None))
 
     def candidate(self, service: str | None) -> str | None:
         """The scope's own name for a service; where nothing is offered, the service's."""

@@ -140,7 +140,7 @@ def test_no_change_is_guilty_when_all_diffs_are_neutral() -> None:
         *deploy("c", 9, "orders", POOL),
     ]
     suspects = explain(changes, scope(), ONSET, [WAITS], CALLS)
-    weight, _ = innocence(suspects, [WAITS])
+    weight = innocence(suspects, scope(), [WAITS]).weight
     assert all(one.innocent for one in suspects)
     assert weight >= 1.5
     assert weight > max(one.weight for one in suspects)
@@ -148,13 +148,13 @@ def test_no_change_is_guilty_when_all_diffs_are_neutral() -> None:
 
 def test_a_guilty_change_silences_innocence() -> None:
     suspects = explain(deploy("pool", -6, "orders", POOL), scope(), ONSET, [WAITS], CALLS)
-    assert innocence(suspects, [WAITS])[0] < suspects[0].weight
+    assert innocence(suspects, scope(), [WAITS]).weight < suspects[0].weight
 
 
 def test_what_reads_like_an_outage_elsewhere_is_said() -> None:
     outage = symptom("orders", "provider sdk: ServiceUnavailable, SlowDown in region eu-1, upstream degraded")
     suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, [outage], CALLS)
-    assert innocence(suspects, [outage])[1] == "a provider's trouble"
+    assert innocence(suspects, scope(), [outage]).hint == "a provider's trouble"
 
 
 def test_a_flag_does_what_the_code_that_asks_for_it_does() -> None:
