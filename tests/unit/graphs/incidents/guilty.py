@@ -21,6 +21,7 @@ GUILTY = (
             Edit("Read client settings from one place", "config/clients.yaml", "@@ -6,7 +6,7 @@ clients:\n   <dep>:\n-    timeout_ms: 5000\n+    timeout_ms: 300\n     keepalive: true\n"),
             Edit("Tidy the client builder", "src/clients/http.ts", "@@ -8,7 +8,7 @@ export const api = axios.create({\n   baseURL: process.env.API_URL,\n-  timeout: 8000,\n+  timeout: 400,\n });\n"),
         ),
+        near=(Edit("Keep connections alive a little longer", "config/http.yaml", "@@ -3,6 +3,6 @@ server:\n-  keepalive_timeout: 60s\n+  keepalive_timeout: 75s\n"),),
     ),
     Story(
         "deadline too long",
@@ -43,6 +44,7 @@ GUILTY = (
             Edit("Make calls more robust", "src/client.py", "@@ -9,8 +9,7 @@\n-MAX_ATTEMPTS = 2\n+MAX_ATTEMPTS = 9\n def call(request):\n     for attempt in range(MAX_ATTEMPTS):\n-        time.sleep(0.2 * 2 ** attempt)\n         try:\n"),
             Edit("Align client policy", "config/resilience.yaml", "@@ -4,7 +4,7 @@ retry:\n-  max_attempts: 2\n+  max_attempts: 10\n   on: [502, 503]\n"),
         ),
+        near=(Edit("Explain the retry policy", "src/retry.py", "@@ -1,3 +1,6 @@\n+# A retry waits twice as long as the one before; after the last attempt the caller sees the error.\n+# Overload answers (503) are retried too.\n def delay(attempt):\n     return 2 ** attempt\n"),),
     ),
     Story(
         "pool too small",
@@ -56,6 +58,7 @@ GUILTY = (
             Edit("Use library defaults for sql", "pkg/sqlx/open.go", "@@ -11,7 +11,7 @@ func Open(dsn string) (*sql.DB, error) {\n-\tdb.SetMaxOpenConns(40)\n+\tdb.SetMaxOpenConns(4)\n \treturn db, nil\n"),
         ),
         lead_min=(3, 25),
+        near=(Edit("Check pooled connections less often", "config/db.yaml", "@@ -6,8 +6,8 @@ pool:\n   max_size: 40\n-  idle_time: 30s\n+  idle_time: 5m\n-  health_check_period: 15s\n+  health_check_period: 60s\n"),),
     ),
     Story(
         "cache forgets too soon",
@@ -69,6 +72,7 @@ GUILTY = (
             Edit("Cleanup annotations", "src/main/java/ItemService.java", "@@ -17,7 +17,6 @@ public class ItemService {\n-  @Cacheable(\"items\")\n   public Item find(String id) {\n     return repository.findById(id);\n"),
         ),
         lead_min=(5, 35),
+        near=(Edit("Name the cache in metrics", "src/cache_metrics.py", "@@ -4,6 +4,7 @@ def observe(cache):\n+    hits.labels(cache=cache.name).set(cache.hits)\n     misses.labels(cache=cache.name).set(cache.misses)\n"),),
     ),
     Story(
         "batch too large",
@@ -92,6 +96,7 @@ GUILTY = (
             Edit("Simplify address rendering", "src/address.ts", "@@ -9,9 +9,6 @@ export function label(user: User): string {\n   const address = user.address;\n-  if (!address) {\n-    return '';\n-  }\n   return `${address.street}, ${address.city}`;\n }\n"),
             Edit("Modern syntax", "src/address.ts", "@@ -9,7 +9,7 @@ export function label(user: User): string {\n-  return user.address?.street ?? '';\n+  return user.address.street;\n }\n"),
         ),
+        near=(Edit("Format the street name", "src/street.ts", "@@ -3,7 +3,7 @@\n-export const street = (s: string) => s.trim();\n+export const street = (s: string) => s.trim().replace(/ +/g, \u0027 \u0027);\n"),),
     ),
     Story(
         "none has no attribute",
@@ -147,6 +152,7 @@ GUILTY = (
             Edit("Load names lazily", "src/main/java/OrderMapper.java", "@@ -18,6 +18,7 @@ class OrderMapper {\n     for (OrderLine line : order.getLines()) {\n-      dto.add(new LineDto(line.getProductId(), line.getName()));\n+      Product product = productRepository.findById(line.getProductId());\n+      dto.add(new LineDto(line.getProductId(), product.getName()));\n     }\n"),
             Edit("Drop the preload", "app/models/orders.rb", "@@ -4,7 +4,7 @@ class Orders\n   def recent\n-    Order.includes(:lines).order(:created_at)\n+    Order.order(:created_at)\n   end\n"),
         ),
+        near=(Edit("Tidy the order handler", "src/handlers/order.py", "@@ -8,12 +8,9 @@ def place_order(request):\n-    try:\n-        body = parse(request)\n-    except ValueError as error:\n-        return bad_request(str(error))\n-    order = assemble(body)\n+    body = parsed(request)\n+    order = assemble(body)\n     return created(order)\n"),),
     ),
     Story(
         "seconds taken for milliseconds",
@@ -249,6 +255,7 @@ GUILTY = (
             Edit("Notify on change", "src/watch.ts", "@@ -10,7 +10,7 @@ export function watch(socket: Socket) {\n   const onChange = (e: Change) => socket.send(e);\n   bus.on('change', onChange);\n-  socket.on('close', () => bus.off('change', onChange));\n }\n"),
         ),
         lead_min=(90, 240),
+        near=(Edit("Give the heap a little more", "deploy/java.env", "@@ -1,3 +1,3 @@\n-JAVA_OPTS=-Xmx768m\n+JAVA_OPTS=-Xmx800m\n"),),
     ),
     Story(
         "token no longer renewed",
@@ -317,6 +324,7 @@ GUILTY = (
             Edit("Tidy permission check", "src/permissions.py", "@@ -8,7 +8,7 @@ def allowed(user, resource):\n-    return user.is_admin or resource.owner == user.id\n+    return user.is_admin and resource.owner == user.id\n"),
             Edit("Tidy permission check", "internal/authz/authz.go", "@@ -14,7 +14,7 @@ func (a *Authz) Check(u User, r Resource) error {\n-\tif !a.allows(u, r) {\n+\tif a.allows(u, r) {\n \t\treturn ErrDenied\n \t}\n"),
         ),
+        near=(Edit("Say why access is denied", "src/denied.py", "@@ -4,7 +4,7 @@ def denied(user, resource):\n-    return Response(403, {\"error\": \"denied\"})\n+    return Response(403, {\"error\": \"denied\", \"reason\": \"not the owner\", \"user\": user.id})\n"),),
     ),
     Story(
         "field under another name",

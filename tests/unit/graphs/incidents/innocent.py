@@ -47,6 +47,7 @@ NONE = (
         (Moved("svc", "http_5xx_ratio", 0.002, 0.37), Moved("svc", "latency_p99_ms", 240, 5200), Moved("front", "http_5xx_ratio", 0.003, 0.2), Moved("svc", "vendor_call_errors_ratio", 0.001, 0.72)),
         (Said("svc", "ERROR", "card acquirer api.payvendor.example returned 503 Service Unavailable, request id #"), Said("svc", "ERROR", "vendor payvendor unavailable after 3 attempts, giving up"), Said("svc", "WARN", "circuit breaker for payvendor opened"), Said("front", "ERROR", "upstream <svc> answered 502")),
         "provider",
+        near=(Edit("Tune the vendor client", "config/vendor.yaml", "@@ -3,8 +3,8 @@ payvendor:\n-  request_timeout: 3s\n+  request_timeout: 5s\n-  max_retries: 3\n+  max_retries: 4\n"), Edit("Extract the vendor call", "src/vendor.py", "@@ -8,10 +8,14 @@ class Vendor:\n     def charge(self, order):\n-        response = self.http.post(self.url, json=order.body())\n-        if response.status_code >= 500:\n-            raise VendorUnavailable(response.status_code)\n-        return response.json()\n+        return self._post(order.body())\n+\n+    def _post(self, body):\n+        response = self.http.post(self.url, json=body)\n+        if response.status_code >= 500:\n+            raise VendorUnavailable(response.status_code)\n+        return response.json()\n"),),
     ),
     Story(
         "a cloud region is impaired",
@@ -54,6 +55,7 @@ NONE = (
         (Moved("svc", "storage_errors_ratio", 0.002, 0.41), Moved("svc", "latency_p99_ms", 200, 6100), Moved("dep", "storage_errors_ratio", 0.001, 0.2)),
         (Said("svc", "ERROR", "PutObject failed: ServiceUnavailable region=eu-north-2 attempt #"), Said("svc", "WARN", "storage region eu-north-2 slow, SlowDown after # ms"), Said("dep", "ERROR", "GetObject failed: InternalError region=eu-north-2"), Said("front", "WARN", "partial content: attachments missing")),
         "failover",
+        near=(Edit("Bump storage sdk patch release", "package.json", "@@ -12,7 +12,7 @@\n   \"dependencies\": {\n-    \"@cloud/storage\": \"3.501.1\",\n+    \"@cloud/storage\": \"3.501.2\",\n"), Edit("Longer timeout for large objects", "src/storage.ts", "@@ -6,7 +6,7 @@\n-const STORAGE_TIMEOUT_MS = 3000;\n+const STORAGE_TIMEOUT_MS = 4000;\n"),),
     ),
     Story(
         "more users than ever",
@@ -61,6 +63,7 @@ NONE = (
         (Moved("front", "http_requests_per_sec", 420, 2600), Moved("svc", "http_requests_per_sec", 260, 1600), Moved("dep", "http_requests_per_sec", 240, 1500), Moved("side", "http_requests_per_sec", 130, 800), Moved("front", "cpu_utilization", 0.32, 0.98), Moved("svc", "cpu_utilization", 0.38, 0.93), Moved("front", "latency_p99_ms", 210, 3300), Moved("svc", "latency_p99_ms", 120, 420), Moved("front", "http_5xx_ratio", 0.002, 0.14)),
         (Said("front", "WARN", "accept queue full, # requests waiting"), Said("front", "ERROR", "overloaded, shedding request"), Said("front", "WARN", "autoscaler wants # replicas, pods pending")),
         "scale",
+        near=(Edit("Structured access log", "internal/server/access.go", "@@ -9,7 +9,7 @@ func access(r *http.Request, status int, took time.Duration) {\n-\tlog.Printf(\"%s %d %s\", r.URL.Path, status, took)\n+\tslog.Info(\"request\", \"path\", r.URL.Path, \"status\", status, \"took\", took)\n"), Edit("Scale a little earlier", "deploy/hpa.yaml", "@@ -7,7 +7,7 @@ spec:\n-  averageUtilization: 70\n+  averageUtilization: 65\n"),),
     ),
     Story(
         "a certificate ran out",
@@ -68,6 +71,7 @@ NONE = (
         (Moved("svc", "http_5xx_ratio", 0.002, 0.98), Moved("svc", "upstream_handshake_failures_per_sec", 0.0, 40), Moved("dep", "http_requests_per_sec", 240, 3), Moved("front", "http_5xx_ratio", 0.003, 0.6)),
         (Said("svc", "ERROR", "TLS handshake with <dep> failed: x509: certificate has expired or is not yet valid: current time is after notAfter"), Said("svc", "ERROR", "call to <dep> failed: remote error: tls: bad certificate"), Said("front", "ERROR", "upstream <svc> answered 503")),
         "cert",
+        near=(Edit("Tidy the tls options", "internal/tlsx/options.go", "@@ -10,9 +10,11 @@ func Options(pool *x509.CertPool) *tls.Config {\n-\treturn &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}\n+\toptions := &tls.Config{}\n+\toptions.RootCAs = pool\n+\toptions.MinVersion = tls.VersionTLS12\n+\treturn options\n"), Edit("Document certificate renewal", "docs/certificates.md", "@@ -1,2 +1,5 @@\n # Certificates\n+They are renewed by hand, once a year. An expired certificate shows as x509 errors in the handshake.\n"),),
     ),
     Story(
         "a neighbour eats the machine",
@@ -75,6 +79,7 @@ NONE = (
         (Moved("svc", "latency_p99_ms", 180, 2400), Moved("svc", "cpu_steal_ratio", 0.01, 0.46), Moved("svc", "node_cpu_pressure_ratio", 0.04, 0.7), Moved("front", "latency_p99_ms", 300, 2600)),
         (Said("svc", "WARN", "event loop delayed by # ms"), Said("svc", "WARN", "cpu steal on host ip-10-1-7-12 is high, noisy neighbour suspected"), Said("front", "WARN", "slow answer from <svc>: # ms")),
         "move",
+        near=(Edit("Rename the worker", "src/worker.py", "@@ -4,9 +4,9 @@\n-def run_worker(jobs):\n-    for job in jobs:\n-        job.execute()\n+def work(pending):\n+    for job in pending:\n+        job.execute()\n"), Edit("A label for the node pool", "deploy/deployment.yaml", "@@ -12,6 +12,7 @@ metadata:\n   labels:\n+    team: core\n     app: main\n"),),
     ),
     Story(
         "one message that cannot be read",
@@ -82,6 +87,7 @@ NONE = (
         (Moved("svc", "consumer_lag_messages", 40, 52000, climbs=True), Moved("svc", "messages_processed_per_sec", 180, 2), Moved("svc", "message_failures_ratio", 0.001, 0.97)),
         (Said("svc", "ERROR", "cannot decode message partition=4 offset=77120934: invalid utf-8 in field address", 8), Said("svc", "WARN", "redelivering message partition=4 offset=77120934, attempt #", 8), Said("front", "WARN", "confirmation of # is late")),
         "data",
+        near=(Edit("Tidy the consumer", "internal/consumer/consumer.go", "@@ -18,12 +18,15 @@ func (c *Consumer) handle(m Message) error {\n-\tvar event Event\n-\tif err := json.Unmarshal(m.Value, &event); err != nil {\n-\t\treturn fmt.Errorf(\"decode message: %w\", err)\n-\t}\n+\tevent, err := decode(m.Value)\n+\tif err != nil {\n+\t\treturn fmt.Errorf(\"decode message: %w\", err)\n+\t}\n \treturn c.apply(event)\n }\n+\n+func decode(value []byte) (Event, error) {\n+\tvar event Event\n+\terr := json.Unmarshal(value, &event)\n+\treturn event, err\n+}\n"), Edit("Log partition and offset", "internal/consumer/log.go", "@@ -6,7 +6,7 @@ func (c *Consumer) failed(m Message, err error) {\n-\tlog.Error(\"cannot handle message\", \"err\", err)\n+\tlog.Error(\"cannot handle message\", \"partition\", m.Partition, \"offset\", m.Offset, \"err\", err)\n"),),
     ),
     Story(
         "a quota at the vendor is spent",
@@ -89,6 +95,7 @@ NONE = (
         (Moved("svc", "http_5xx_ratio", 0.002, 0.3), Moved("svc", "geocoder_errors_ratio", 0.001, 0.9)),
         (Said("svc", "ERROR", "geocoding provider answered 429: daily quota of this account exceeded"), Said("svc", "WARN", "provider geomaps quota exceeded, no address for #"), Said("front", "ERROR", "upstream <svc> answered 500")),
         "provider",
+        near=(Edit("Ask for the street as well", "src/geocode.py", "@@ -11,7 +11,7 @@ class Geocoder:\n-        query = {\"city\": place.city, \"zip\": place.zip}\n+        query = {\"city\": place.city, \"zip\": place.zip, \"street\": place.street}\n"), Edit("Type the geocoder", "src/geocode.py", "@@ -8,7 +8,7 @@ class Geocoder:\n-    def locate(self, place):\n+    def locate(self, place: Place) -> Point:\n"),),
     ),
     Story(
         "the queue's producer sends rubbish",
@@ -96,6 +103,7 @@ NONE = (
         (Moved("dep", "validation_failures_ratio", 0.002, 0.88), Moved("dep", "queue_oldest_message_age_seconds", 3, 900, climbs=True)),
         (Said("dep", "ERROR", "record from feed partner-a rejected: longitude 512.0 out of range, record id #", 6), Said("dep", "WARN", "moved back to the queue: malformed record from producer partner-a", 6)),
         "data",
+        near=(Edit("Share the range check", "internal/geo/validate.go", "@@ -9,12 +9,16 @@ func Validate(p Point) error {\n-\tif p.Longitude < -180 || p.Longitude > 180 {\n-\t\treturn errOutOfRange(\"longitude\", p.Longitude)\n-\t}\n-\tif p.Latitude < -90 || p.Latitude > 90 {\n-\t\treturn errOutOfRange(\"latitude\", p.Latitude)\n-\t}\n-\treturn nil\n+\tif err := within(\"longitude\", p.Longitude, -180, 180); err != nil {\n+\t\treturn err\n+\t}\n+\treturn within(\"latitude\", p.Latitude, -90, 90)\n }\n+\n+func within(name string, value, low, high float64) error {\n+\tif value < low || value > high {\n+\t\treturn errOutOfRange(name, value)\n+\t}\n+\treturn nil\n+}\n"),),
     ),
     Story(
         "robots crawl the site",
@@ -103,5 +111,6 @@ NONE = (
         (Moved("front", "http_requests_per_sec", 420, 1900), Moved("svc", "http_requests_per_sec", 260, 1500), Moved("dep", "http_requests_per_sec", 240, 1300), Moved("svc", "cpu_utilization", 0.38, 0.99), Moved("svc", "latency_p99_ms", 150, 1900), Moved("db", "queries_per_sec", 900, 5100)),
         (Said("svc", "WARN", "worker pool saturated, request queued for # ms"), Said("front", "WARN", "request queue depth #"), Said("svc", "ERROR", "request rejected: overloaded")),
         "scale",
+        near=(Edit("Paginate search results", "src/search.py", "@@ -14,7 +14,7 @@ def search(query, page=1):\n-    return index.find(query)[:20]\n+    return index.find(query)[(page - 1) * 20 : page * 20]\n"), Edit("Bump jinja patch release", "requirements.txt", "@@ -1,5 +1,5 @@\n-jinja2==3.1.4\n+jinja2==3.1.5\n"),),
     ),
 )  # fmt: skip

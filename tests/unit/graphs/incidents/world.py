@@ -23,8 +23,22 @@ from graphs.contract import Sources
 CASTS = (
     {"front": "edge-api", "svc": "transfers", "dep": "accounts", "side": "notifier", "db": "ledger-db", "far": "statements"},
     {"front": "portal", "svc": "dispatch", "dep": "routing", "side": "tracking", "db": "fleet-db", "far": "invoicing"},
-    {"front": "storefront-bff", "svc": "booking", "dep": "seatmap", "side": "loyalty", "db": "booking-postgres", "far": "newsletter"},
-    {"front": "web-gateway", "svc": "appointments", "dep": "patient-records", "side": "reminders", "db": "clinic-mysql", "far": "reports"},
+    {
+        "front": "storefront-bff",
+        "svc": "booking",
+        "dep": "seatmap",
+        "side": "loyalty",
+        "db": "booking-postgres",
+        "far": "newsletter",
+    },
+    {
+        "front": "web-gateway",
+        "svc": "appointments",
+        "dep": "patient-records",
+        "side": "reminders",
+        "db": "clinic-mysql",
+        "far": "reports",
+    },
     {"front": "player-api", "svc": "playback", "dep": "entitlements", "side": "search", "db": "media-db", "far": "billing-export"},
 )
 OFFERED = (
@@ -89,7 +103,7 @@ class Story:
     at: str = "svc"
     lead_min: tuple[float, float] = (2.0, 12.0)
     flag: str = ""
-    config: bool = False
+    near: tuple[Edit, ...] = ()  # innocent changes to the very subject, at the alerting service
 
 
 @dataclass
@@ -165,6 +179,8 @@ def happen(story: Story, baits: Sequence[Edit], chores: Sequence[tuple[str, Edit
             guilty = made[-1].id
     alerting = story.alert[0]
     bait = None
+    for edit in story.near:
+        made += _shipped(edit, cast, alerting, onset - timedelta(minutes=dice.uniform(6, 45)), dice)
     for place, edit in enumerate(dice.sample(list(baits), k=min(2, len(baits)))):
         made += _shipped(edit, cast, alerting, onset - timedelta(minutes=0.6 + place * 1.7 + dice.random()), dice)
         bait = made[-1].id if place == 0 else bait
