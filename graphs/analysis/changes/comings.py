@@ -125,11 +125,11 @@ def added(one: Statement, come: Sequence[Statement], helpers: set[str]) -> Effec
         name.rpartition(".")[2] in one.parents for other in come for name in called(other) if other is not one
     )
     factor = 1.0 if not fresh else 0.8 if called_here else 0.35
-    found = _added(one, words)
+    found = _added(one, words, come)
     return found.scaled(factor) if found is not None else None
 
 
-def _added(one: Statement, words: frozenset[str]) -> Effect | None:
+def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> Effect | None:
     names = last_names(one)
     if one.loops and calls_out(one):
         kind = "loop_query" if SQL.search(one.text) else "loop_call"
@@ -142,6 +142,8 @@ def _added(one: Statement, words: frozenset[str]) -> Effect | None:
         return effect_of("blocking", 0.75, f"{called_name(one)} blocks", one)
     if (growth := keeping(one)) is not None:
         return growth
+    if one.text.lstrip("} ").startswith(("except", "catch", "rescue")) and not _answers(one, come):
+        return effect_of("swallowed", 0.5, "errors are caught, and it goes on", one)
     if one.text.startswith(GUARD):
         return effect_of("guard", 0.12, "a guard was added", one)
     if words & LOCKERS and names:
@@ -189,22 +191,34 @@ _COROUTINE = re2.compile(r"\basync def\b")
 _WAITING = frozenset(["requests", "urllib", "urllib3", "subprocess", "socket", "psycopg2", "pymysql", "boto3", "smtplib", "shutil"])
 
 
+_DDL: tuple[tuple[tuple[str, ...], str, float, str], ...] = (
+    (("drop index", "remove index"), "index_gone", 0.6, "an index was dropped"),
+    (
+        ("drop ", "rename ", "new column name", "removefield", "renamefield", "remove column", "change column"),
+        "schema",
+        0.85,
+        "something was dropped or renamed",
+    ),
+    (("add column", "create index", "create unique"), "schema_lock", 0.5, "a change under lock"),
+    (("not null", "unique", "constraint", "check ("), "schema", 0.6, "a stricter constraint"),
+    (("alter column", "type "), "schema", 0.6, "another type"),
+)
+"""Marks of a statement, what it is, its weight and name; the first that fits counts."""
+
+
 def _ddl(one: Statement) -> Effect:
     low = one.text.lower().replace("_", " ")
-    for marks, weight, note in (
-        (
-            ("drop ", "rename ", "new column name", "removefield", "renamefield", "remove column", "change column"),
-            0.85,
-            "schema: something was dropped or renamed",
-        ),
-        (("not null", "unique", "constraint", "check ("), 0.6, "schema: a stricter constraint"),
-        (("alter column", "type "), 0.6, "schema: another type"),
-        (("concurrently",), 0.15, "schema: an index built beside the traffic"),
-        (("create index", "create unique"), 0.4, "schema: an index built under lock"),
-    ):
+    for marks, kind, weight, note in _DDL:
         if any(mark in low for mark in marks):
-            return effect_of("schema", weight, note, one)
+            beside = kind == "schema_lock" and ("concurrently" in low or ("add column" in low and "not null" not in low))
+            return effect_of("schema" if beside else kind, 0.15 if beside else weight, f"schema: {note}", one)
     return effect_of("schema", 0.15 if low.startswith("on ") else 0.3, "schema: an addition", one)
+
+
+def _answers(handler: Statement, come: Sequence[Statement]) -> bool:
+    """Whether something stands in a new handler that passes the error on or ends the call."""
+    inside = [one for one in come if one.block == handler.block and one.indent > handler.indent]
+    return any(one.text.startswith(("return", "raise", "throw", "break", "continue", *FAILING)) for one in inside)
 
 
 def keeping(one: Statement) -> Effect | None:

@@ -106,10 +106,12 @@ def _effects(made: Sequence[Statement]) -> list[Effect]:
     helpers = {name for one in new if (name := defined(one.text)) is not None}
     pairs, gone, come = _paired(old, new)
     changed = [(effect, before.block) for before, after in pairs for effect in edits.between(before, after)]
-    if (old or moved) and _same_atoms(old, new, helpers) and not any(effect.kind in HARD for effect, _ in changed):
+    arrived = [(effect, one.block) for one in come if (effect := comings.added(one, come, helpers)) is not None]
+    hard = any(effect.kind in HARD for effect, _ in changed) or any(effect.kind == "swallowed" for effect, _ in arrived)
+    if (old or moved) and not hard and _same_atoms(old, new, helpers):
         return found
     changed += [(effect, one.block) for one in gone if (effect := comings.removed(one, gone, new)) is not None]
-    changed += [(effect, one.block) for one in come if (effect := comings.added(one, come, helpers)) is not None]
+    changed += arrived
     covered = _covered_blocks(old, new, helpers)
     return found + [effect.scaled(0.3) if block in covered and effect.kind not in HARD else effect for effect, block in changed]
 
@@ -288,6 +290,8 @@ def _covered_blocks(old: Sequence[Statement], new: Sequence[Statement], helpers:
         gone = [one for one in old if one.block == block]
         come = [one for one in new if one.block == block]
         calls = {name.rpartition(".")[2] for one in come for name in called(one)} - known
-        if come and calls and comings.replaced_by(gone, come, calls | helpers):
+        # Where nothing went away that a helper could do now, the statement only calls more than before.
+        extracted = bool(calls & helpers) or bool(Counter(edits.atoms(gone)) - Counter(edits.atoms(come)))
+        if come and calls and extracted and comings.replaced_by(gone, come, calls | helpers):
             covered.add(block)
     return covered

@@ -229,10 +229,19 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
             continue
         elif not wordy(was) and not passes_error(after):
             key = name_of(after) or ""
+            if _PATTERN.search(after.text):
+                found.append(
+                    effect_of("pattern", 0.6, f"another pattern in {clean(key) or called_name(after)}", after, other=before)
+                )
+                continue
             note = f"{clean(was)} -> {clean(now)}" + (f" in {clean(key)}" if key else "")
             made = effect_of("literal", 0.6, note, after, resource=resource_at(key, after) if key else None)
             found.append(replace(made, words=made.words | stem_set([was, now])))
     return found
+
+
+_ITS_OWN = CHECKERS | CLOSERS | LOCKERS  # what such a call does is told by itself
+_PATTERN = re2.compile(r"(?i)\b(re|regex\w*|regexp|pattern)\b[.\w]*\s*\(|\bpattern\s*[:=]|MustCompile\(|Pattern\.compile\(")
 
 
 def _setting(before: Statement, after: Statement) -> Effect | None:
@@ -335,9 +344,21 @@ def _unguarded(before: Statement, after: Statement) -> list[Effect]:
         return [
             effect_of("tightened", 0.6, f"{clean(name_of(after) or called_name(after))} must be given now", after, other=before)
         ]
-    if not come and not lost and (last_names(after) & _LOOKUPS) and len(new) < len(old) and _subsequence(new, old):
-        return [effect_of("unguarded", 0.6, "a default is no longer given", after, other=before)]
+    if lost - _shed(old, new) or come or stem_set(lost) & _ITS_OWN or lost & EAGER or not _subsequence(new, old):
+        return []
+    if shed := _shed(old, new):
+        if not lost and last_names(after) & _LOOKUPS:
+            return [effect_of("unguarded", 0.6, "a default is no longer given", after, other=before)]
+        return [effect_of("dropped", 0.5, f"{clean(max(shed, key=len))} is no longer passed", after, other=before)]
     return []
+
+
+def _shed(old: Sequence[str], new: Sequence[str]) -> set[str]:
+    """Names and texts of a call or a mapping that its new version goes without; empty where something else than arguments went."""
+    if len(new) >= len(old) or old[:2] != new[:2] or not {"(", "{", "["} & set(old):
+        return set()
+    gone = set(old) - set(new) - TYPES - OPTIONAL - HEADS - {"str", "string", "await"}
+    return {text for text in gone if text[0].isalpha() or text[0] in "\"'`_"}
 
 
 _DARING = re2.compile(r"^(Must[A-Z]\w*|unwrap|expect|orElseThrow|getOrThrow|requireNonNull|first_or_fail|findOrFail)$")

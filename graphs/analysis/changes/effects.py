@@ -31,6 +31,9 @@ HARD = frozenset(
         "tightened",
         "rounding",
         "renewed",
+        "dropped",
+        "pattern",
+        "swallowed",
     }
 )
 """Effects that no helper extraction explains away."""

@@ -149,7 +149,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     _resource(
         "certificate",
-        "cert certificate tls ssl ca key secret token issuer audience",
+        "cert certificate tls ssl ca secret token issuer audience",
         shrinks="auth",
         goes="auth",
         harm="down",
@@ -413,6 +413,10 @@ KIND_OF_EFFECT: dict[str, str] = {
     "blocking": "blocking_call",
     "dependency": "dependency_upgrade",
     "image": "dependency_upgrade",
+    "schema_lock": "lock",
+    "index_gone": "slow_query",
+    "pattern": "wrong_literal",
+    "swallowed": "missing_guard",
     "flag": "feature_flag",
 }
 
@@ -428,6 +432,11 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "tightened": ("rejected", "missing", "errors"),
     "rounding": ("wrong", "errors"),
     "renewed": ("connections", "waits", "latency", "memory"),
+    "schema_lock": ("lock", "waits", "latency", "deadline"),
+    "index_gone": ("latency", "cpu", "load", "deadline"),
+    "dropped": ("wrong", "missing", "errors", "auth"),
+    "pattern": ("rejected", "cpu", "latency", "errors"),
+    "swallowed": ("wrong", "missing", "errors"),
     "image": ("crash", "missing", "nothing", "errors"),
     "dependency": ("missing", "nothing", "crash", "errors"),
     "flag": ("errors", "latency", "missing", "rejected"),

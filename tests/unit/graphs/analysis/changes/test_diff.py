@@ -131,7 +131,7 @@ GUILTY: dict[str, tuple[str, str, set[str]]] = {
         ('@@\n-\tq := "SELECT id FROM events WHERE day = $1 LIMIT 100"\n+\tq := "SELECT id FROM events WHERE day = $1"\n'),
         {"slow_query"},
     ),
-    "index dropped": ("db/migrations/7.sql", ("@@\n+DROP INDEX idx_orders_customer;\n"), {"schema_mismatch"}),
+    "index dropped": ("db/migrations/7.sql", ("@@\n+DROP INDEX idx_orders_customer;\n"), {"slow_query"}),
     "column renamed": ("migrations/8.sql", ("@@\n+ALTER TABLE users RENAME COLUMN email TO mail;\n"), {"schema_mismatch"}),
     "config key host": ("app.properties", ("@@\n-db.host=orders-db\n+db.host=orders-db-old\n"), {"address"}),
     "topic renamed": ("t.go", ('@@\n-\tconst topic = "orders.v1"\n+\tconst topic = "orders.v2"\n'), {"address", "wrong_literal"}),
