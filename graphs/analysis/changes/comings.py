@@ -71,6 +71,8 @@ def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement])
     if file_kind(one.path) == "schema":
         return effect_of("schema", 0.6, "schema statement removed", one, direction="gone")
     if one.text.startswith(GUARD) or (" if " in one.text and one.text.endswith(("continue", "break", "return"))):
+        if _still_asked(one, new):
+            return None
         guards = sum(item.text.startswith(GUARD) for item in gone), sum(item.text.startswith(GUARD) for item in new)
         return effect_of("guard_removed", 0.75 if guards[0] > guards[1] else 0.15, "a guard was removed", one, direction="gone")
     if one.text.lstrip("} ").startswith(("except", "catch", "rescue")):
@@ -113,6 +115,13 @@ def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement])
     return effect_of("call_removed", weight, f"{called_name(one)} was removed", one, direction="gone")
 
 
+def _still_asked(guard: Statement, new: Sequence[Statement]) -> bool:
+    """Whether what a guard asked stands, word for word, in something new: a comprehension, a filter, another branch."""
+    asked = [text for text in guard.key if text not in ("if", "elif", "unless", "when", "(", ")", ":", "{", "continue")]
+    spelled = [" ".join(text for text in one.key if text not in "()") for one in new]
+    return len(asked) >= 2 and any(f" {' '.join(asked)} " in f" {text} " for text in spelled)
+
+
 def added(one: Statement, come: Sequence[Statement], helpers: set[str]) -> Effect | None:
     """What a statement without a predecessor brings."""
     words = words_of(one)
@@ -134,6 +143,8 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
     if one.loops and calls_out(one):
         kind = "loop_query" if SQL.search(one.text) else "loop_call"
         return effect_of(kind, 0.85, f"{called_name(one)} in a loop", one)
+    if one.text.startswith(FAILING) and one.parents[-1:] and one.parents[-1] in ("except", "catch", "rescue"):
+        return effect_of("strict", 0.1, "an error is passed on as another", one)
     if one.text.startswith(FAILING):
         return effect_of("strict", 0.55, "a new way to fail", one)
     if _holds_the_loop(one, names):

@@ -105,15 +105,57 @@ def _effects(made: Sequence[Statement]) -> list[Effect]:
         found += [effect for pair in more if (effect := edits.into_loop(*pair)) is not None]
     helpers = {name for one in new if (name := defined(one.text)) is not None}
     pairs, gone, come = _paired(old, new)
-    changed = [(effect, before.block) for before, after in pairs for effect in edits.between(before, after)]
+    turned = _turned_round(moved)
+    changed = [
+        (
+            effect.scaled(_SAME_SENSE) if before.block in turned and effect.kind in ("negation", "condition") else effect,
+            before.block,
+        )
+        for before, after in pairs
+        for effect in edits.between(before, after)
+        if not (effect.kind in ("number", "gone", "arithmetic") and _named_now(before, after, come))
+    ]
     arrived = [(effect, one.block) for one in come if (effect := comings.added(one, come, helpers)) is not None]
     hard = any(effect.kind in HARD for effect, _ in changed) or any(effect.kind == "swallowed" for effect, _ in arrived)
     if (old or moved) and not hard and _same_atoms(old, new, helpers):
         return found
-    changed += [(effect, one.block) for one in gone if (effect := comings.removed(one, gone, new)) is not None]
+    whole = {name for one in made if one.sign == "-" and (name := defined(one.text)) is not None}
+    whole -= {name for one in made if one.sign == "+" and (name := defined(one.text)) is not None}
+    changed += [
+        (effect.scaled(_WHOLE) if whole & set(one.parents) else effect, one.block)
+        for one in gone
+        if (effect := comings.removed(one, gone, new)) is not None
+    ]
     changed += arrived
     covered = _covered_blocks(old, new, helpers)
     return found + [effect.scaled(0.3) if block in covered and effect.kind not in HARD else effect for effect, block in changed]
+
+
+_SAME_SENSE = 0.15  # a condition turned round together with its branches
+_WHOLE = 0.35  # a statement that went with the whole function it stood in: nobody calls that any more, or it would not build
+
+
+def _turned_round(moved: Sequence[tuple[Statement, Statement]]) -> set[int]:
+    """Blocks whose statements are all there still, in another order."""
+    blocks: dict[int, list[tuple[Statement, Statement]]] = {}
+    for before, after in moved:
+        if before.path == after.path:
+            blocks.setdefault(before.block, []).append((before, after))
+    return {block for block, pairs in blocks.items() if len(pairs) >= 2 and _crossed(pairs)}
+
+
+def _crossed(pairs: Sequence[tuple[Statement, Statement]]) -> bool:
+    """Whether what stood deeper stands less deep now, and the other way round."""
+    steps = [after.indent - before.indent for before, after in pairs]
+    return any(step > 0 for step in steps) and any(step < 0 for step in steps)
+
+
+def _named_now(before: Statement, after: Statement, come: Sequence[Statement]) -> bool:
+    """Whether the numbers that went from a statement are what a new constant holds that it names instead."""
+    lost = {token.text for token in before.tokens if token.kind == "number"} - {token.text for token in after.tokens}
+    words = {token.text for token in after.tokens} - {token.text for token in before.tokens}
+    constants = [one for one in come if one is not after and (name_of(one) or "").rpartition("/")[2] in words]
+    return bool(lost) and any(lost <= {token.text for token in one.tokens} for one in constants)
 
 
 def _without_same(old: Sequence[Statement], new: Sequence[Statement]) -> tuple[

@@ -29,6 +29,7 @@ from graphs.analysis.changes.effects import (
     OPTIONAL,
     ROUNDERS,
     SQL,
+    TRIVIAL,
     TRUTHS,
     TYPES,
     VERSION,
@@ -45,7 +46,7 @@ from graphs.analysis.changes.effects import (
     wordy,
 )
 from graphs.analysis.changes.numbers import HEADS, numbers, resource_at
-from graphs.analysis.changes.statements import Statement, called, file_kind
+from graphs.analysis.changes.statements import Statement, called, defined, file_kind
 from graphs.analysis.changes.tokens import Token, stem, stem_set
 
 _LEVELS = ("off", "fatal", "error", "warn", "warning", "info", "debug", "trace", "all")
@@ -339,12 +340,23 @@ def _unguarded(before: Statement, after: Statement) -> list[Effect]:
     if daring := {name for name in come if _DARING.match(name)}:
         return [effect_of("unguarded", 0.7, f"{clean(min(daring))} gives up where it fails", after, other=before)]
     gone = set(old) - set(new)
-    declares = not before.text.startswith((*GUARD, "return")) and not set(new) - set(old)
+    declares = (
+        not {text for text in gone if text[0].isalpha()} - OPTIONAL
+        and not before.text.startswith((*GUARD, "return"))
+        and not set(new) - set(old)
+    )
     if gone & OPTIONAL and declares and _subsequence([text for text in new if text not in "()"], old):
         return [
             effect_of("tightened", 0.6, f"{clean(name_of(after) or called_name(after))} must be given now", after, other=before)
         ]
-    if lost - _shed(old, new) or come or stem_set(lost) & _ITS_OWN or lost & EAGER or not _subsequence(new, old):
+    if (
+        defined(before.text) is not None
+        or lost - _shed(old, new)
+        or come
+        or stem_set(lost) & _ITS_OWN
+        or lost & EAGER
+        or not _subsequence(new, old)
+    ):
         return []
     if shed := _shed(old, new):
         if not lost and last_names(after) & _LOOKUPS:
@@ -408,6 +420,7 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
     if passes_error(after) or passes_error(before):
         return []
     lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
+    lost -= TRIVIAL
     if eager := lost & EAGER:
         return [effect_of("loop_query", 0.8, f"{clean(min(eager))} is gone: each row asks for its own", after, other=before)]
     if lost and not come:

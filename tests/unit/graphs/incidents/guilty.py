@@ -1,5 +1,6 @@
 """Incidents that one change brought about, each told by what is seen, and by one or more diffs that do it."""
 
+# ruff: noqa: E501 (a diff is told in one line)
 from __future__ import annotations
 
 from tests.unit.graphs.incidents.world import Edit, Moved, Said, Story

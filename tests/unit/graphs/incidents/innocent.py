@@ -1,5 +1,6 @@
 """Changes that alter nothing, or nothing that matters here, and incidents that no change is guilty of."""
 
+# ruff: noqa: E501 (a diff is told in one line)
 from __future__ import annotations
 
 from tests.unit.graphs.incidents.world import Edit, Moved, Said, Story

@@ -1,5 +1,6 @@
 """More incidents, written after the mechanisms and held against them."""
 
+# ruff: noqa: E501 (a diff is told in one line)
 from __future__ import annotations
 
 from tests.unit.graphs.incidents.world import Edit, Moved, Said, Story

@@ -15,6 +15,7 @@ from graphs.context import MemoryStore, TriageContext
 from graphs.models.none import NoModel
 from tests.unit.graphs.incidents.guilty import GUILTY
 from tests.unit.graphs.incidents.innocent import BAITS, CHORES, NONE
+from tests.unit.graphs.incidents.more import MORE
 from tests.unit.graphs.incidents.world import Incident, Story, happen
 
 
@@ -59,35 +60,36 @@ async def diagnose(incident: Incident) -> Outcome:
     return Outcome(incident, await triage.run(triage.build(), context, run="once"))
 
 
-def _print(one: Outcome, *, loud: bool) -> None:
-    marks = f"{'ok ' if one.right else 'BAD'}{' bait' if one.baited else ''}{'' if one.repaired else ' repair'}"
-    print(f"{marks:16} {one.incident.name}  truth {(one.incident.guilty or 'none')[:14]} -> {one.incident.repair}")
-    if loud or not one.right or not one.repaired:
-        for each in one.said.hypotheses[: 4 if not one.right or loud else 1]:
-            print(
-                f"      {each.confidence:.2f} {each.target} {(each.change or '-')[:14]} [{each.kind}] {each.remediation} | {each.statement[:170]}"
-            )
+def told(one: Outcome, *, most: int) -> str:
+    """What came out, as lines for a person."""
+    marks = " ".join(["ok" if one.right else "BAD", *(["bait"] if one.baited else []), *([] if one.repaired else ["repair"])])
+    lines = [f"{marks:16} {one.incident.name}  truth {(one.incident.guilty or 'none')[:14]} -> {one.incident.repair}"]
+    for each in one.said.hypotheses[:most]:
+        change = (each.change or "-")[:14]
+        lines.append(
+            f"      {each.confidence:.2f} {each.target} {change} [{each.kind}] {each.remediation} | {each.statement[:160]}"
+        )
+    return "\n".join(lines)
+
+
+def summary(what: str, some: list[Outcome]) -> str:
+    right, baited = sum(one.right for one in some), sum(one.baited for one in some)
+    repaired = sum(one.repaired for one in some)
+    return f"{what}: {right} of {len(some)} right, {baited} blame an innocent change, {repaired} get the fitting repair"
 
 
 def main() -> None:
     seeds = [int(part) for part in (sys.argv[1] if len(sys.argv) > 1 else "0,1,2").split(",")]
     wanted = sys.argv[2:]
     outcomes = []
-    for story in (*GUILTY, *NONE):
+    for story in (*GUILTY, *NONE, *MORE):
         if wanted and not any(part in story.name for part in wanted):
             continue
         for seed in seeds:
             outcomes.append(asyncio.run(diagnose(incident_of(story, seed))))
-            _print(outcomes[-1], loud=bool(wanted))
-    for what, some in (
-        ("guilty", [one for one in outcomes if one.incident.guilty]),
-        ("none", [one for one in outcomes if not one.incident.guilty]),
-    ):
-        if some:
-            print(
-                f"{what}: {sum(one.right for one in some)} of {len(some)} right, {sum(one.baited for one in some)} blame an innocent change, "
-                f"{sum(one.repaired for one in some)} repaired, {sum(one.said.verdict == 'conclusive' for one in some)} conclusive"
-            )
+            print(told(outcomes[-1], most=4 if wanted or not outcomes[-1].right else 0))
+    print(summary("a change is guilty", [one for one in outcomes if one.incident.guilty]))
+    print(summary("no change is guilty", [one for one in outcomes if not one.incident.guilty]))
 
 
 if __name__ == "__main__":
