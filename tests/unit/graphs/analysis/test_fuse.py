@@ -139,3 +139,19 @@ def test_more_evidence_never_makes_its_own_target_less_likely(claims: list[Suspi
         return max((p.score for p in possibilities(given, alerting=None) if p.target == "front"), default=-math.inf)
 
     assert score([*claims, suspicion("front", more, METRIC)]) >= score(claims) - 1e-9
+
+
+def test_a_guilty_change_explains_what_is_seen_where_it_says_so() -> None:
+    seen = suspicion("below", 5.0, METRIC)
+    guilty = suspicion("back", 3.0, CHANGE, change="c0ffee1", explains=("below",))
+    best = possibilities([seen, guilty], alerting="front")[0]
+    assert (best.target, best.change) == ("back", "c0ffee1")
+    assert ("seen at below", pytest.approx(5.0 - fuse.FAR)) in [*best.parts]
+    silent = possibilities([seen, guilty.model_copy(update={"explains": ()})], alerting="front")[0]
+    assert silent.change is None
+
+
+def test_where_no_change_is_guilty_its_repair_is_the_one_for_what_is() -> None:
+    cleared = suspicion("front", 2.0, CHANGE, no_change=True, remediation="scale")
+    best = possibilities([suspicion("back", 4.0, METRIC), cleared], alerting="front")[0]
+    assert (best.target, best.remediation) == ("back", "scale")

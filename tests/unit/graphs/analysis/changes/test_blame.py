@@ -261,3 +261,62 @@ def test_a_line_of_the_same_file_that_it_did_not_write_says_little_and_another_f
 def test_a_change_that_came_long_after_the_onset_is_not_blamed_for_the_line_either() -> None:
     late = deploy("zones", 14, "orders", NUMBERED, path="services/orders/zones.py")
     assert explain(late, scope(), ONSET, [thrown_at("services/orders/zones.py:11")], CALLS)[0].weight <= -1.0
+
+
+def test_a_name_that_an_error_spells_out_points_at_the_edit_that_touched_it() -> None:
+    renamed = "@@\n return {\n-    ship_to_name: order.name,\n+    shipToName: order.name,\n"
+    other = "@@\n return {\n-    bill_to_name: order.name,\n+    billToName: order.name,\n"
+    changes = [*deploy("a", -9, "orders", renamed, path="a.ts"), *deploy("b", -3, "orders", other, path="b.ts")]
+    spelled = symptom("orders", "cannot handle event: missing field ship_to_name")
+    first, second = explain(changes, scope(), ONSET, [spelled], CALLS)[:2]
+    assert names([first]) == ["a"]
+    assert first.weight > second.weight + 0.8
+
+
+def test_a_change_says_at_which_neighbours_its_doing_is_seen() -> None:
+    cut = "@@\n-timeout: 5s\n+timeout: 250ms\n"
+    seen = [
+        symptom("orders", "call to stock failed: deadline exceeded"),
+        symptom("stock", "request canceled, deadline exceeded"),
+        symptom("profile", "deadline exceeded"),
+    ]
+    suspect = explain(deploy("cut", -6, "orders", cut, path="a.yaml"), scope(), ONSET, seen, CALLS)[0]
+    assert suspect.explains == ("stock",)  # profile is nobody's neighbour here, and its own service needs no telling
+
+
+def test_a_flag_that_lets_named_code_run_outweighs_one_that_nothing_speaks_of() -> None:
+    code = "@@\n+    if flags.on('fast-quotes'):\n+        return quoting.fast(cart)\n     return quoting.slow(cart)\n"
+    flags = [
+        Change(id=f"flag:{name}", kind="flag", at=at(-4), service="orders", details={"flag": name, "from": "off", "to": "on"})
+        for name in ("fast-quotes", "wide-cards")
+    ]
+    changes = [*deploy("old", -900, "orders", code, path="q.py"), *flags]
+    heard = [symptom("orders", "quoting failed: fast path has no price for cart 7")]
+    suspects = explain(changes, scope(), ONSET, heard, CALLS)
+    assert suspects[0].change.id == "flag:fast-quotes"
+    assert suspects[0].weight > 1.0 + next(one.weight for one in suspects if one.change.id == "flag:wide-cards")
+
+
+@pytest.mark.parametrize(
+    ("text", "family"),
+    [
+        ("PutObject failed: ServiceUnavailable in region eu-1 after SlowDown", "a region's trouble"),
+        ("api.cardpay.com answered 503, vendor unavailable", "a provider's trouble"),
+        ("tls handshake failed: x509: certificate has expired", "something that ran out or expired"),
+        ("redelivering malformed record, partition 3 offset 9", "one record that nobody can read"),
+        ("cpu steal on the host is high, noisy neighbour", "a noisy neighbour"),
+        ("overloaded, shedding; autoscaler waits for pending pods", "more traffic than usual"),
+        ("something failed", None),
+    ],
+)
+def test_what_nobody_changed_is_told_apart_by_what_repairs_it(text: str, family: str | None) -> None:
+    suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, [symptom("orders", text)], CALLS)
+    assert innocence(suspects, scope(), [symptom("orders", text)], CALLS).remedy == family
+
+
+@pytest.mark.parametrize(("entity", "surges"), [("web", True), ("stock", False)])
+def test_more_requests_count_as_a_surge_only_where_they_enter(entity: str, surges: bool) -> None:
+    more = symptom(entity, "", f"{entity}: requests went up", base=100.0, level=400.0, z=30.0)
+    more = more.model_copy(update={"signal": "metrics", "query": f"{entity}|http_requests_per_sec"})
+    suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, [more], CALLS)
+    assert (innocence(suspects, scope(), [more], CALLS).remedy == "more traffic than usual") is surges

@@ -34,7 +34,7 @@ BREAKS = {
     "a pattern changes": ("a.py", '@@\n-NAME = re.compile(r"^a+$")\n+NAME = re.compile(r"^(a+)+$")\n', "pattern"),
     "a loop is blocked": (
         "a.py",
-        "@@\n async def submit(order):\n     row = await parse(order)\n+    score = requests.post(URL, json=row).json()\n     return row\n",
+        "@@\n async def submit(order):\n     row = await parse(order)\n+    score = requests.post(URL).json()\n     return row\n",
         "blocking",
     ),
     "a port changes": ("deploy/a.yaml", "@@\n backend:\n-  port: 9090\n+  port: 9091\n", "literal"),
@@ -50,7 +50,7 @@ BREAKS = {
     "what a background job did": ("a.go", "@@\n \tt := &Tokens{}\n-\tgo t.renewEvery(interval)\n \treturn t\n", "gone"),
     "a collection grows": (
         "a.py",
-        "@@\n def quote(r):\n-    return compute(r)\n+    if r not in _SEEN:\n+        _SEEN[r] = compute(r)\n+    return _SEEN[r]\n",
+        "@@\n def quote(r):\n-    return price(r)\n+    if r not in _SEEN:\n+        _SEEN[r] = price(r)\n+    return _SEEN[r]\n",
         "growth",
     ),
     "a product of numbers": ("a.ts", "@@\n-const SESSION_MS = 30 * 60 * 1000;\n+const SESSION_MS = 30 * 60;\n", "number"),
@@ -76,8 +76,8 @@ HARMLESS = {
     "a constant is given a name": (
         "a.go",
         (
-            "@@\n-\tctx, cancel := context.WithTimeout(ctx, 5*time.Second)\n+\tctx, cancel := context.WithTimeout(ctx, callTimeout)\n"
-            "@@\n+const callTimeout = 5 * time.Second\n"
+            "@@\n-\tctx, cancel := context.WithTimeout(ctx, 5*time.Second)\n+\tctx, cancel := context.WithTimeout(ctx, allowed)\n"
+            "@@\n+const allowed = 5 * time.Second\n"
         ),
     ),
     "an error is passed on as another": (
