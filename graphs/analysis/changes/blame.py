@@ -32,6 +32,7 @@ _THROWN = 3.0  # nats: the line that throws is one that the change wrote
 _CLEARED = 1.6  # the weight of the best suspect from which on there is nothing to say for all changes' innocence
 _HINT = 3  # different words
 _SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within an hour
+_ENOUGH = 1.2  # nats: so many more requests fill things up without anybody's change
 _ASKED = stem_set(["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput"])
 _HOST = re2.compile(r"\b(?:[a-z0-9-]{1,60}\.){1,6}(?:com|net|org|io|cloud|dev|eu|co\.uk|de|example)(?:[/:,\s)\"']|$)")
 _FAILING = stem_set(["error", "errors", "failed", "latency", "duration", "ratio", "retries", "rejected", "queue", "login"])
@@ -140,10 +141,11 @@ def innocence(
     """What clears the changes is that they don't explain what was measured: where nothing moved, nothing is cleared."""
     if not suspects or not any(abs(one.numbers.get("z", _MOVED)) >= _MOVED for one in symptoms):
         return Innocence(0.0)
-    hint, words = _outside(scope, symptoms, topology)
+    surge = _more_arrives(scope, symptoms, topology)
+    hint, words = _outside(symptoms, surge=surge)
     best = max(suspects, key=lambda one: one.weight)
     most = 1.2 if best.effect is None and best.weight > 0.0 else 2.0
-    outside = min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0
+    outside = (min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0) + (_ENOUGH if surge else 0.0)
     return Innocence(
         max(-3.0, min(most, _CLEARED - best.weight) + outside), hint if words >= _HINT else None, _kind(hint, symptoms)
     )
@@ -155,13 +157,13 @@ def _kind(hint: str | None, symptoms: Sequence[Finding]) -> str | None:
     return "a region's trouble" if hint == PROVIDER and text & PLACES_OF_PROVIDERS else hint
 
 
-def _outside(scope: Scope, symptoms: Sequence[Finding], topology: Topology | None) -> tuple[str | None, int]:
+def _outside(symptoms: Sequence[Finding], *, surge: bool) -> tuple[str | None, int]:
     """What the symptoms read like, and by how many different words; more requests at the very entrance count as many."""
     words = stem_set(f"{one.excerpt or ''} {one.statement}" for one in symptoms)
     hits = {name: len(known & words) for name, known in OUTSIDE.items()}
     if any(_HOST.search(one.excerpt or "") for one in symptoms if one.signal == "logs"):
         hits[PROVIDER] += 2  # what fails is asked of somebody else's address
-    if _more_arrives(scope, symptoms, topology):
+    if surge:
         hits[SURGE] += _HINT
     name = max(sorted(hits), key=lambda one: hits[one])
     return (name, hits[name]) if hits[name] >= 2 else (None, 0)

@@ -108,6 +108,8 @@ def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement])
             resource=resource or first_resource(words),
             direction="gone",
         )
+    if file_kind(one.path) == "config":
+        return effect_of("literal", 0.45, f"{clean(name_of(one) or one.text.strip('- '))} is no longer listed", one)
     if one.text.startswith(("return", "break", "continue")):
         others = any(item.text.startswith("return") and item.path == one.path for item in new)
         return effect_of("condition", 0.1 if others else 0.3, "an exit was removed", one)

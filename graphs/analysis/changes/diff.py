@@ -116,7 +116,8 @@ def _effects(made: Sequence[Statement]) -> list[Effect]:
         if not (effect.kind in ("number", "gone", "arithmetic") and _named_now(before, after, come))
     ]
     arrived = [(effect, one.block) for one in come if (effect := comings.added(one, come, helpers)) is not None]
-    hard = any(effect.kind in HARD for effect, _ in changed) or any(effect.kind == "swallowed" for effect, _ in arrived)
+    hard = any(effect.kind in HARD or (effect.kind == "literal" and file_kind(effect.path) == "config") for effect, _ in changed)
+    hard = hard or any(effect.kind == "swallowed" for effect, _ in arrived)
     if (old or moved) and not hard and _same_atoms(old, new, helpers):
         return found
     whole = {name for one in made if one.sign == "-" and (name := defined(one.text)) is not None}

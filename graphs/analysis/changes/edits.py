@@ -250,7 +250,7 @@ def _setting(before: Statement, after: Statement) -> Effect | None:
     (key, was), (same, now) = _key_value(before.text), _key_value(after.text)
     if not was or not now or key != same or was == now or wordy(was) or (was[0].isdigit() and now[0].isdigit()):
         return None
-    if {was.lower(), now.lower()} & {*TRUTHS, *_LEVELS} or (VERSION.match(was) and VERSION.match(now)):
+    if {was.lower(), now.lower()} <= {*TRUTHS, *_LEVELS} or (VERSION.match(was) and VERSION.match(now)):
         return None
     resource = resource_at(key, after)
     if resource is not None and resource.kind in _MEASURED and (small := _embedded(was, now)) is not None:

@@ -181,7 +181,7 @@ SYMPTOMS: dict[str, frozenset[str]] = {
         "rejected": "rejected reject rejecting denied throttled quota limit 429 shed shedding refused invalid dropped 413",
         "auth": "unauthorized unauthenticated forbidden 401 403 token expired expiry jwt permission "
         "signature certificate credential "
-        "handshake x509 tls auth login session",
+        "handshake x509 tls auth login session authentication password credentials",
         "volume": "disk space write writes volume inode filesystem lps bytes logs log rotate full",
         "missing": "missing unknown field column mapping table relation undefined found exist exists "
         "unrecognized schema key keyerror "

@@ -135,6 +135,8 @@ def without_comment(line: str, path: str) -> str:
     ending = extension(path)
     if bare.startswith(("/*", "*/", "* ", "<!--", '"""', "'''")) or bare == "*":
         return ""
+    if ending in {"json", "jsonc", "json5"} and bare.startswith("//"):
+        return ""  # a `//` within a line of them is an address
     marks = _marks(ending)
     quote = ""
     position = 0

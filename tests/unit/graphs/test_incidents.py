@@ -8,8 +8,9 @@ from tests.unit.graphs.incidents.guilty import GUILTY
 from tests.unit.graphs.incidents.innocent import NONE
 from tests.unit.graphs.incidents.more import MORE
 from tests.unit.graphs.incidents.run import diagnose, incident_of
+from tests.unit.graphs.incidents.third import THIRD
 
-STORIES = {story.name: story for story in (*GUILTY, *NONE, *MORE)}
+STORIES = {story.name: story for story in (*GUILTY, *NONE, *MORE, *THIRD)}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,8 @@ STORIES = {story.name: story for story in (*GUILTY, *NONE, *MORE)}
         ("never closed", 1),
         ("swallowed failure", 0),
         ("header no longer sent", 0),
+        ("wrong secret", 0),
+        ("serial instead of parallel", 0),
     ],
 )
 async def test_the_guilty_change_is_named_among_innocent_ones_with_its_repair(name: str, seed: int) -> None:
@@ -40,7 +43,7 @@ async def test_the_guilty_change_is_named_among_innocent_ones_with_its_repair(na
     assert out.repaired
 
 
-@pytest.mark.parametrize("name", [story.name for story in (*NONE, *MORE) if not story.edits])
+@pytest.mark.parametrize("name", [story.name for story in STORIES.values() if not story.edits])
 async def test_no_change_is_blamed_where_none_is_guilty_however_near_it_comes(name: str) -> None:
     out = await diagnose(incident_of(STORIES[name], 1))
     assert out.right, out.said.hypotheses[0].statement

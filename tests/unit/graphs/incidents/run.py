@@ -16,6 +16,7 @@ from graphs.models.none import NoModel
 from tests.unit.graphs.incidents.guilty import GUILTY
 from tests.unit.graphs.incidents.innocent import BAITS, CHORES, NONE
 from tests.unit.graphs.incidents.more import MORE
+from tests.unit.graphs.incidents.third import THIRD
 from tests.unit.graphs.incidents.world import Incident, Story, happen
 
 
@@ -82,7 +83,7 @@ def main() -> None:
     seeds = [int(part) for part in (sys.argv[1] if len(sys.argv) > 1 else "0,1,2").split(",")]
     wanted = sys.argv[2:]
     outcomes = []
-    for story in (*GUILTY, *NONE, *MORE):
+    for story in (*GUILTY, *NONE, *MORE, *THIRD):
         if wanted and not any(part in story.name for part in wanted):
             continue
         for seed in seeds:

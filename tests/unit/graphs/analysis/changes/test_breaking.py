@@ -53,6 +53,10 @@ BREAKS = {
         "@@\n def quote(r):\n-    return price(r)\n+    if r not in _SEEN:\n+        _SEEN[r] = price(r)\n+    return _SEEN[r]\n",
         "growth",
     ),
+    "a secret of another name": ("deploy/a.yaml", "@@\n key:\n-  name: app-rw-login\n+  name: app-ro-login\n", "literal"),
+    "a word becomes a number": ("a.properties", "@@\n-acks=all\n+acks=0\n", "literal"),
+    "an entry is no longer listed": ("a.yaml", "@@\n origins:\n-  - https://one.test\n   - https://two.test\n", "literal"),
+    "a tax rate": ("a.go", "@@\n-var taxRate = 0.19\n+var taxRate = 0.16\n", "number"),
     "a product of numbers": ("a.ts", "@@\n-const SESSION_MS = 30 * 60 * 1000;\n+const SESSION_MS = 30 * 60;\n", "number"),
 }
 
