@@ -344,8 +344,7 @@ def _tie(effect: Effect, seen: Sequence[_Seen], rarity: dict[str, float]) -> _Ti
     link = 1.0 - math.exp(-sum(sums.values()) / 1.2)
     linked = tuple(sorted((word for word in sums if sums[word] >= 0.2), key=lambda word: (-sums[word], word))[:4])
     spelled = _spelled(effect, seen)
-    fits = {one.entity: _mechanism(effect, [one], max(link, spelled)) for one in seen if one.entity}
-    at = frozenset(entity for entity, fit in fits.items() if fit >= _EXPLAINS)
+    at = frozenset(one.entity for one in seen if one.entity and _mechanism(effect, [one], max(link, spelled)) >= _EXPLAINS)
     return _Tie(effect, link, _mechanism(effect, seen, max(link, spelled)), _measured(effect, seen), linked, spelled, at)
 
 

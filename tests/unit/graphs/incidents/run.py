@@ -11,6 +11,7 @@ from typing import Any
 from app.domain.hypothesis import Diagnosis
 from app.plugged import investigators
 from graphs import triage
+from graphs.analysis.calibration import AS_IT_IS
 from graphs.context import MemoryStore, TriageContext
 from graphs.models.none import NoModel
 from tests.unit.graphs.incidents.guilty import GUILTY
@@ -57,6 +58,7 @@ async def diagnose(incident: Incident) -> Outcome:
         model=NoModel(),
         progress=silent,
         clock=lambda: datetime.now(UTC),
+        calibration=AS_IT_IS,
     )
     return Outcome(incident, await triage.run(triage.build(), context, run="once"))
 
