@@ -21,11 +21,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--fault", default="pool", choices=sorted(faults.FAULTS), metavar="NAME", help="what goes wrong (see --list)"
     )
+    parser.add_argument("--rush", action="store_true", help="nothing goes wrong, but visitors rush in")
     parser.add_argument("--dir", type=Path, help="folder for logs, releases and flags")
     parser.add_argument("--intake", help="where changes and alerts are posted: http://127.0.0.1:PORT")
     parser.add_argument("--token", default=os.environ.get("SHOP_TOKEN"), help="bearer token of the intake; else $SHOP_TOKEN")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--baseline", type=float, default=shop.BASELINE_S, metavar="SECONDS", help="how long all is well first")
+    parser.add_argument("--crowd", type=float, default=1.0, metavar="TIMES", help="how many times the usual number of visitors")
     parser.add_argument("--rename", nargs="*", action="extend", default=[], metavar="old=new")
     parser.add_argument("--shuffle-deploys", action="store_true")
     parser.add_argument("--parent", type=int, help="end when this process is gone; else whoever started it")
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as wrong:
         parser.error(str(wrong))
     order = shop.Order(
-        fault=faults.FAULTS[chosen.fault],
+        fault=faults.RUSH if chosen.rush else faults.FAULTS[chosen.fault],
         folder=chosen.dir.resolve(),
         intake=chosen.intake,
         token=chosen.token,
@@ -49,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         names=renamed,
         shuffle=chosen.shuffle_deploys,
         baseline_s=chosen.baseline,
+        crowd=chosen.crowd,
         parent=chosen.parent,
     )
     return shop.run(order)

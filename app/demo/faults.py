@@ -22,7 +22,8 @@ class Deploy:
 
 @dataclass(frozen=True)
 class Fault:
-    """`guilty` None: the provider outside fails, and `repair_flag` switches off the feature that needs it.
+    """`guilty` None: `outside` did it. The provider fails, and `repair_flag` switches off the feature that needs it; or visitors
+    rush in, and nothing in the shop is to be repaired.
 
     `before` lands on the guilty (or the dependent) service first; `around` lands on others, at least one of it afterwards.
     """
@@ -33,6 +34,7 @@ class Fault:
     before: Deploy
     around: tuple[Deploy, ...]
     repair_flag: str | None = None
+    outside: Literal["outage", "rush"] = "outage"
     slow: bool = False  # shows itself a quarter of a minute after its deploy; the others follow it at leisure
 
 
@@ -41,7 +43,7 @@ class Step:
     """What the deploy tool does `at_s` seconds after the baseline."""
 
     at_s: float
-    kind: Literal["innocent", "guilty", "flag", "outage"]
+    kind: Literal["innocent", "guilty", "flag", "outage", "rush"]
     deploy: Deploy | None = None
 
 
@@ -180,6 +182,16 @@ FAULTS: dict[str, Fault] = {
     )
 }
 
+RUSH = Fault(
+    "rush",
+    "visitors order ten times as much as usual; no change did it, and no service does anything it should not",
+    None,
+    STOREFRONT_RENAME,
+    (PAYMENTS_RECEIPT, CATALOGUE_CACHE, CART_DOCS, CHECKOUT_BUMP),
+    outside="rush",
+)
+"""No fault, and in no list of them: the shop is as it should be, and has more to do than it can."""
+
 
 def plan(fault: Fault, *, seed: int, shuffle: bool) -> list[Step]:
     """The steps in time order. Every seed puts an innocent deploy after the cause; `shuffle` also mixes and moves the others."""
@@ -189,7 +201,7 @@ def plan(fault: Fault, *, seed: int, shuffle: bool) -> list[Step]:
     if shuffle:
         chance.shuffle(around)
         following = chance.randint(1, len(around) - 1)
-    cause = Step(0, "outage") if fault.guilty is None else Step(0, "guilty", fault.guilty)
+    cause = Step(0, fault.outside) if fault.guilty is None else Step(0, "guilty", fault.guilty)
     leading = [Step(0, "innocent", deploy) for deploy in around[:-following]]
     trailing = [Step(0, "innocent", deploy) for deploy in around[-following:]]
     if fault.slow:

@@ -49,6 +49,14 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": root, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "1"}
 
 
+def first_line() -> bytes:
+    """Of stdin; read byte by byte, so that nothing of the lines after it is kept in a buffer."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    return line
+
+
 def main(arguments: list[str]) -> int:
     role, parent, *rest = arguments
     if role not in ROLES:

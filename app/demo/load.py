@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from app.demo import wire
+from app.demo import lean, wire
 
 MOST_IN_FLIGHT = 120
 AGENTS = (
@@ -33,6 +33,12 @@ class Visit:
     path: str
     per_s: float
     make: Callable[[random.Random], tuple[dict[str, str], object]]
+    rush: float = 2.0
+    """How many times as often in a rush."""
+
+    def pace(self, *, crowd: float, rush: bool) -> float:
+        """How often a second, with `crowd` times the usual number of visitors."""
+        return self.per_s * crowd * (self.rush if rush else 1.0)
 
 
 def _visitor(chance: random.Random) -> str:
@@ -54,7 +60,7 @@ VISITS = (
     Visit("GET", "/search", 12.0, _search),
     Visit("GET", "/cart", 4.0, lambda c: ({"visitor": _visitor(c)}, None)),
     Visit("POST", "/cart/items", 4.0, lambda c: ({}, {"visitor": _visitor(c), "item": str(c.randrange(1000)), "quantity": 1})),
-    Visit("POST", "/orders", 9.0, lambda c: ({}, {"visitor": _visitor(c)})),
+    Visit("POST", "/orders", 9.0, lambda c: ({}, {"visitor": _visitor(c)}), rush=10.0),
     Visit("GET", "/delivery", 4.0, _place),
 )
 
@@ -65,16 +71,18 @@ def percentile(values: list[float], share: float) -> float:
 
 
 class Load:
-    def __init__(self, entry: str, seed: int) -> None:
+    def __init__(self, entry: str, seed: int, crowd: float) -> None:
         self._entry = entry
         self._seed = seed
+        self._crowd = crowd
+        self.rush = False
         self._client = wire.Client(kept_per_host=64)
         self._done: deque[tuple[float, str, bool, float]] = deque(maxlen=4000)
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def visit(self, kind: Visit, chance: random.Random) -> None:
         while True:
-            await asyncio.sleep(chance.expovariate(kind.per_s))
+            await asyncio.sleep(chance.expovariate(kind.pace(crowd=self._crowd, rush=self.rush)))
             if len(self._in_flight) < MOST_IN_FLIGHT:
                 task = asyncio.create_task(self._ask(kind, *kind.make(chance), chance.choice(AGENTS)))
                 self._in_flight.add(task)
@@ -114,15 +122,23 @@ def _summary(entries: list[tuple[float, str, bool, float]], window_s: float) -> 
 
 
 async def _run(spec: dict[str, Any]) -> None:
-    load = Load(spec["entry"], spec["seed"])
+    load = Load(spec["entry"], spec["seed"], spec["crowd"])
     sock = socket.socket(fileno=spec["fd"])
     sock.setblocking(False)
     await wire.Server(sock, load.answer).start()
     print(json.dumps({"up": True}), flush=True)
-    await load.run()
+    await asyncio.gather(load.run(), _told(load))
+
+
+async def _told(load: Load) -> None:
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    while line := await lines.readline():
+        load.rush = line.strip() == b"rush"
 
 
 def main(_arguments: list[str]) -> int:
-    """Its spec comes as one JSON line on stdin: fd, entry, seed."""
-    asyncio.run(_run(json.loads(sys.stdin.readline())))
+    """Its spec comes as one JSON line on stdin: fd, entry, seed, crowd (how many times the usual number of visitors); later lines
+    set how they come: `rush` or `calm`."""
+    asyncio.run(_run(json.loads(lean.first_line())))
     return 0

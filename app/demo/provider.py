@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import socket
 import sys
 from typing import Any
 
-from app.demo import wire
+from app.demo import lean, wire
 
 
 class Provider:
@@ -43,15 +42,7 @@ async def _run(spec: dict[str, Any]) -> None:
     await server.drain()
 
 
-def _first_line() -> bytes:
-    """Read byte by byte, so that nothing of the lines after it is kept in a buffer."""
-    line = b""
-    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
-        line += byte
-    return line
-
-
 def main(_arguments: list[str]) -> int:
     """Its spec comes as one JSON line on stdin (fd, seed); later lines set its state: `failing` or `well`."""
-    asyncio.run(_run(json.loads(_first_line())))
+    asyncio.run(_run(json.loads(lean.first_line())))
     return 0

@@ -38,6 +38,7 @@ class Order:
     names: Names
     shuffle: bool
     baseline_s: float = BASELINE_S
+    crowd: float = 1.0  # how many times the usual number of visitors
     parent: int | None = None  # whose end ends the shop
 
 
@@ -128,7 +129,7 @@ class Shop:
         entry = self._names(ENTRY_POINT)
         targets = {name: self._tool.addresses[name] for name in self._tool.services}
         await asyncio.gather(
-            self._help("load", entry=self._tool.addresses[entry], seed=self._order.seed),
+            self._help("load", entry=self._tool.addresses[entry], seed=self._order.seed, crowd=self._order.crowd),
             self._help(
                 "scraper",
                 targets=targets,
@@ -209,6 +210,9 @@ class Shop:
         if step.kind == "outage":
             await self._helpers["provider"].tell("failing")
             return
+        if step.kind == "rush":
+            await self._helpers["load"].tell("rush")
+            return
         if step.kind == "flag":
             change = self._tool.flip(self._names(INNOCENT_FLAG), to="on", expected=None, author=author)
         else:
@@ -229,14 +233,22 @@ class Shop:
         well = all(r["error_ratio"] <= alerts.FAILING_RATIO and r["p95_ms"] <= alerts.SLOW_S * 1000 for r in routes)
         return {
             "fault": fault.name,
-            "service": self._names(PROVIDER if fault.guilty is None else fault.guilty.service),
+            "service": self._guilty(),
             "dependent": self._names(fault.before.service),
             "change_id": self._truth.change_id,
+            "repairable": fault.guilty is not None or fault.repair_flag is not None,
             "flag": None if fault.repair_flag is None else self._names(fault.repair_flag),
             "bait_change_ids": self._truth.bait_change_ids,
             "recovered": bool(routes) and well,
             "seen": seen,
         }
+
+    def _guilty(self) -> str | None:
+        """The service that did it; None in a rush, which none did."""
+        fault = self._order.fault
+        if fault.guilty is not None:
+            return self._names(fault.guilty.service)
+        return self._names(PROVIDER) if fault.outside == "outage" else None
 
     async def kill_scraper(self) -> bool:
         scraper = self._helpers["scraper"]
