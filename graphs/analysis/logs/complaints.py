@@ -70,7 +70,8 @@ def witness(shifts: Sequence[Shift], names: Names, *, heard: Collection[str] = (
         kind = error_words.kind_of(shift.exemplar[:800])
         blame = names.blamed(shift.exemplar, by=shift.service, kind=kind)
         if blame.service is None and kind is not None and kind.aim == "other":
-            blame = _silent_callee(shift.service, names, frozenset(heard)) or blame
+            blame, *either = _silent_callees(shift.service, names, frozenset(heard)) or [blame]
+            found += [Testimony(shift, also, 0.0, shift.strength * also.sure) for also in either]
         if blame.service is not None:
             own, about = shift.strength * (1 - blame.sure) * 0.2, shift.strength * blame.sure
         elif blame.foreign is not None:
@@ -102,7 +103,8 @@ def _excused(items: Sequence[Testimony]) -> list[Testimony]:
     return kept
 
 
-def _silent_callee(by: str, names: Names, heard: frozenset[str]) -> Blame | None:
+def _silent_callees(by: str, names: Names, heard: frozenset[str]) -> list[Blame]:
+    """One, or two that share it."""
     reached: set[str] = set()
     frontier = [by]
     for _ in range(2):
@@ -110,8 +112,8 @@ def _silent_callee(by: str, names: Names, heard: frozenset[str]) -> Blame | None
         reached |= set(frontier)
         quiet = [c for c in frontier if c not in heard]
         if 2 * len(heard) >= len(names.services) and 1 <= len(quiet) <= 2:
-            return Blame(service=quiet[0], sure=0.8 / len(quiet))
-    return None
+            return [Blame(service=each, sure=0.8 / len(quiet)) for each in quiet]
+    return []
 
 
 def stand(testimonies: Sequence[Testimony], names: Names, facts: Facts) -> tuple[Standing, ...]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from graphs.analysis.logs import error_words
 from graphs.analysis.logs.complaints import Facts, Standing, stand, together, witness
 from graphs.analysis.logs.exceptions import Names
@@ -77,6 +79,16 @@ def test_an_unnamed_failed_call_is_about_the_callee_that_says_nothing() -> None:
     complaint = witness([shift("order-svc", "connection refused")], NAMES, heard={"front-svc", "order-svc", "db-svc"})
     assert complaint[0].blame.service == "pay-svc"
     assert witness([shift("order-svc", "connection refused")], NAMES, heard=set(NAMES.services))[0].blame.service is None
+
+
+def test_of_two_that_say_nothing_either_may_be_meant_whatever_they_are_called() -> None:
+    names = replace(NAMES, callees={"order-svc": ("db-svc", "pay-svc")})
+    complaint = witness([shift("order-svc", "connection refused")], names, heard={"front-svc", "order-svc"})
+    assert {each.blame.service: each.about for each in complaint} == {
+        "pay-svc": pytest.approx(complaint[0].about),
+        "db-svc": pytest.approx(complaint[0].about),
+    }
+    assert [each.own > 0 for each in complaint].count(True) == 1
 
 
 def test_who_failed_first_in_most_traces_gains() -> None:
