@@ -63,7 +63,7 @@ def read(
     lines = _failing_lines(frame, mined, testimonies, stretches)
     flow = flow_of(frame, mined, stretches)
     facts = complaints.Facts(
-        first_in_trace=first_in_trace(lines, testimonies),
+        first_in_trace=first_in_trace(lines, testimonies, callees=names.callees),
         silent=silent(mined.templates, lengths),
         heard=heard,
         slower={wait.service: wait.strength for wait in flow.waits if wait.strength >= 0.03},
@@ -114,10 +114,13 @@ def _failing_lines(
     return lines if after is None else lines.filter(pl.col("time").is_null() | (pl.col("time") >= after))
 
 
-def first_in_trace(lines: pl.DataFrame, testimonies: Sequence[complaints.Testimony]) -> dict[str, float]:
+def first_in_trace(
+    lines: pl.DataFrame, testimonies: Sequence[complaints.Testimony], *, callees: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
     """Share of the failing traces in which each service was the first to log one of the failing templates.
 
     Within one call the callee fails before its caller can say so; a caller that gives up waiting is told by its complaint.
+    Of several at the same moment those count that call none of the others, in equal parts.
     """
     own = {(t.shift.service, t.shift.template) for t in testimonies if t.blame.service is None}
     traced = lines.filter((pl.col("trace").fill_null("") != "") & pl.col("time").is_not_null()).select(
@@ -125,13 +128,20 @@ def first_in_trace(lines: pl.DataFrame, testimonies: Sequence[complaints.Testimo
     )
     if traced.is_empty():
         return {}
-    firsts = traced.unique().sort("time", "service", "template").group_by("trace", maintain_order=True).first()
-    counted = firsts.group_by("service", "template").len().sort("service", "template")
+    firsts = (
+        traced.filter(pl.col("time") == pl.col("time").min().over("trace"))
+        .unique(["trace", "service", "template"])
+        .group_by("trace")
+        .agg(pl.struct("service", "template").sort().alias("said"))
+    )
     total = firsts.height
     shares: dict[str, float] = {}
-    for service, template, count in counted.iter_rows():
-        if (service, template) in own:
-            shares[service] = shares.get(service, 0.0) + count / total
+    for said, count in firsts.group_by("said").len().sort("len", "said").iter_rows():
+        speakers = {line["service"] for line in said}
+        deepest_of = [line for line in said if not speakers & (set(callees.get(line["service"], ())) - {line["service"]})] or said
+        for line in deepest_of:
+            if (line["service"], line["template"]) in own:
+                shares[line["service"]] = shares.get(line["service"], 0.0) + count / total / len(deepest_of)
     enough = total / (total + 2.0)  # two traces are an anecdote
     return {service: share * enough for service, share in shares.items()}
 

@@ -62,3 +62,13 @@ def test_lines_without_traces_tell_nothing() -> None:
 def test_a_caller_is_discounted_by_its_callee() -> None:
     found = deepest({"shop": 0.5, "pay": 0.5}, {"shop": ("pay",)})
     assert found["pay"] > 2 * found["shop"]
+
+
+def test_lines_of_one_moment_tell_the_same_whatever_the_services_are_called() -> None:
+    def waits(shop: str, pay: str) -> dict[str, tuple[float, float]]:
+        late = [(row[0], round(row[1], 1), *row[2:]) for n in range(20) for row in request(n, incident=True, pay_s=0.6)]
+        rows = [(*row[:2], {"shop": shop, "pay": pay}[row[2]], *row[3:]) for row in reference() + late]
+        return {wait.service: (wait.excess, wait.strength) for wait in read(rows).waits}
+
+    before, after = waits("shop", "pay"), waits("a", "z")
+    assert before == {{"a": "shop", "z": "pay"}[service]: value for service, value in after.items()}
