@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import polars as pl
 import re2
@@ -15,11 +16,12 @@ from app.domain.agent import Agent
 from app.domain.finding import Finding, Gap, Signal
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
-from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, SpanTable, StatusTable, Topology
+from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, ObjectTable, SpanTable, StatusTable, Topology
 from graphs.analysis.changes import stacks
 from graphs.analysis.logs import status_docs
 from graphs.analysis.logs.complaints import Standing, Testimony
 from graphs.analysis.logs.course import Course
+from graphs.analysis.logs.hosts import owners
 from graphs.analysis.logs.reading import Reading, Repetition, read
 from graphs.analysis.logs.shift import Lengths, Shift
 from graphs.analysis.logs.templates import Stretches
@@ -46,27 +48,28 @@ _PRIVATE_HOST = re2.compile(r"(?i)\.(?:local|localdomain|internal|svc|lan|cluste
 
 
 class LogsInvestigator:
-    """Reads every source of lines, statuses and topology once a round; the arithmetic runs beside the event loop."""
+    """Reads every source of lines, statuses, topology and addresses once a round; the arithmetic runs beside the event loop."""
 
     agent = Agent(name="logs", version="1.0.0")
     answers = "which lines are new, gone, or changed in rate?"
-    may_use = frozenset({"logs", "spans", "statuses", "topology"})
+    may_use = frozenset({"logs", "spans", "statuses", "topology", "objects"})
     budget = Budget(deadline_s=20.0, findings=MOST_FINDINGS)
 
     async def investigate(self, question: Question, view: View) -> Report:
         """Raises nothing for a source that fails: that is a typed gap in the report."""
         scope, sources = view.scope, view.sources
         await view.say("reading log lines, status documents and who calls whom")
-        (tables, gaps), (spans, _), (statuses, unread), (topologies, _) = await asyncio.gather(
+        (tables, gaps), (spans, _), (statuses, unread), (topologies, _), (objects, _) = await asyncio.gather(
             ask_all(sources.logs, lambda s: s.logs(scope), agent=self.agent, what="log lines"),
             ask_all(sources.spans, lambda s: s.spans(scope), agent=self.agent, what="traces"),
             ask_all(sources.statuses, lambda s: s.statuses(scope), agent=self.agent, what="status documents"),
             ask_all(sources.topology, lambda s: s.topology(scope), agent=self.agent, what="topology"),
+            ask_all(sources.objects, lambda s: s.objects(scope), agent=self.agent, what="objects"),
         )
-        queries = len(sources.logs) + len(sources.spans) + len(sources.statuses) + len(sources.topology)
-        report = await asyncio.to_thread(
-            _Reporter(self.agent, question, scope, tuple(tables), tuple(statuses), tuple(topologies), tuple(spans)).report
-        )
+        asked = (sources.logs, sources.spans, sources.statuses, sources.topology, sources.objects)
+        told = (tuple(tables), tuple(statuses), tuple(topologies), tuple(spans), tuple(objects))
+        queries = sum(map(len, asked))
+        report = await asyncio.to_thread(_Reporter(self.agent, question, scope, *told).report)
         unread = [gap for gap in unread if gap.reason != "no_data"]  # that there are none is usual
         return report.model_copy(update={"gaps": (*gaps, *unread, *report.gaps), "queries": queries})
 
@@ -99,6 +102,7 @@ class _Reporter:
     statuses: tuple[StatusTable, ...]
     topologies: tuple[Topology, ...]
     spans: tuple[SpanTable, ...] = ()
+    objects: tuple[ObjectTable, ...] = ()
 
     def report(self) -> Report:
         documents = [d for table in self.statuses for d in table.documents]
@@ -144,12 +148,14 @@ class _Reporter:
             after_s=end_s - (onset_s if onset_s is not None else start_s),
         )
         stretches = Stretches(start_s=start_s, onset_s=onset_s)
+        hosts = owners(each for table in self.objects for each in table.recorded)
         spans = self._requests()
-        reading = read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches, spans=spans)
+        read_so = partial(
+            read, frame, services=services, callees=callees, lengths=lengths, stretches=stretches, spans=spans, hosts=hosts
+        )
+        reading = read_so()
         further = status_docs.patterns(documents, known=reading.shifts)
-        if not further:
-            return reading
-        return read(frame, services=services, callees=callees, lengths=lengths, stretches=stretches, spans=spans, further=further)
+        return read_so(further=further) if further else reading
 
     def _requests(self) -> pl.DataFrame:
         return pl.concat([table.frame for table in self.spans]) if self.spans else pl.DataFrame(schema=SPAN_SCHEMA)

@@ -11,6 +11,7 @@ from typing import Any
 import re2
 
 from graphs.analysis.logs import error_words
+from graphs.analysis.logs.hosts import addresses
 
 _EXCEPTION = re2.compile(
     r"\b((?:[A-Za-z_][A-Za-z0-9_]{0,40}[.$]){0,8}[A-Z][A-Za-z0-9_]{0,60}(?:Exception|Error|Failure|Fault|Timeout))\b"
@@ -57,12 +58,13 @@ class Blame:
 class Names:
     """The services there are, and how text may spell them.
 
-    `callees[s]` are the services that `s` calls; `ports` who listens where.
+    `callees[s]` are the services that `s` calls; `ports` who listens where, `hosts` who has which address.
     """
 
     services: tuple[str, ...]
     callees: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _aliases(self) -> dict[str, str]:
@@ -108,10 +110,14 @@ class Names:
     def blamed(self, text: str, *, by: str, kind: error_words.Kind | None) -> Blame:
         """Whom a failing line of service `by` complains about.
 
-        A named other service; else the owner of a port it could not reach; else, for failures of calls, a callee whose
-        name shares a word with the text; else an unknown host; else nobody.
+        The owner of an address it could not reach; else a named other service; else, for failures of calls, a callee whose
+        name shares a word with the text; else the owner of a port; else an unknown host; else nobody.
         """
         remote = kind is not None and kind.aim == "other"
+        if remote and self.hosts:
+            reached = [owner for address in addresses(text) if (owner := self.hosts.get(address)) and owner != by]
+            if reached:
+                return Blame(service=reached[-1], sure=0.95)
         others = [name for name in self.mentioned(text) if name != by and (remote or not name.isalpha() or _addressed(name, text))]
         callees = set(self.callees.get(by, ()))
         if others:

@@ -51,10 +51,11 @@ def read(
     stretches: templates.Stretches,
     further: Sequence[Shift] = (),
     spans: pl.DataFrame | None = None,
+    hosts: Mapping[str, str] | None = None,
 ) -> Reading:
     """`frame` as `LOG_SCHEMA`, `spans` as `SPAN_SCHEMA`, in any order; `services` are the names known besides those that log;
-    `further` are shifts that others counted."""
-    names = _names(frame, services, callees)
+    `further` are shifts that others counted; `hosts` is who has which address."""
+    names = _names(frame, services, callees, hosts or {})
     mined = templates.mine(frame, stretches=stretches, protected=names.protects)
     own = shifts(mined.templates, lengths=lengths)
     everything = (*own, *further)
@@ -89,7 +90,7 @@ def read(
     )
 
 
-def _names(frame: pl.DataFrame, services: Sequence[str], callees: Mapping[str, Sequence[str]]) -> Names:
+def _names(frame: pl.DataFrame, services: Sequence[str], callees: Mapping[str, Sequence[str]], hosts: Mapping[str, str]) -> Names:
     known = sorted(
         {*services, *frame["service"].drop_nulls().unique().to_list(), *callees, *(c for cs in callees.values() for c in cs)} - {""}
     )
@@ -97,7 +98,8 @@ def _names(frame: pl.DataFrame, services: Sequence[str], callees: Mapping[str, S
         frame.lazy().filter(pl.col("msg").str.contains(r"(?i)listening|started|serving|running on|port")).select("service", "msg")
     )
     ports = listening_ports(listens.unique().sort("service", "msg").head(2000).collect().iter_rows())
-    return Names(tuple(known), {caller: tuple(sorted(set(cs))) for caller, cs in callees.items()}, ports)
+    owned = {address: owner for address, owner in hosts.items() if owner in known}
+    return Names(tuple(known), {caller: tuple(sorted(set(cs))) for caller, cs in callees.items()}, ports, owned)
 
 
 def _failing_lines(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from app.domain.errors import Unreachable
 from app.domain.incident import Alert, Scope
-from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, NoData, SpanTable, StatusTable, Topology
+from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, NoData, ObjectTable, SpanTable, StatusTable, Topology
+from app.domain.telemetry import Recorded as Command
 from app.domain.window import Window
 from graphs.analysis.logs.wording import clean
 from graphs.contract import Question, Report, Sources, View
@@ -31,6 +32,7 @@ class Recorded:
     rows: list[Row] = field(default_factory=list)
     documents: tuple[dict[str, object], ...] = ()
     edges: tuple[tuple[str, str], ...] = EDGES
+    commands: tuple[Command, ...] = ()
     name: str = "recorded"
 
     async def logs(self, scope: Scope, *, entities: Sequence[str] = ()) -> LogTable | NoData:
@@ -46,6 +48,9 @@ class Recorded:
 
     async def topology(self, scope: Scope) -> Topology | NoData:
         return Topology(self.name, self.edges)
+
+    async def objects(self, scope: Scope) -> ObjectTable | NoData:
+        return ObjectTable(self.name, T0 + 60.0, self.commands)
 
 
 class Broken(Recorded):
@@ -66,7 +71,7 @@ async def silence(_: str) -> None: ...
 
 
 async def investigate(source: Recorded, *, of: Scope | None = None, entities: tuple[str, ...] = ()) -> Report:
-    sources = Sources(logs=(source,), statuses=(source,), topology=(source,))
+    sources = Sources(logs=(source,), statuses=(source,), topology=(source,), objects=(source,))
     question = Question(investigator="logs", text="what do the lines say?", entities=entities)
     return await INVESTIGATOR.investigate(question, View(scope=of or scope(), sources=sources, say=silence))
 
@@ -144,6 +149,17 @@ async def test_findings_can_be_repeated_and_hold_their_numbers() -> None:
     assert found.numbers["count_now"] >= 50
     assert found.at is not None
     assert found.numbers["first_seen"] == found.at.timestamp()
+
+
+async def test_a_bare_address_is_the_one_that_the_cluster_says_has_it() -> None:
+    def refused(n: int, at: float, incident: bool) -> list[Row]:
+        return [(incident, at + 0.1, "web", "ERROR", "dial tcp 10.3.0.17:50051: connect: connection refused", f"t{n}")]
+
+    listed = "NAME      TYPE        CLUSTER-IP    EXTERNAL-IP   PORT(S)     AGE\n"
+    listed += "stock     ClusterIP   10.3.0.17     <none>        50051/TCP   3d\n"
+    knowing = await investigate(Recorded(traffic(refused), commands=(Command("kubectl get svc", listed),)))
+    assert knowing.suspicions[0].target == "stock"
+    assert (await investigate(Recorded(traffic(refused)))).suspicions[0].target != "stock"
 
 
 async def test_quiet_times_suspect_nobody() -> None:

@@ -60,3 +60,11 @@ def test_own_failures_blame_nobody() -> None:
 def test_ports_of_two_owners_are_left_out() -> None:
     lines = [("a", "listening on :8080"), ("b", "Started server on port 8080"), ("c", "Tomcat started on port(s): 9090 (http)")]
     assert listening_ports(lines) == {"9090": "c"}
+
+
+def test_the_owner_of_an_address_is_meant_whatever_else_the_line_speaks_of() -> None:
+    names = Names(("front", "orders", "purse"), {"front": ("orders",)}, hosts={"10.3.0.17": "purse", "10.3.0.1": "front"})
+    text = "could not place the orders: dial tcp 10.3.0.17:8080: connection refused"
+    kind = kind_of(text)
+    assert names.blamed(text, by="front", kind=kind).service == "purse"
+    assert names.blamed(text.replace("0.17", "0.1"), by="front", kind=kind).service == "orders"
