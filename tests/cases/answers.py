@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from app.connectors.case import find_cases
 from app.evaluation import runner
 from app.evaluation.score import Row, read_truth
 from app.main import run_case_by_name
+from tests.cases import alike
 
 HERE = Path(__file__).resolve().parent
 EXPECTED = HERE / "expected.json"
@@ -56,6 +58,34 @@ def pooled(out: Path) -> Row:
     rows, without = runner.score(out, TRUTH)
     assert without == 0
     return next(row for row in rows if row.name == "all")
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer without what it calls the case and how long it took."""
+
+    verdict: str
+    hypotheses: tuple[tuple[str, str | None, str | None, str | None, float], ...]
+
+    @classmethod
+    def of(cls, line: str, *, names: dict[str, str] | None = None) -> Said:
+        """`names`: what each target is called in the end; itself, unless it is among them."""
+        result, names = json.loads(line), names or {}
+        keys = ("target", "change", "label", "remediation", "confidence")
+        told = [{**each, "target": names.get(each["target"], each["target"])} for each in result["hypotheses"]]
+        return cls(result["verdict"], tuple(tuple(each[key] for key in keys) for each in told))
+
+    @property
+    def order(self) -> list[tuple[str, str | None]]:
+        return [(target, change) for target, change, *_ in self.hypotheses]
+
+    def confidence(self, target: str) -> float:
+        """Of all that is said of it together."""
+        return sum(confidence for named, *_, confidence in self.hypotheses if named == target)
+
+
+def told(files: alike.Files, folder: Path, **how: Any) -> Said:
+    return Said.of(run_case_by_name(str(alike.write(files, folder / "told-otherwise"))), **how)
 
 
 if __name__ == "__main__":

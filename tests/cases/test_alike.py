@@ -5,18 +5,15 @@ Each way of telling goes over some of the cases, and over every case some of the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.evaluation.score import read_truth
-from app.main import run_case_by_name
 from tests.cases import alike
-from tests.cases.answers import TRUTH, cases, line
+from tests.cases.answers import TRUTH, Said, cases, line, told
 
 FOLDERS = cases()
 EVERY = 4
@@ -27,34 +24,6 @@ def some(nth: int, *, having: str = "case.json") -> list[Any]:
     """Every fourth case from the `nth` on, of those that recorded `having`."""
     held = [folder for folder in FOLDERS if list(folder.glob(f"{having}*"))]
     return [pytest.param(folder, id=folder.name) for folder in held[nth % EVERY :: EVERY]]
-
-
-@dataclass(frozen=True)
-class Said:
-    """An answer without what it calls the case and how long it took."""
-
-    verdict: str
-    hypotheses: tuple[tuple[str, str | None, str | None, str | None, float], ...]
-
-    @classmethod
-    def of(cls, line: str, *, names: dict[str, str] | None = None) -> Said:
-        """`names`: what each target is called in the end; itself, unless it is among them."""
-        result, names = json.loads(line), names or {}
-        keys = ("target", "change", "label", "remediation", "confidence")
-        told = [{**each, "target": names.get(each["target"], each["target"])} for each in result["hypotheses"]]
-        return cls(result["verdict"], tuple(tuple(each[key] for key in keys) for each in told))
-
-    @property
-    def order(self) -> list[tuple[str, str | None]]:
-        return [(target, change) for target, change, *_ in self.hypotheses]
-
-    def confidence(self, target: str) -> float:
-        """Of all that is said of it together."""
-        return sum(confidence for named, *_, confidence in self.hypotheses if named == target)
-
-
-def told(files: alike.Files, folder: Path, **how: Any) -> Said:
-    return Said.of(run_case_by_name(str(alike.write(files, folder / "told-otherwise"))), **how)
 
 
 @pytest.mark.parametrize("case", [pytest.param(folder, id=folder.name) for folder in FOLDERS])
