@@ -159,7 +159,12 @@ def _caps(findings: list[Finding], scope: Scope) -> list[Cap]:
     measured = [f for f in findings if f.signal in ("metrics", "logs", "traces")]
     if measured and all(scope.window.end - f.as_of > limit for f in measured):
         newest = max(f.as_of for f in measured)
-        caps.append(Cap(most=STALE_CAP, why=f"its newest measurement is from {newest:%H:%M:%S}Z, stale at the end of the window"))
+        others = [f for f in findings if f not in measured]
+        if any(f.signal == "objects" for f in others):  # what contradicts itself does so without any measurement
+            findings = others
+        else:
+            why = f"its newest measurement is from {newest:%H:%M:%S}Z, stale at the end of the window"
+            caps.append(Cap(most=STALE_CAP, why=why))
     if findings and all(f.coverage < THIN for f in findings):
         caps.append(Cap(most=THIN_CAP, why="its measurements cover less than half of the window"))
     if findings and all(f.outsider_text for f in findings):

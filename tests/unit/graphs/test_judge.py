@@ -102,6 +102,14 @@ def test_one_fresh_measurement_lifts_the_cap_of_the_stale() -> None:
     assert certain(METRIC, old).verdict == "conclusive"
 
 
+def test_stale_lines_make_what_objects_say_no_less_certain_than_without_them() -> None:
+    objects = finding("the selector matches nothing", signal="objects")
+    old = finding("old", signal="logs", as_of=SCOPE.window.end - timedelta(minutes=9))
+    assert certain(objects, old).hypotheses[0].confidence == certain(objects).hypotheses[0].confidence == judge.ONE_SIGNAL_CAP
+    changed = finding("a deploy", signal="changes")
+    assert certain(changed, old).hypotheses[0].confidence == judge.STALE_CAP
+
+
 def test_that_no_change_is_guilty_makes_nothing_likely_alone() -> None:
     cleared = finding("no change is guilty", signal="changes")
     alone = report("deploys", suspicion("back", 3.0, cleared, no_change=True), findings=(cleared,))
