@@ -93,11 +93,12 @@ def _alerting(scope: Scope, suspicions: list[Suspicion]) -> str | None:
 
 
 def _believed(shown: list[Possibility], calibration: Calibration) -> list[float]:
-    """How probable each is: the first by its calibrated odds, the others share what that leaves as their own odds would have it."""
+    """How probable each is: the first by its calibrated odds; the others share what that leaves as their own odds would have it,
+    all but the reserve, which stays with what nobody looked at."""
     if not shown:
         return []
     first = calibration.probability(shown[0].odds)
-    left = (1.0 - first) / max(1e-9, 1.0 - shown[0].share)
+    left = (1.0 - calibration.reserve - first) / max(1e-9, 1.0 - shown[0].share)
     return [first, *(p.share * left for p in shown[1:])]
 
 

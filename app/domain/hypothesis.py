@@ -59,7 +59,7 @@ class Arithmetic(Value):
     The terms sum up to `score`. `rivals` is what all else comes to, in nats: the logarithm of the sum of exp(score) over every
     other suspected cause and over what nobody looked at. `odds` = `score` - `rivals`. `probability` is what such odds turned
     out to be worth on recorded incidents, for the first hypothesis: (1 - reserve) / (1 + exp(-(intercept + slope * odds))). The
-    others share what that leaves, each as its own odds would have it. The caps then hold all of them down.
+    others share what that leaves of 1 - reserve, each as its own odds would have it. The caps then hold all of them down.
     """
 
     terms: tuple[Term, ...]

@@ -14,7 +14,7 @@ from typing import Any
 
 from app.connectors.case import find_cases
 from app.evaluation import runner
-from app.evaluation.score import Row, read_truth
+from app.evaluation.score import Row, read_truth, table
 from app.main import run_case_by_name
 from tests.cases import alike
 
@@ -55,9 +55,9 @@ def summary(folder: Path) -> dict[str, Any]:
 def pooled(out: Path) -> Row:
     """The row `all` of the table that `firstmate eval --truth` prints."""
     out.write_text("".join(line(folder) + "\n" for folder in cases()), encoding="utf-8")
-    rows, without = runner.score(out, TRUTH)
-    assert without == 0
-    return next(row for row in rows if row.name == "all")
+    scored = runner.score(out, TRUTH)
+    assert scored.without_truth == 0
+    return next(row for row in table(scored.marked) if row.name == "all")
 
 
 @dataclass(frozen=True)
