@@ -24,6 +24,7 @@ from app.evaluation.compare import Comparison
 from app.evaluation.reliability import Reliability, reliability
 from app.evaluation.runner import Scored
 from app.evaluation.score import NEVER, confidences, row_as_json, table
+from app.evaluation.thin import run_thinned
 
 WIDEST = 400
 BROKE, REGRESSED = 1, 3
@@ -56,6 +57,8 @@ def evaluate(
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Each investigator alone, any two, all; with the judge and without.")
     ] = False,
+    lose: Annotated[float, typer.Option(help="Take this share of each case's telemetry away first, 0 to 0.9.", min=0, max=0.9)] = 0,
+    seed: Annotated[int, typer.Option(help="Which share --lose takes away.")] = 1,
 ) -> None:
     """Run recorded cases and print how often the answer was right.
 
@@ -72,7 +75,7 @@ def evaluate(
         "--reliability": trust,
         "--ablation": ablation,
     }
-    _refuse({option for option, given in asked.items() if given}, part=part, truth=truth)
+    _refuse({option for option, given in asked.items() if given}, part=part, truth=truth, lose=lose)
     earlier = _earlier(against or compare.newest(compose.releases()))
     if fail_on_regression and earlier is None:
         raise BadInput("--fail-on-regression has nothing to compare with: name earlier results with --against")
@@ -89,6 +92,8 @@ def evaluate(
         run_case = partial(compose.run_combinations_by_name, asked=combinations.every(known), whole=False)
     elif part:
         run_case = partial(compose.run_combinations_by_name, asked=(part,), whole=True)
+    if lose:
+        run_case = partial(run_thinned, run_case=run_case, share=lose, seed=seed)
     broken = _run(cases, run_case, workers=workers, out=out, console=console)
     if truth is None:
         raise typer.Exit(BROKE if broken else 0)
@@ -112,10 +117,12 @@ def evaluate(
     raise typer.Exit(BROKE if broken else REGRESSED if regressed else 0)
 
 
-def _refuse(asked: set[str], *, part: Combination | None, truth: Path | None) -> None:
+def _refuse(asked: set[str], *, part: Combination | None, truth: Path | None, lose: float) -> None:
     """Raises `BadInput` for what makes no sense together, before an hour of cases."""
     if "--ablation" in asked and (part or asked - {"--ablation", "--json"}):
         raise BadInput("--ablation prints its own table: give it no other choice of parts and nothing to compare or save")
+    if "--save-release" in asked and lose:
+        raise BadInput("a release is judged on whole cases: leave --lose out, or --save-release")
     if "--save-release" in asked and part:
         raise BadInput("a release is the whole engine: leave --only and --without out, or --save-release")
     if asked and truth is None:
