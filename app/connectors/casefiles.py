@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from pydantic import ValidationError
 
+from app.connectors.caselines import read_lines
 from app.connectors.folder import File, left_out, read_object
 from app.domain.change import Change, ChangeKind, Changes
 from app.domain.errors import BadInput
@@ -112,14 +113,14 @@ def spans(file: File, scope: Scope) -> SpanTable | NoData:
 
 
 def logs(file: File, scope: Scope) -> LogTable | NoData:
-    rows = file.rows(_log_line)
-    if not rows.read:
+    lines = read_lines(file, _log_line, latest_s=MAX_EPOCH_S)
+    if lines.frame.is_empty():
         return NoData("case:logs.jsonl", file.name, f"{file.name} has no lines")
-    frame = pl.DataFrame(rows.read, schema=LOG_SCHEMA, orient="row").sort("time", nulls_last=True, maintain_order=True)
+    frame = lines.frame.sort("time", nulls_last=True, maintain_order=True)
     level = frame["level"].str.to_uppercase()
     frame = frame.with_columns(level.replace(_LEVELS), redact_column(frame["msg"]), redact_column(frame["fields"]))
     newest = _newest(frame["time"], frame["incident"], scope)
-    return LogTable("case:logs.jsonl", newest, frame, file.name, rows.left_out)
+    return LogTable("case:logs.jsonl", newest, frame, file.name, lines.left_out)
 
 
 def _log_line(row: JsonObject) -> tuple[object, ...]:

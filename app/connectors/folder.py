@@ -41,21 +41,36 @@ class File:
     def rows(self, read: Callable[[JsonObject], T]) -> Rows[T]:
         """What `read` makes of each line, a JSON object; blank lines are skipped. A line that it, or nobody, can read (BadInput)
         costs only itself. Raises BadInput with the first reason when no line can be read."""
-        found: list[T] = []
-        wrong, first = 0, ""
-        for number, line in enumerate(io.BytesIO(self.body), start=1):
-            if number > MAX_ROWS:
-                raise BadInput(f"{self.name} has more than {MAX_ROWS} lines; split the case")
-            if not line.strip():
-                continue
-            try:
-                found.append(read(as_object(_json(line))))
-            except (BadInput, RecursionError) as error:
-                why = str(error) if isinstance(error, BadInput) else "nested too deeply"
-                wrong, first = wrong + 1, first or redact(f"line {number}: {why}")
-        if wrong and not found:
-            raise BadInput(f"{self.name}, {first}")
-        return Rows(found, left_out(self.name, wrong, first))
+        if self.body.count(b"\n") + (not self.body.endswith(b"\n")) > MAX_ROWS:
+            raise BadInput(f"{self.name} has more than {MAX_ROWS} lines; split the case")
+        each = read_each(self.body, read)
+        if each.wrong and not each.read:
+            raise BadInput(f"{self.name}, {each.reason}")
+        return Rows(each.read, left_out(self.name, each.wrong, each.reason))
+
+
+@dataclass(frozen=True)
+class Each(Generic[T]):
+    """What could be read, how many lines could not, and why the first of them (`line 7: …`)."""
+
+    read: list[T]
+    wrong: int
+    reason: str
+
+
+def read_each(body: bytes, read: Callable[[JsonObject], T], *, first: int = 1) -> Each[T]:
+    """What `read` makes of each line of `body`, the first of which is line `first` of its file."""
+    found: list[T] = []
+    wrong, reason = 0, ""
+    for number, line in enumerate(io.BytesIO(body), start=first):
+        if not line.strip():
+            continue
+        try:
+            found.append(read(as_object(_json(line))))
+        except (BadInput, RecursionError) as error:
+            why = str(error) if isinstance(error, BadInput) else "nested too deeply"
+            wrong, reason = wrong + 1, reason or redact(f"line {number}: {why}")
+    return Each(found, wrong, reason)
 
 
 def left_out(file: str, wrong: int, first: str) -> str | None:

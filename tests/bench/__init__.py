@@ -1,1 +1,1 @@
-"""`make bench`: speed, as ratios of things run side by side on this machine; nothing here passes or fails."""
+"""`make bench`: speed, as ratios of things run side by side on this machine; nothing here passes or fails a build."""
