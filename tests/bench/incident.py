@@ -16,9 +16,26 @@ from tests.bench.lines import TEMPLATES, labelled
 REFERENCE_S, BEFORE_S, SINCE_S = 4800, 600, 600
 STEP_S = 6
 """1,000 samples a series."""
-METRICS = ("latency_p95_ms", "error_ratio", "request_rate", "cpu_usage", "memory_bytes", "threads_active", "queue_depth", "gc_pause_ms")
+METRICS = (
+    "latency_p95_ms",
+    "error_ratio",
+    "request_rate",
+    "cpu_usage",
+    "memory_bytes",
+    "threads_active",
+    "queue_depth",
+    "gc_pause_ms",
+)
 START_S = 1_700_000_000.0
 ONSET_S = START_S + REFERENCE_S + BEFORE_S
+
+
+DIFF = """@@ -3,4 +3,4 @@ pool:
+   name: orders
+-  max_connections: 40
++  max_connections: 4
+   acquire_timeout_ms: 500
+"""
 
 
 @dataclass(frozen=True)
@@ -112,11 +129,6 @@ def _write_changes(path: Path, count: int, names: list[str], guilty: str, seed: 
         for i, at in enumerate(sorted(moments)):
             bad = at == ONSET_S - 20
             service = guilty if bad else dice.choice(names)
-            diff = (
-                "@@ -3,4 +3,4 @@ pool:\n   name: orders\n-  max_connections: 40\n+  max_connections: 4\n   acquire_timeout_ms: 500\n"
-                if bad
-                else _diff(dice)
-            )
             row = {
                 "time": round(at, 3),
                 "kind": "deploy",
@@ -124,7 +136,7 @@ def _write_changes(path: Path, count: int, names: list[str], guilty: str, seed: 
                 "id": f"{dice.getrandbits(28):07x}",
                 "title": "Tidy the pool settings" if bad else f"Rework part {i}",
                 "files": ["pool.yaml" if bad else f"src/part_{i}.py"],
-                "diff": diff,
+                "diff": DIFF if bad else _diff(dice),
             }
             out.write(json.dumps(row) + "\n")
 

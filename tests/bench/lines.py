@@ -114,7 +114,26 @@ def _compiled(wording: str, makers: dict[str, Callable[[], str]]) -> list[Piece]
     return pieces
 
 
-_WORDS = "amber birch cedar delta ember fjord grove haven inlet jetty knoll lagoon mesa north ocean prairie quarry ridge".split()
+_WORDS = [
+    "amber",
+    "birch",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "haven",
+    "inlet",
+    "jetty",
+    "knoll",
+    "lagoon",
+    "mesa",
+    "north",
+    "ocean",
+    "prairie",
+    "quarry",
+    "ridge",
+]
 
 
 def _makers(dice: random.Random) -> dict[str, Callable[[], str]]:

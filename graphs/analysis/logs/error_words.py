@@ -264,9 +264,15 @@ GOOD_STATUS = frozenset(
 
 
 @lru_cache(maxsize=1)
-def compiled() -> tuple[tuple[Kind, Any], ...]:
-    """`KINDS` with their patterns ready."""
-    return tuple((kind, re2.compile("(?i)" + kind.pattern)) for kind in KINDS)
+def compiled() -> Any:
+    """All of `KINDS` as one set: a text is read once, however many kinds there are; says which of them match."""
+    options = re2.Options()
+    options.case_sensitive, options.max_mem = False, 64 << 20
+    found = re2.Set.SearchSet(options)
+    for kind in KINDS:
+        found.Add(kind.pattern)
+    found.Compile()
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -282,11 +288,9 @@ def _header() -> Any:
 @lru_cache(maxsize=4096)
 def kind_of(text: str) -> Kind | None:
     """Which kind of failure a text tells of; None when it tells of none. A header's name (`x-upstream-time`) tells of none."""
-    cleaned = _header().sub(" ", innocent().sub(" ", text))
-    for kind, pattern in compiled():
-        if pattern.search(cleaned):
-            return kind
-    return None
+    cleaned = innocent().sub(" ", text) if innocent().search(text) else text
+    found = compiled().Match(_header().sub(" ", cleaned) if "-" in cleaned else cleaned)
+    return KINDS[min(found)] if found else None
 
 
 def level_of(word: str) -> str:

@@ -75,10 +75,11 @@ def shifts(mined: pl.DataFrame, *, lengths: Lengths) -> tuple[Shift, ...]:
     if mined.is_empty():
         return ()
     texts = [str(text)[:800] for text in mined["exemplar"].to_list()]
-    severities = [
-        error_words.severity(level, text, status=status)
-        for level, status, text in zip(mined["level"].to_list(), mined["status"].to_list(), texts, strict=True)
-    ]
+    severities: list[float] = []
+    kinds: list[error_words.Kind | None] = []
+    for level, status, text in zip(mined["level"].to_list(), mined["status"].to_list(), texts, strict=True):
+        severities.append(error_words.severity(level, text, status=status))
+        kinds.append(error_words.kind_of(text))  # the same text at once: it is still remembered
     moments = _moments(mined, lengths)
     services = [str(s) for s in mined["service"].to_list()]
     baseline = _baseline(moments, services, np.array([s < FAILING for s in severities]), lengths)
@@ -88,7 +89,7 @@ def shifts(mined: pl.DataFrame, *, lengths: Lengths) -> tuple[Shift, ...]:
         was, early, now = float(moments.base[i]), float(moments.early[i]), float(moments.now[i])
         if now == 0 and (baseline is None or was == early == 0):
             continue
-        kind = error_words.kind_of(texts[i])
+        kind = kinds[i]
         if baseline is not None:
             lasted = _lasts_to_onset(row["last_before_s"], span, lengths)
             measure = baseline.measure(services[i], was=was, early=early, now=now, kind=kind, lasted=lasted)

@@ -116,12 +116,13 @@ def detections(documents: Iterable[Mapping[str, object]]) -> tuple[Detection, ..
 
 def patterns(documents: Iterable[Mapping[str, object]], *, known: Iterable[Shift]) -> tuple[Shift, ...]:
     """Pattern counts as shifts; those that the lines themselves already show are left out."""
-    seen = [(shift.service, _tokens(shift.template)) for shift in known]
+    counted = [document for document in documents if document.get("doc") == "log_pattern"]
+    seen = [(shift.service, _tokens(shift.template)) for shift in known] if counted else []
     found = []
-    for document in documents:
+    for document in counted:
         signature, service = document.get("signature"), document.get("service")
         count, delta = _number(document.get("count")), _number(document.get("delta_vs_baseline"))
-        if document.get("doc") != "log_pattern" or not isinstance(signature, str) or not isinstance(service, str) or count is None:
+        if not isinstance(signature, str) or not isinstance(service, str) or count is None:
             continue
         template = templates.squeeze(pl.select(templates.mask(pl.lit(signature.replace("<N>", "0")))).item())
         tokens = _tokens(template)

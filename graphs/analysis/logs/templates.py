@@ -5,7 +5,8 @@ What tells lines apart although it holds digits (level, HTTP status class) becom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import polars as pl
 import re2
 
+from app.domain.telemetry import LOG_SCHEMA
 from graphs.analysis.logs import error_words
 
 WILD = "<*>"
@@ -24,6 +26,9 @@ STATUS = (
 )
 LONGEST = 1600
 """Characters of a message that take part: enough for a stack trace's head; the tail is kept too, as it names the exception."""
+
+SLICE = 1 << 18
+"""Lines that are looked at together."""
 
 REFERENCE, BEFORE, AFTER, HISTORY = 0, 1, 2, 3
 """The stretches of a line: the reference, the incident's window before the onset, from the onset on, and older than the window."""
@@ -54,8 +59,14 @@ def mine(frame: pl.DataFrame, *, stretches: Stretches | None = None, protected: 
     moments (a line delivered twice counts once; lines without a time all count). `first_s` and `last_s` are of the
     incident's lines from the onset on (of all of the incident's where there are none). `exemplar` is one whole message.
     """
-    distinct = _distinct(frame, stretches or Stretches())
-    return _merged(distinct, protected or _never)
+    ordered = frame["time"].fill_nan(None).is_sorted(nulls_last=True)
+    return mine_all(frame.iter_slices(SLICE) if ordered else (frame,), stretches=stretches, protected=protected)
+
+
+def mine_all(frames: Iterable[pl.DataFrame], *, stretches: Stretches | None = None, protected: Protected | None = None) -> Mined:
+    """As `mine`, of frames that together are in time order: the memory it takes is that of one of them and of the templates,
+    however many lines there are."""
+    return _merged(_distinct(frames, stretches or Stretches()), protected or _never)
 
 
 def lines_of(frame: pl.DataFrame, mined: Mined, wanted: pl.DataFrame) -> pl.DataFrame:
@@ -109,8 +120,21 @@ def stretch_of(stretches: Stretches) -> pl.Expr:
     )
 
 
-def _distinct(frame: pl.DataFrame, stretches: Stretches) -> pl.DataFrame:
+def _distinct(frames: Iterable[pl.DataFrame], stretches: Stretches) -> pl.DataFrame:
     """Groups of equal masked text; the only pass over the lines."""
+    found: list[pl.DataFrame] = []
+    rows, most = 0, SLICE
+    for frame in frames:
+        found.append(_grouped(frame, stretches))
+        rows += found[-1].height
+        if rows > most:
+            found = [_together(found)]
+            rows, most = found[0].height, max(SLICE, 2 * found[0].height)
+    told = pl.col("exemplar").str.contains(error_words.STACK_FRAME) | pl.col("exemplar").str.contains(error_words.COLLECTOR)
+    return _together(found).filter(~told) if found else _grouped(pl.DataFrame(schema=LOG_SCHEMA), stretches)
+
+
+def _grouped(frame: pl.DataFrame, stretches: Stretches) -> pl.DataFrame:
     moments = pl.col("time").drop_nulls().n_unique() + pl.col("time").null_count()
     return (
         keyed(frame.lazy())
@@ -123,8 +147,25 @@ def _distinct(frame: pl.DataFrame, stretches: Stretches) -> pl.DataFrame:
             pl.col("time").max().alias("last_s"),
             pl.col("msg").min().alias("exemplar"),
         )
-        .filter(~pl.col("exemplar").str.contains(error_words.STACK_FRAME) & ~pl.col("exemplar").str.contains(error_words.COLLECTOR))
-        .collect()
+        .collect(engine="streaming")
+    )
+
+
+def _together(found: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The groups of several frames, oldest first, as those of one: a moment at which one ends and the next begins is one."""
+    if len(found) == 1:
+        return found[0]
+    shared = (pl.col("first_s") == pl.col("last_s").shift(1)).sum()
+    return (
+        pl.concat(found)
+        .group_by(*_KEYS, "template", "stretch", maintain_order=True)
+        .agg(
+            pl.col("n").sum(),
+            pl.col("e").sum() - shared,
+            pl.col("first_s").min(),
+            pl.col("last_s").max(),
+            pl.col("exemplar").min(),
+        )
     )
 
 
@@ -191,39 +232,41 @@ def merge(masked: Sequence[str], *, protected: Protected = _never) -> list[str]:
         return fixed[token]
 
     for _ in range(ROUNDS):
-        found = {
-            tokens: _generalised(tokens, variants, stays)
-            for variants in (_variants(place.values(), stays),)
-            for tokens in place.values()
-        }
-        changed = any(before != after for before, after in found.items())
-        place = {text: found[tokens] for text, tokens in place.items()}
-        if not changed:
+        found = _generalised(set(place.values()), stays)
+        if not found:
             break
+        place = {text: found.get(tokens, tokens) for text, tokens in place.items()}
     return _uncrowded([squeeze(" ".join(place[text])) for text in masked])
 
 
-def _variants(texts: Iterable[tuple[str, ...]], stays: Callable[[str], bool]) -> dict[tuple[int, int, int], set[str]]:
-    """The tokens found at each place of texts that are equal but for it: by length, place and the rest's hash."""
-    found: dict[tuple[int, int, int], set[str]] = {}
-    for tokens in set(texts):
-        whole = sum(hash((i, token)) for i, token in enumerate(tokens))
-        for i, token in enumerate(tokens[:LONGEST_MERGED]):
-            if not stays(token):
-                found.setdefault((len(tokens), i, whole - hash((i, token))), set()).add(token)
-    return found
+Tokens = tuple[str, ...]
 
 
-def _generalised(
-    tokens: tuple[str, ...], variants: Mapping[tuple[int, int, int], set[str]], stays: Callable[[str], bool]
-) -> tuple[str, ...]:
-    whole = sum(hash((i, token)) for i, token in enumerate(tokens))
-    return tuple(
-        WILD
-        if i < LONGEST_MERGED and not stays(token) and _holds_data(variants[(len(tokens), i, whole - hash((i, token)))])
-        else token
-        for i, token in enumerate(tokens)
-    )
+def _generalised(texts: Collection[Tokens], stays: Callable[[str], bool]) -> dict[Tokens, Tokens]:
+    """The texts that hold data somewhere, with that masked. What stands at one place of texts that are equal but for it is
+    found by the texts' length, the place and the rest's hash."""
+    variants: dict[tuple[int, int, int], set[str]] = {}
+    places: dict[Tokens, list[tuple[int, tuple[int, int, int]]]] = {}
+    of_length = Counter(map(len, texts))
+    for tokens in texts:
+        size = len(tokens)
+        if of_length[size] < MANY_VALUES:
+            continue
+        hashes = [hash(pair) for pair in enumerate(tokens)]
+        whole = sum(hashes)
+        found = places[tokens] = [
+            (i, (size, i, whole - hashes[i])) for i, token in enumerate(tokens[:LONGEST_MERGED]) if not stays(token)
+        ]
+        for i, key in found:
+            if key in variants:
+                variants[key].add(tokens[i])
+            else:
+                variants[key] = {tokens[i]}
+    data = {key for key, tokens in variants.items() if len(tokens) >= MANY_VALUES and _holds_data(tokens)}
+    masked = {tokens: {i for i, key in found if key in data} for tokens, found in places.items()} if data else {}
+    return {
+        tokens: tuple(WILD if i in wild else token for i, token in enumerate(tokens)) for tokens, wild in masked.items() if wild
+    }
 
 
 def _holds_data(tokens: set[str]) -> bool:
@@ -249,7 +292,8 @@ def _runs() -> Any:
 
 def squeeze(text: str) -> str:
     """Blanks to single spaces, and a run of masked pieces to one: lists of any length look alike."""
-    return " ".join(str(_runs().sub(WILD, text)).split())
+    runs = text.find(WILD) != text.rfind(WILD)  # it takes two
+    return " ".join((str(_runs().sub(WILD, text)) if runs else text).split())
 
 
 def _uncrowded(templates: list[str]) -> list[str]:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import pytest
+import re2
+from hypothesis import given
+from hypothesis import strategies as st
 
-from graphs.analysis.logs.error_words import kind_of, level_of, severity
+from graphs.analysis.logs.error_words import KINDS, innocent, kind_of, level_of, severity
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,14 @@ def test_a_level_taken_from_a_harmless_word_counts_little() -> None:
 def test_the_name_of_a_header_tells_of_no_failure() -> None:
     assert kind_of('answered <200, ok, [x-proxy-upstream-service-time:"3", x-frame-options:"deny"]>') is None
     assert kind_of("upstream connect error [x-request-id: 7]") is not None
+
+
+said = "pool wait connection timed out", "no such host", "x509 expired", "503", "status=", "field", "out of range", "é"
+
+
+@given(st.lists(st.one_of(st.sampled_from(said), st.text("abé –-0 ", max_size=5)), max_size=12))
+def test_the_first_kind_that_matches_wins(words: list[str]) -> None:
+    text = " ".join(words)
+    cleaned = innocent().sub(" ", text)
+    one_by_one = (kind for kind in KINDS if re2.search("(?i)" + kind.pattern, cleaned) is not None)
+    assert kind_of(text) == next(one_by_one, None)

@@ -133,3 +133,14 @@ def test_lines_that_differ_in_a_secret_are_one_template_whatever_the_key_of_its_
         use_key(key)
         texts = [redact(f"login with password=hunter{n} failed") for n in range(40)]
         assert len({squeeze(pl.select(mask(pl.lit(text))).item()) for text in texts}) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(line, min_size=1, max_size=30), st.integers(1, 8))
+def test_lines_that_come_in_parts_are_counted_as_if_they_came_at_once(
+    rows: list[tuple[bool, float | None, str, str, str]], size: int
+) -> None:
+    whole = table(*[(now, at if at is None else round(at / 200), *rest) for now, at, *rest in rows]).sort("time", nulls_last=True)
+    stretches = Stretches(start_s=1.0, onset_s=3.0)
+    parts = templates.mine_all(whole.iter_slices(size), stretches=stretches)
+    assert parts.templates.equals(mine(whole, stretches=stretches).templates)
