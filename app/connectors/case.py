@@ -61,7 +61,8 @@ class RecordedCase:
     scope: Scope
     folder: Path
     _read: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+    _reading: dict[str, threading.Lock] = field(default_factory=dict, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     async def metrics(self, scope: Scope, *, entities: Sequence[str] = ()) -> MetricTable | NoData:
         """Everything recorded, in time order; only series of `entities` and of edges touching them when given."""
@@ -136,6 +137,8 @@ class RecordedCase:
 
     def _load(self, file: str, parse: Callable[[File, Scope], T]) -> T | NoData:
         with self._lock:
+            reading = self._reading.setdefault(file, threading.Lock())
+        with reading:  # of each file: nobody waits for the lines of the log but who wants them
             if file not in self._read:
                 found = find_file(self.folder, file)
                 missing = NoData(f"case:{file}", file, f"no {file} was recorded")

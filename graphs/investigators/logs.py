@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 
 import polars as pl
 import re2
@@ -216,16 +216,17 @@ class _Reporter:
         """What the newest line of a failing template carries beside its text: the exception, and where it was thrown."""
         if not shift.failing:
             return None
-        for table in self.tables:
-            alike = table.frame.filter(
-                pl.col("incident")
-                & (pl.col("service") == shift.service)
-                & (pl.col("msg") == shift.exemplar)
-                & (pl.col("fields") != "")
-            )
+        for frame in self._carrying:
+            alike = frame.filter((pl.col("service") == shift.service) & (pl.col("msg") == shift.exemplar))
             if alike.height:
                 return stacks.thrown(str(alike["fields"][-1]))
         return None
+
+    @cached_property
+    def _carrying(self) -> tuple[pl.DataFrame, ...]:
+        """Of each table the incident's lines that carry anything beside their text."""
+        carrying = pl.col("incident") & (pl.col("fields") != "")
+        return tuple(table.frame.filter(carrying).select("service", "msg", "fields") for table in self.tables)
 
     def _in_lines(self, shift: Shift) -> bool:
         return any(bool((table.frame["service"] == shift.service).any()) for table in self.tables) and shift.level != ""

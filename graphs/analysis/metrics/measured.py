@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.telemetry import MetricTable, SeriesName
-from graphs.analysis.metrics.shift import Shifts, change_points, consensus_onset, measure
+from graphs.analysis.metrics.shift import Shifts, change_points, consensus_onset, joined, measure
 from graphs.analysis.metrics.suspects import Picture
 from graphs.analysis.metrics.symptom import NEVER, Stretch, while_it_shows
 from graphs.analysis.metrics.words import read
@@ -65,7 +65,7 @@ def _find_onset(tables: Sequence[tuple[MetricTable, NDArray[np.float64]]]) -> fl
         there = np.flatnonzero(~table.incident)
         there = there[np.argsort(table.times[there], kind="stable")][-max(len(here), 4) :]
         times = np.concatenate((np.full(len(there), table.times[here[0]]), table.times[here]))
-        rows = np.ascontiguousarray(values[np.concatenate((there, here))].T)
+        rows = values[np.concatenate((there, here))].T
         found = consensus_onset(times, change_points(rows), seam=len(there) or None)
         if found is not None and (best is None or found[1] > best[1]):
             best = found
@@ -103,5 +103,4 @@ def measure_all(tables: Sequence[MetricTable], onset_s: float | None, symptom: S
         series += [Series(table, column, table.names[column], tops[column]) for column in order]
     if not series:
         return None
-    joined = Shifts(**{field: np.concatenate([getattr(part, field) for part in parts]) for field in Shifts.__dataclass_fields__})
-    return Measured(tuple(series), Picture.of([one.name for one in series], joined), at, found)
+    return Measured(tuple(series), Picture.of([one.name for one in series], joined(parts)), at, found)
