@@ -40,7 +40,7 @@ class Reading:
         return self.effects[0].weight if self.effects else 0.0
 
 
-@lru_cache(maxsize=256)  # every round asks about the same changes, and reading them is most of its time
+@lru_cache(maxsize=1024)  # every round asks about the same changes, and reading them is most of its time
 def read_diff(diff: str, files: tuple[str, ...] = ()) -> Reading:
     """Every effect of a unified diff (or something like one). The same lines in another order read the same."""
     if not diff.strip():
