@@ -34,7 +34,7 @@ check: setup  ## lint, format, types, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup  ## speed and accuracy, as ratios of things run side by side
+bench: setup  ## speed beside that of others, on the same input (ARGS="--only templates", --quick, CASES…)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock:  ## write requirements.lock anew (needs uv)
@@ -42,4 +42,4 @@ lock:  ## write requirements.lock anew (needs uv)
 	  --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -77,16 +77,26 @@ def labelled(count: int, *, seed: int = 7) -> Labelled:
     return Labelled(messages, chosen, [SERVICES[label % len(SERVICES)] for label in chosen])
 
 
-def frame_of(lines: Labelled) -> pl.DataFrame:
-    """The lines as telemetry, one every 10 ms; the second half is the incident."""
+def frame_of(lines: Labelled, *, first: int = 0) -> pl.DataFrame:
+    """The lines as an incident's telemetry, one every 10 ms; `first` is the number of the first of them."""
     count = len(lines.messages)
     values: dict[str, Sequence[object]] = {
-        "incident": [i >= count // 2 for i in range(count)],
-        "time": [1.7e9 + i / 100 for i in range(count)],
+        "incident": [True] * count,
+        "time": [1.7e9 + (first + i) / 100 for i in range(count)],
         "service": lines.services,
         "level": [TEMPLATES[label][0] for label in lines.labels],
         "msg": lines.messages,
     }
+    return _filled(values, count)
+
+
+def plain_frame(messages: Sequence[str]) -> pl.DataFrame:
+    """The messages and nothing else: of one service, without levels."""
+    count = len(messages)
+    return _filled({"incident": [True] * count, "time": [1.7e9 + i / 100 for i in range(count)], "msg": messages}, count)
+
+
+def _filled(values: dict[str, Sequence[object]], count: int) -> pl.DataFrame:
     return pl.DataFrame({name: values.get(name, [""] * count) for name in LOG_SCHEMA}, schema=LOG_SCHEMA)
 
 
@@ -114,26 +124,10 @@ def _compiled(wording: str, makers: dict[str, Callable[[], str]]) -> list[Piece]
     return pieces
 
 
-_WORDS = [
-    "amber",
-    "birch",
-    "cedar",
-    "delta",
-    "ember",
-    "fjord",
-    "grove",
-    "haven",
-    "inlet",
-    "jetty",
-    "knoll",
-    "lagoon",
-    "mesa",
-    "north",
-    "ocean",
-    "prairie",
-    "quarry",
-    "ridge",
-]
+_WORDS = (
+    *("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "haven", "inlet"),
+    *("jetty", "knoll", "lagoon", "mesa", "north", "ocean", "prairie", "quarry", "ridge"),
+)
 
 
 def _makers(dice: random.Random) -> dict[str, Callable[[], str]]:

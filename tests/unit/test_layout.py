@@ -23,7 +23,10 @@ LONG = {
 """Files over 500 lines, and the reason."""
 
 PLUGIN_FOLDERS = {
-    "app.connectors": ("CONNECTOR", {"casefiles", "folder", "http", "logline", "logseek", "outside", "promql", "promshape"}),
+    "app.connectors": (
+        "CONNECTOR",
+        {"casefiles", "caselines", "folder", "http", "logline", "logseek", "outside", "promql", "promshape"},
+    ),
     "app.actions": ("ACTION", {"shop_client"}),
     "app.cli": ("VERB", {"children", "composition", "evaltables", "lines", "presses", "scene", "steps", "terminal"}),
     "app.slack.commands": ("COMMAND", set()),
