@@ -244,28 +244,31 @@ Tokens = tuple[str, ...]
 
 def _generalised(texts: Collection[Tokens], stays: Callable[[str], bool]) -> dict[Tokens, Tokens]:
     """The texts that hold data somewhere, with that masked. What stands at one place of texts that are equal but for it is
-    found by the texts' length, the place and the rest's hash."""
-    variants: dict[tuple[int, int, int], set[str]] = {}
-    places: dict[Tokens, list[tuple[int, tuple[int, int, int]]]] = {}
+    found by a hash of the texts' length, the place and the rest."""
     of_length = Counter(map(len, texts))
-    for tokens in texts:
-        size = len(tokens)
-        if of_length[size] < MANY_VALUES:
-            continue
-        hashes = [hash(pair) for pair in enumerate(tokens)]
-        whole = sum(hashes)
-        found = places[tokens] = [
-            (i, (size, i, whole - hashes[i])) for i, token in enumerate(tokens[:LONGEST_MERGED]) if not stays(token)
-        ]
-        for i, key in found:
-            if key in variants:
-                variants[key].add(tokens[i])
-            else:
-                variants[key] = {tokens[i]}
+    alike = [tokens for tokens in texts if of_length[len(tokens)] >= MANY_VALUES]
+    free = {token for token in set().union(*alike) if not stays(token)}
+    first: dict[int, str] = {}
+    variants: dict[int, set[str]] = {}
+    places: list[list[tuple[int, int]]] = []
+    for tokens in alike:
+        hashes = list(map(hash, enumerate(tokens)))
+        whole = sum(hashes) + hash((len(tokens), WILD))
+        places.append(
+            [(i, (whole - hashes[i]) * LONGEST_MERGED + i) for i, token in enumerate(tokens[:LONGEST_MERGED]) if token in free]
+        )
+        for i, key in places[-1]:
+            token = tokens[i]
+            if (seen := first.setdefault(key, token)) != token:
+                variants.setdefault(key, {seen}).add(token)
     data = {key for key, tokens in variants.items() if len(tokens) >= MANY_VALUES and _holds_data(tokens)}
-    masked = {tokens: {i for i, key in found if key in data} for tokens, found in places.items()} if data else {}
+    if not data:
+        return {}
+    wild = [{i for i, key in found if key in data} for found in places]
     return {
-        tokens: tuple(WILD if i in wild else token for i, token in enumerate(tokens)) for tokens, wild in masked.items() if wild
+        tokens: tuple(WILD if i in masked else token for i, token in enumerate(tokens))
+        for tokens, masked in zip(alike, wild, strict=True)
+        if masked
     }
 
 
@@ -298,12 +301,12 @@ def squeeze(text: str) -> str:
 
 def _uncrowded(templates: list[str]) -> list[str]:
     crowds: dict[str, set[str]] = {}
-    for template in templates:
-        crowds.setdefault(_beginning(template), set()).add(template)
+    starts = [_beginning(template) for template in templates]
+    for template, start in zip(templates, starts, strict=True):
+        crowds.setdefault(start, set()).add(template)
     return [
         f"{start} {WILD}" if len(crowds[start]) > CROWD and error_words.kind_of(t) == error_words.kind_of(start) else t
-        for t in templates
-        for start in (_beginning(t),)
+        for t, start in zip(templates, starts, strict=True)
     ]
 
 
