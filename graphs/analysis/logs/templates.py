@@ -278,6 +278,7 @@ def _holds_data(tokens: set[str]) -> bool:
     return len(tokens) >= MANY_VALUES and sum(map(_looks_like_data, tokens)) > len(tokens) / 2
 
 
+@lru_cache(maxsize=65536)
 def _looks_like_data(token: str) -> bool:
     word = token.strip("\"'.,:;!?()[]{}<>")
     return WILD in token or not word.replace("-", "").replace("'", "").isalpha()
