@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import polars as pl
 import re2
+from numpy.typing import NDArray
 
 from app.domain.telemetry import LOG_SCHEMA
 from graphs.analysis.logs import error_words
@@ -243,33 +245,51 @@ Tokens = tuple[str, ...]
 
 
 def _generalised(texts: Collection[Tokens], stays: Callable[[str], bool]) -> dict[Tokens, Tokens]:
-    """The texts that hold data somewhere, with that masked. What stands at one place of texts that are equal but for it is
-    found by a hash of the texts' length, the place and the rest."""
+    """The texts that hold data somewhere, with that masked."""
     of_length = Counter(map(len, texts))
     alike = [tokens for tokens in texts if of_length[len(tokens)] >= MANY_VALUES]
-    free = {token for token in set().union(*alike) if not stays(token)}
-    first: dict[int, str] = {}
-    variants: dict[int, set[str]] = {}
-    places: list[list[tuple[int, int]]] = []
-    for tokens in alike:
-        hashes = list(map(hash, enumerate(tokens)))
-        whole = sum(hashes) + hash((len(tokens), WILD))
-        places.append(
-            [(i, (whole - hashes[i]) * LONGEST_MERGED + i) for i, token in enumerate(tokens[:LONGEST_MERGED]) if token in free]
-        )
-        for i, key in places[-1]:
-            token = tokens[i]
-            if (seen := first.setdefault(key, token)) != token:
-                variants.setdefault(key, {seen}).add(token)
-    data = {key for key, tokens in variants.items() if len(tokens) >= MANY_VALUES and _holds_data(tokens)}
-    if not data:
+    if not alike:
         return {}
-    wild = [{i for i, key in found if key in data} for found in places]
+    variants: dict[int, list[tuple[int, int]]] = {}
+    for text, place, group in _equal_but_for_one(alike, stays):
+        variants.setdefault(group, []).append((text, place))
+    wild: dict[int, set[int]] = {}
+    for members in variants.values():
+        if _holds_data({alike[text][place] for text, place in members}):
+            for text, place in members:
+                wild.setdefault(text, set()).add(place)
     return {
-        tokens: tuple(WILD if i in masked else token for i, token in enumerate(tokens))
-        for tokens, masked in zip(alike, wild, strict=True)
-        if masked
+        alike[text]: tuple(WILD if i in masked else token for i, token in enumerate(alike[text])) for text, masked in wild.items()
     }
+
+
+def _equal_but_for_one(texts: Sequence[Tokens], stays: Callable[[str], bool]) -> Iterable[tuple[int, int, int]]:
+    """(text, place, group) of the places at which at least `MANY_VALUES` texts differ that are equal everywhere else: found by
+    a hash of their length, the place and the rest."""
+    known: dict[str, int] = {}
+    ids = np.array([known.setdefault(token, len(known)) for tokens in texts for token in tokens], dtype=np.int64)
+    free = np.array([not stays(token) for token in known], dtype=np.bool_)
+    lengths = np.array([len(tokens) for tokens in texts], dtype=np.int64)
+    starts = np.cumsum(lengths) - lengths
+    text = np.repeat(np.arange(len(texts)), lengths)
+    place = np.arange(len(ids)) - starts[text]
+    here = _mixed(ids + (place << 32))
+    rest = np.add.reduceat(here, starts)[text] - here
+    key = rest + _mixed(place + (lengths[text] << 32) + (1 << 62))
+    kept = np.flatnonzero(free[ids] & (place < LONGEST_MERGED))
+    _, group, count = np.unique(key[kept], return_inverse=True, return_counts=True)
+    several = count[group] >= MANY_VALUES
+    kept = kept[several]
+    return zip(text[kept].tolist(), place[kept].tolist(), group[several].tolist(), strict=True)
+
+
+def _mixed(numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Numbers so scattered that sums of different ones differ (the finaliser of splitmix64)."""
+    x = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    scattered: NDArray[np.uint64] = x ^ (x >> np.uint64(31))
+    return scattered
 
 
 def _holds_data(tokens: set[str]) -> bool:
