@@ -35,22 +35,24 @@ class Fitted:
     sources: Worth | None  # None where all incidents are from one source
 
 
-def outcomes(results: Path, truth_folder: Path) -> list[Outcome]:
-    """The first hypothesis of each result that has a truth. Raises `BadInput` when there is none, or one without odds."""
+def outcomes(results: Iterable[Path], truth_folder: Path) -> list[Outcome]:
+    """The first hypothesis of each result that has a truth; several files of the same cases may be given, with a share of their
+    telemetry taken away in some. Raises `BadInput` when there is none, or one without odds."""
     truths, found = read_truth(truth_folder), []
-    for line in results.read_text(encoding="utf-8").splitlines():
-        result = json.loads(line)
-        truth, hypotheses = truths.get(result.get("case")), result.get("hypotheses")
-        if truth is None or not hypotheses:
-            continue
-        if hypotheses[0].get("odds") is None:
-            raise BadInput(f"{results} is from a version that kept no odds; run firstmate eval again")
-        marked = mark(result["case"], truth, result)
-        found.append(
-            Outcome(odds=hypotheses[0]["odds"], right=marked.main <= 1, group=_culprit(truth), source=str(truth.get("source")))
-        )
+    given = list(results)
+    for path in given:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            result = json.loads(line)
+            truth, hypotheses = truths.get(result.get("case")), result.get("hypotheses")
+            if truth is None or not hypotheses:
+                continue
+            if hypotheses[0].get("odds") is None:
+                raise BadInput(f"{path} is from a version that kept no odds; run firstmate eval again")
+            right = mark(result["case"], truth, result).main <= 1
+            found.append(Outcome(odds=hypotheses[0]["odds"], right=right, group=_culprit(truth), source=str(truth.get("source"))))
     if not found:
-        raise BadInput(f"no result in {results} has a truth below {truth_folder}; name the folder that holds the truth files")
+        named = ", ".join(str(path) for path in given)
+        raise BadInput(f"no result in {named} has a truth below {truth_folder}; name the folder that holds the truth files")
     return found
 
 
@@ -60,7 +62,7 @@ def fitted(held: Sequence[Outcome], *, reserve: float, folds: int = FOLDS) -> Fi
     several = len({each.source for each in held}) > 1
     by_source = _judged(held, lambda each: each.source, reserve=reserve) if several else None
     provenance = {
-        "incidents": len(held),
+        "answers": len(held),
         "right": sum(each.right for each in held),
         "sources": dict(sorted(Counter(each.source for each in held).items())),
         "folds": {"error": round(by_fold.error, 4), "brier": round(by_fold.brier, 4)},

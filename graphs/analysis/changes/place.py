@@ -63,12 +63,14 @@ class Places:
         return -2.0 if self.known else -0.5
 
     def beside(self, service: str | None, entities: Iterable[str]) -> tuple[str, ...]:
-        """Those of `entities` that `service` calls or that call it, by the scope's own names."""
+        """Those of `entities` that `service` calls or that call it, by the scope's own names. Where nobody knows who calls whom,
+        it may be any of them: not knowing acquits no change."""
         if service is None:
             return ()
         bare = _bare(service)
-        near = {end for edge in self.edges if bare in edge for end in edge} - {bare}
-        found = {self.candidate(end) for entity in entities for end in _entities(entity, self.candidates) if end in near}
+        ends = {end for entity in entities for end in _entities(entity, self.candidates)} - {bare}
+        near = {end for edge in self.edges if bare in edge for end in edge} if self.edges else ends
+        found = {self.candidate(end) for end in ends & near}
         return tuple(sorted(name for name in found if name is not None))
 
     def candidate(self, service: str | None) -> str | None:

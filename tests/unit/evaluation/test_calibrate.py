@@ -10,7 +10,7 @@ from app.evaluation.calibrate import fitted, outcomes
 from graphs.analysis.calibration import Calibration, Outcome
 
 
-def written(folder: Path, answers: list[tuple[str, str, float | None]]) -> tuple[Path, Path]:
+def written(folder: Path, answers: list[tuple[str, str, float | None]]) -> tuple[list[Path], Path]:
     """(case, what was answered, odds) as results; the truth is `back` everywhere, and every second case of another source."""
     results, truth = folder / "results.jsonl", folder / "truth"
     lines = []
@@ -20,7 +20,7 @@ def written(folder: Path, answers: list[tuple[str, str, float | None]]) -> tuple
         (place / f"{case}.json").write_text(json.dumps({"service": ["back"]}))
         lines.append(json.dumps({"case": case, "hypotheses": [{"target": target, "confidence": 0.5, "odds": odds}]}))
     results.write_text("\n".join([*lines, json.dumps({"case": "unheard", "hypotheses": []})]))
-    return results, truth
+    return [results], truth
 
 
 def test_outcomes_are_read_from_results_and_truth(tmp_path: Path) -> None:
@@ -56,5 +56,5 @@ def test_the_reserve_bounds_what_is_ever_said_and_stands_in_the_file() -> None:
     made = fitted([Outcome(odds=float(n), right=True, group=f"g{n}", source=f"s{n % 2}") for n in range(10)], reserve=0.1)
     again = Calibration.model_validate_json(made.calibration.model_dump_json())
     assert again.probability(99.0) == pytest.approx(0.9)
-    assert again.provenance["incidents"] == 10
+    assert again.provenance["answers"] == 10
     assert made.sources is not None

@@ -56,5 +56,5 @@ def test_as_it_is_takes_odds_at_their_word() -> None:
 def test_the_calibration_in_use_says_what_it_was_fitted_on() -> None:
     stored = resources.files("graphs.analysis").joinpath("calibration.json").read_text(encoding="utf-8")
     used = Calibration.model_validate_json(stored)
-    assert used.provenance["incidents"] == sum(used.provenance["sources"].values())
+    assert used.provenance["answers"] == sum(used.provenance["sources"].values())
     assert used.reserve > 0
