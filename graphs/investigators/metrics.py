@@ -12,10 +12,10 @@ from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
 from app.domain.telemetry import MetricTable, ObjectTable, SeriesName, SpanTable, StatusTable, Topology
+from graphs.analysis.calls import Edge
 from graphs.analysis.metrics.machines import NODE, machine_clues, placed
 from graphs.analysis.metrics.measured import Measured, measure_all
 from graphs.analysis.metrics.patterns import climbs, pool_clues, slowness, traffic_clues
-from graphs.analysis.metrics.propagation import Edge
 from graphs.analysis.metrics.selftime import SpanShifts, compare
 from graphs.analysis.metrics.sentences import said_tables
 from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, combine, metric_clues, span_clues

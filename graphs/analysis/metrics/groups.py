@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from graphs.analysis.metrics.propagation import Edge, callees_of, callers_of
+from graphs.analysis.calls import Edge, callees_of, callers_of
 
 Mode = Literal["one", "boundary", "host"]
 Placement = Mapping[str, Mapping[str, float]]

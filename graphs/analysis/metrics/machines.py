@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from graphs.analysis.calls import Edge
 from graphs.analysis.metrics.groups import Group, Placement, explanations
-from graphs.analysis.metrics.propagation import Edge
 from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, trust
 from graphs.analysis.naming import Names
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.analysis.metrics.propagation import Edge, callers_of
+from graphs.analysis.calls import Edge, callers_of
 from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, counts_among, trust
 
 Floats = NDArray[np.float64]

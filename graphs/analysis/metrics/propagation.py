@@ -6,51 +6,9 @@ masses explain is not its own. What is left over, as a share of everything that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
-Edge = tuple[str, str]
-
-
-def callers_of(edges: Iterable[Edge]) -> dict[str, list[str]]:
-    """callee -> its callers, sorted."""
-    found: dict[str, set[str]] = {}
-    for caller, callee in edges:
-        if caller != callee:
-            found.setdefault(callee, set()).add(caller)
-    return {callee: sorted(callers) for callee, callers in found.items()}
-
-
-def callees_of(edges: Iterable[Edge]) -> dict[str, list[str]]:
-    """caller -> its callees, sorted."""
-    return callers_of((callee, caller) for caller, callee in edges)
-
-
-def reach(start: str, edges: Iterable[Edge]) -> dict[str, int]:
-    """Everything `start` depends on, with the number of calls between; `start` itself is 0."""
-    down = callees_of(edges)
-    far = {start: 0}
-    line = [start]
-    for node in line:
-        for callee in down.get(node, ()):
-            if callee not in far:
-                far[callee] = far[node] + 1
-                line.append(callee)
-    return far
-
-
-def behind(node: str, down: Mapping[str, list[str]], seen: Collection[str]) -> list[str]:
-    """The nearest callees of `node` that are in `seen`: those that are not pass on what lies behind them."""
-    found: list[str] = []
-    line, known = list(down.get(node, ())), {node}
-    for callee in line:
-        if callee in known:
-            continue
-        known.add(callee)
-        if callee in seen:
-            found.append(callee)
-        else:
-            line.extend(down.get(callee, ()))
-    return found
+from graphs.analysis.calls import Edge, callees_of, callers_of
 
 
 def own_masses(
@@ -73,13 +31,18 @@ def own_masses(
         for node in {**rise, **(explaining or {})}
     }
 
+    shared: dict[str, tuple[int, float]] = {}  # callee -> its callers of known mass, and their volume
+    for callee in sorted(passed.keys() & up.keys()):
+        known = [volume.get(caller, 1.0) for caller in up[callee] if caller in mass]
+        if known:
+            shared[callee] = len(known), sum(known)
+
     def carried(caller: str, callee: str, trail: frozenset[str]) -> float:
         if (caller, callee) in edge_mass:
             return max(edge_mass[caller, callee], 0.0)
-        callers = [other for other in up.get(callee, ()) if other in mass] or [caller]
-        total = sum(volume.get(other, 1.0) for other in callers)
-        part = volume.get(caller, 1.0) / total if total > 0 else 1.0 / len(callers)
         if callee in passed:
+            callers, total = shared.get(callee) or (1, volume.get(caller, 1.0))
+            part = volume.get(caller, 1.0) / total if total > 0 else 1.0 / callers
             return passed[callee] * min(part, 1.0)
         if callee in trail or len(trail) > 6:
             return 0.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from graphs.analysis.metrics.propagation import Edge, callees_of, callers_of, reach
+from graphs.analysis.calls import Edge, callees_of, callers_of, reach
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ def relays(own: Mapping[str, float], edges: Collection[Edge], programs: Collecti
     Who depends on the leaf cannot be behind it, and one of `programs` (they report processor or memory) is no address.
     """
     up, down = callers_of(edges), callees_of(edges)
+    known: dict[str, frozenset[str]] = {}
     found: dict[str, Relay] = {}
     for leaf, mass in sorted(own.items()):
         if mass <= 0 or leaf in down or leaf not in up or leaf in programs:
@@ -35,9 +36,10 @@ def relays(own: Mapping[str, float], edges: Collection[Edge], programs: Collecti
         beside = set.intersection(*(set(down[caller]) for caller in up[leaf])) - set(up[leaf])
         behind: set[str] = set()
         for service in sorted(beside & down.keys()):
-            its = reach(service, edges).keys()
-            if leaf not in its:
-                behind |= its
+            if service not in known:
+                known[service] = frozenset(reach(service, down))
+            if leaf not in known[service]:
+                behind |= known[service]
         theirs = {node: own[node] for node in sorted(behind - set(up[leaf])) if own.get(node, 0.0) > 0}
         total = sum(theirs.values())
         if total > 0:

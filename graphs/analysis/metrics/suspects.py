@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from app.domain.telemetry import SeriesName
-from graphs.analysis.metrics.propagation import Edge, behind, blame_of_edges, callees_of, callers_of, own_masses, reach, sharpened
+from graphs.analysis.calls import Edge, behind, callees_of, callers_of, reach
+from graphs.analysis.metrics.propagation import blame_of_edges, own_masses, sharpened
 from graphs.analysis.metrics.relays import Relay, handed_over, passed_to, relays
 from graphs.analysis.metrics.selftime import SpanShifts, failed
 from graphs.analysis.metrics.shift import Shifts
@@ -173,7 +174,7 @@ def _shares(
         own = {entity: mass * volume[entity] ** 0.5 for entity, mass in own_masses(rise, {}, edges, explaining=tails).items()}
     else:
         own = own_masses(rise, volume, edges)
-    near = reach(alert, edges) if alert else {}
+    near = reach(alert, callees_of(edges)) if alert else {}
     weighted = {entity: mass * (1.0 if not near or entity in near else 0.5) for entity, mass in own.items()}
     arrived = rise.get(alert, 0.0) * volume.get(alert, 1.0) ** (0.5 if tail else 1.0) if alert else 0.0
     total = max(sum(weighted.values()), arrived)

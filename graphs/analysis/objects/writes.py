@@ -9,6 +9,7 @@ from itertools import chain
 
 import re2
 
+from graphs.analysis.calls import callees_of, reach
 from graphs.analysis.objects.addresses import services_told
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit
@@ -47,7 +48,8 @@ def check(look: Look, requests: Collection[Failing], edges: Collection[tuple[str
     if len(entries) < 2 or any(not one.writing or one.unreachable for one in requests):
         return
     units = {unit.name: unit for unit in look.units}
-    behind = [_behind(entry, edges) & set(units) for entry in entries]
+    down = callees_of(edges)
+    behind = [reach(entry, down).keys() & set(units) for entry in entries]
     if any(not units[name].healthy for names in behind for name in names):
         return  # somebody on the way is down: that explains it better
     stores = [{store.name for name in names for store in _stores(look, units[name])} for names in behind]
@@ -62,16 +64,6 @@ def check(look: Look, requests: Collection[Failing], edges: Collection[tuple[str
             weight = (4.0 if told else 2.4) / len(shared) ** 0.5
             numbers = {"services": float(len(entries))}
             yield from look.fault(unit.target, "db_read_only", weight, why, query=unit.query, numbers=numbers, outsider_text=True)
-
-
-def _behind(entry: str, edges: Collection[tuple[str, str]]) -> set[str]:
-    """`entry` and everything it calls, however indirectly."""
-    found, line = {entry}, [entry]
-    for name in line:
-        new = sorted({callee for caller, callee in edges if caller == name} - found)
-        found.update(new)
-        line.extend(new)
-    return found
 
 
 def _stores(look: Look, unit: Unit) -> Iterator[Unit]:

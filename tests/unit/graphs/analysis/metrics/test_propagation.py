@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.analysis.metrics.propagation import blame_of_edges, own_masses, reach, sharpened
+from graphs.analysis.metrics.propagation import blame_of_edges, own_masses, sharpened
 
 EDGES = [("web", "orders"), ("orders", "stock"), ("web", "stock"), ("orders", "mail")]
 
@@ -45,10 +45,6 @@ def test_the_network_blamed_is_the_one_all_of_whose_edges_rose() -> None:
     blame = blame_of_edges(out, {})
     assert max(blame, key=lambda node: blame[node]) == "x"
     assert blame_of_edges({("a", "b"): 0.0}, {}) == {}
-
-
-def test_reach_counts_the_calls_between() -> None:
-    assert reach("web", EDGES) == {"web": 0, "orders": 1, "stock": 1, "mail": 2}
 
 
 @given(st.dictionaries(st.sampled_from(["web", "orders", "stock", "mail"]), st.floats(0, 10), min_size=1), st.floats(0.001, 1000))
