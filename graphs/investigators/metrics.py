@@ -16,9 +16,10 @@ from graphs.analysis.calls import Edge
 from graphs.analysis.metrics.machines import NODE, machine_clues, placed
 from graphs.analysis.metrics.measured import Measured, measure_all
 from graphs.analysis.metrics.patterns import climbs, pool_clues, slowness, traffic_clues
+from graphs.analysis.metrics.picture import ENTRY, Clue, Picture, combine
 from graphs.analysis.metrics.selftime import SpanShifts, compare
 from graphs.analysis.metrics.sentences import said_tables
-from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, combine, metric_clues, span_clues
+from graphs.analysis.metrics.suspects import metric_clues, span_clues
 from graphs.analysis.metrics.wording import AGENT, Writer, span_findings, utc
 from graphs.analysis.metrics.words import read, route
 from graphs.analysis.naming import Names
@@ -95,7 +96,7 @@ def _think(
         pods = {name: node for topology in topologies for name, node in topology.placement.items()} | pods_on_nodes(objects)
         suspicions += _from_metrics(writer, measured, edges, naming, scope, pods)
     if shifts is not None and table is not None:
-        suspicions += _from_spans(writer, shifts, naming, scope)
+        suspicions += _from_spans(writer, shifts, naming)
     suspicions.sort(key=lambda one: (-one.weight, one.target, one.signal, one.kind or ""))
     if measured is not None:
         _impact(writer, measured, scope, question)
@@ -188,9 +189,9 @@ def _because(clue: Clue) -> str:
     }.get(clue.channel, "it moved")
 
 
-def _from_spans(writer: Writer, shifts: SpanShifts, naming: Names, scope: Scope) -> list[Suspicion]:
+def _from_spans(writer: Writer, shifts: SpanShifts, naming: Names) -> list[Suspicion]:
     suspicions = []
-    clues = span_clues(shifts, scope.alert.service)
+    clues = span_clues(shifts)
     raw: dict[str, list[Clue]] = {}
     for clue in clues:
         target = naming.target(clue.target)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from graphs.analysis.calls import Edge
 from graphs.analysis.metrics.groups import Group, Placement, explanations
-from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, trust
+from graphs.analysis.metrics.picture import ENTRY, Clue, Picture, trust
 from graphs.analysis.naming import Names
 
 NODE = "node/"
@@ -49,9 +49,9 @@ class _Seen:
 def _seen(picture: Picture) -> dict[str, _Seen]:
     out: dict[str, _Seen] = {}
     shifts = picture.shifts
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+    for column, name, words in picture.usable():
         known = words.family in {"latency", "error", "success"} and words.side != "client" and not words.per_node
-        if not known or not shifts.usable[column] or ">" in name.entity or name.entity == ENTRY or words.labels:
+        if not known or ">" in name.entity or name.entity == ENTRY or words.labels:
             continue
         z, ratio = float(shifts.z[column]), max(float(shifts.log_ratio[column]), 0.0)
         surely = trust(z) * min(1.0, ratio / math.log(3)) if z > 0 else 0.0
@@ -79,9 +79,9 @@ class _Resent:
 def _resends(picture: Picture, nodes: Collection[str]) -> dict[str, _Resent]:
     out: dict[str, _Resent] = {}
     shifts = picture.shifts
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+    for column, name, words in picture.usable():
         node = name.entity.removeprefix(NODE)
-        if words.family == "loss" and node in nodes and node != name.entity and shifts.usable[column]:
+        if words.family == "loss" and node in nodes and node != name.entity:
             level, base = float(shifts.level[column]), float(shifts.base[column])
             surely = trust(float(shifts.z[column])) if level > base else 0.0
             out[node] = _Resent(max(level - base, 0.0), surely, max(level, base), column)
@@ -92,8 +92,8 @@ def _strained(picture: Picture) -> dict[str, float]:
     """Node -> how surely its own processor, memory or disk is used more than before, 0..1."""
     out: dict[str, float] = {}
     shifts = picture.shifts
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
-        if words.family in {"cpu", "memory", "disk", "queue"} and name.entity.startswith(NODE) and shifts.usable[column]:
+    for column, name, words in picture.usable():
+        if words.family in {"cpu", "memory", "disk", "queue"} and name.entity.startswith(NODE):
             z, ratio = float(shifts.z[column]), float(shifts.log_ratio[column])
             node = name.entity.removeprefix(NODE)
             out[node] = max(out.get(node, 0.0), trust(z) * min(1.0, ratio / math.log(2)) if z > 0 and ratio > 0 else 0.0)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.telemetry import MetricTable, SeriesName
+from graphs.analysis.metrics.picture import Picture
 from graphs.analysis.metrics.shift import Shifts, change_points, consensus_onset, joined, measure
-from graphs.analysis.metrics.suspects import Picture
 from graphs.analysis.metrics.symptom import NEVER, Stretch, while_it_shows
 from graphs.analysis.metrics.words import read
 

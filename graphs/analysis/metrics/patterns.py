@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.analysis.calls import Edge, callers_of
-from graphs.analysis.metrics.suspects import ENTRY, Clue, Picture, counts_among, trust
+from graphs.analysis.metrics.picture import ENTRY, Clue, Picture, trust
+from graphs.analysis.metrics.resources import busiest_of, counts
 
 Floats = NDArray[np.float64]
 
@@ -46,8 +47,8 @@ def slowness(picture: Picture, columns: Collection[int]) -> str:
     slower = max((float(shifts.log_ratio[column]) for column in columns if shifts.z[column] > 0), default=0.0)
     busier = [
         (float(shifts.log_ratio[column]), float(shifts.z[column]))
-        for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True))
-        if words.family == "cpu" and name.entity in entities and shifts.usable[column] and not words.per_node
+        for column, name, words in picture.usable()
+        if words.family == "cpu" and name.entity in entities and not words.per_node
     ]
     if not busier:
         return "latency"
@@ -61,8 +62,8 @@ def slowness(picture: Picture, columns: Collection[int]) -> str:
 def pool_clues(picture: Picture) -> list[Clue]:
     """In use close to the size, or a size that shrank, or callers that wait for a free one."""
     by: dict[str, dict[str, list[int]]] = {}
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
-        if words.family in {"pool_wait", "pool_use", "limit"} and picture.shifts.usable[column]:
+    for column, name, words in picture.usable():
+        if words.family in {"pool_wait", "pool_use", "limit"}:
             by.setdefault(name.entity, {}).setdefault(words.family, []).append(column)
     shifts = picture.shifts
     clues = []
@@ -91,12 +92,9 @@ def traffic_clues(picture: Picture, edges: Sequence[Edge], alert: str | None) ->
     """More users (everything grew from the entry on), or one call that became many (a callee got more while its callers
     did not)."""
     grown: dict[str, tuple[float, float, int]] = {}
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
-        plain = words.family == "traffic" and not words.labels and not words.per_node
-        if plain and picture.shifts.usable[column]:
-            entity = name.entity.partition(">")[2] or name.entity
-            if ">" in name.entity and entity in picture.own_entities:
-                continue
+    for column, name, words in picture.usable():
+        entity = picture.subject(name)
+        if entity is not None and words.family == "traffic" and not words.labels and not words.per_node:
             now = (float(picture.shifts.log_ratio[column]), float(picture.shifts.z[column]), column)
             if entity not in grown or abs(now[0]) > abs(grown[entity][0]):
                 grown[entity] = now
@@ -112,6 +110,8 @@ def traffic_clues(picture: Picture, edges: Sequence[Edge], alert: str | None) ->
             target = entry if entry != ENTRY else next((root for root in roots if root != ENTRY), alert or entry)
             strength = 0.9 * trust(grown[entry][1]) * along * min(1.0, grown[entry][0] / math.log(2))
             clues.append(Clue(target, "surge", "traffic_surge", strength, (grown[entry][2],), {"along": along}))
+    busiest = busiest_of(picture.shifts, [column for _, _, column in grown.values()])
+    slower = _slower(picture)
     for callee, (ratio, z, column) in sorted(grown.items()):
         callers = [caller for caller in up.get(callee, ()) if caller in picture.own_entities]
         if ratio < math.log(1.6) or z < 3 or not callers:
@@ -119,18 +119,16 @@ def traffic_clues(picture: Picture, edges: Sequence[Edge], alert: str | None) ->
         fed = max((grown[caller][0] for caller in callers if caller in grown), default=0.0)
         if fed < 0.4 * ratio:
             for caller in callers:
-                slow = _slower(picture, caller)
-                strength = 0.55 * trust(z) * (0.3 + 0.7 * slow) / len(callers) ** 0.5
-                strength *= counts_among(picture.shifts, [other for _, _, other in grown.values()], column)
+                strength = 0.55 * trust(z) * (0.3 + 0.7 * slower.get(caller, 0.0)) / len(callers) ** 0.5
+                strength *= counts(float(picture.shifts.rise[column]), busiest)
                 clues.append(Clue(caller, "amplified", "extra_calls", strength, (column,), {"times": math.exp(ratio)}))
     return clues
 
 
-def _slower(picture: Picture, entity: str) -> float:
-    """How surely calls of this entity became slower."""
-    found = [
-        trust(float(picture.shifts.z[column]))
-        for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True))
-        if name.entity == entity and words.family == "latency" and picture.shifts.z[column] > 0
-    ]
-    return max(found, default=0.0)
+def _slower(picture: Picture) -> dict[str, float]:
+    """How surely calls of each entity became slower, 0..1."""
+    out: dict[str, float] = {}
+    for column, name, words in picture.usable():
+        if words.family == "latency" and picture.shifts.z[column] > 0:
+            out[name.entity] = max(out.get(name.entity, 0.0), trust(float(picture.shifts.z[column])))
+    return out

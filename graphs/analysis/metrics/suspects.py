@@ -3,96 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from app.domain.telemetry import SeriesName
 from graphs.analysis.calls import Edge, behind, callees_of, callers_of, reach
+from graphs.analysis.metrics.picture import ENTRY, Clue, Picture, trust
 from graphs.analysis.metrics.propagation import blame_of_edges, own_masses, sharpened
 from graphs.analysis.metrics.relays import Relay, handed_over, passed_to, relays
+from graphs.analysis.metrics.resources import resource_clues
 from graphs.analysis.metrics.selftime import SpanShifts, failed
-from graphs.analysis.metrics.shift import Shifts
 from graphs.analysis.metrics.words import Words, read
-
-ENTRY = "entrypoint"
-_MULTIPLE = {"ms": 1e-3, "us": 1e-6}
-_RESOURCES = {
-    "cpu": 1.0,
-    "memory": 0.8,
-    "disk": 0.8,
-    "network": 0.45,
-    "loss": 1.0,
-    "pool_wait": 1.1,
-    "pool_use": 0.9,
-    "queue": 0.7,
-    "other": 0.3,
-    "traffic": 0.25,
-    "limit": 0.8,
-}
-
-
-@dataclass(frozen=True)
-class Clue:
-    """One reason to suspect `target`. `strength` 0..1; `columns` are the series it rests on, best first."""
-
-    target: str
-    channel: str
-    kind: str
-    strength: float
-    columns: tuple[int, ...] = ()
-    numbers: dict[str, float] = field(default_factory=dict)
-    spans: tuple[str, ...] = ()  # sentences' subjects for clues from spans
-
-
-@dataclass(frozen=True)
-class Picture:
-    """The shifted series of all tables in one row of columns, with what their names say."""
-
-    names: tuple[SeriesName, ...]
-    words: tuple[Words, ...]
-    shifts: Shifts
-    own_entities: frozenset[str]  # those with series of their own, not only seen by their callers
-
-    @classmethod
-    def of(cls, names: Sequence[SeriesName], shifts: Shifts) -> Picture:
-        own = frozenset(name.entity for name in names if ">" not in name.entity)
-        return cls(tuple(names), tuple(read(name.metric) for name in names), shifts, own)
-
-    @property
-    def observed(self) -> frozenset[str]:
-        """Those with series of their own, and callees that only their callers can see."""
-        return self.own_entities | {callee for name in self.names if (callee := name.entity.partition(">")[2])}
-
-    @property
-    def programs(self) -> frozenset[str]:
-        """Those that report a resource of their own."""
-        own = {"cpu", "memory", "disk", "pool_wait", "pool_use"}
-        return frozenset(name.entity for name, words in zip(self.names, self.words, strict=True) if words.family in own)
-
-
-def trust(z: float) -> float:
-    """0 for noise, one half at a floored z of 4, nearly 1 from 12 on."""
-    z = max(abs(z) - 1.5, 0.0)
-    return z * z / (z * z + 6.25)
-
-
-def combine(clues: Iterable[Clue], cap: float = 5.0) -> dict[str, tuple[float, tuple[Clue, ...]]]:
-    """Target -> (weight in nats, its clues, strongest first): independent reasons add up, none alone is certain."""
-    by: dict[str, list[Clue]] = {}
-    for clue in clues:
-        if clue.strength > 0.02:
-            by.setdefault(clue.target, []).append(clue)
-    out = {}
-    for target, its in sorted(by.items()):
-        its.sort(key=lambda clue: (-clue.strength, clue.channel, clue.kind))
-        best: dict[str, Clue] = {}
-        for clue in its:
-            best.setdefault(clue.channel, clue)
-        doubt = math.prod(1 - min(clue.strength, 0.97) for clue in best.values())
-        out[target] = (cap * (1 - doubt), tuple(its))
-    return out
 
 
 def metric_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, alert_metric: str | None = None) -> list[Clue]:
@@ -100,7 +23,7 @@ def metric_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, ale
     volumes = _volumes(picture, edges)
     clues = _latency_clues(picture, edges, alert, volumes)
     clues += _error_clues(picture, edges, alert, volumes)
-    clues += _resource_clues(picture, edges)
+    clues += resource_clues(picture, edges)
     clues += _edge_clues(picture, volumes)
     clues += _route_clues(picture, edges)
     wanted = read(alert_metric).family if alert_metric else None
@@ -119,8 +42,8 @@ def _volumes(picture: Picture, edges: Sequence[Edge]) -> dict[str, float]:
     """Calls per time of each entity as a share of the busiest one's, from its traffic series, incident level; of one without, what
     its neighbours in the call graph get. Empty where no traffic is measured at all."""
     found: dict[str, list[float]] = {}
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
-        if words.family == "traffic" and not words.labels and picture.shifts.usable[column] and not words.per_node:
+    for column, name, words in picture.usable():
+        if words.family == "traffic" and not words.labels and not words.per_node:
             found.setdefault(name.entity, []).append(max(picture.shifts.level[column], picture.shifts.base[column] * 0.1))
     volumes = {entity: float(np.median(levels)) for entity, levels in found.items()}
     positive = [value for value in volumes.values() if value > 0]
@@ -141,15 +64,12 @@ def _rises(picture: Picture, wanted: Callable[[SeriesName, Words], bool]) -> dic
     """Statistic (0, 50, 90, …) -> entity -> (believed rise in seconds or ratio, z, column)."""
     out: dict[int, dict[str, tuple[float, float, int]]] = {}
     shifts = picture.shifts
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
-        if not shifts.usable[column] or not wanted(name, words):
-            continue
-        # a callee that shows nothing of its own is known by what its callers see of it
-        entity = name.entity.partition(">")[2] or name.entity
-        if entity != name.entity and entity in picture.own_entities:
+    for column, name, words in picture.usable():
+        entity = picture.subject(name)
+        if entity is None or not wanted(name, words):
             continue
         z = float(shifts.z[column])
-        rise = float(shifts.rise[column]) * _MULTIPLE.get(words.unit, 1.0)
+        rise = float(shifts.rise[column]) * picture.seconds(column)
         believed = rise * trust(z) if rise * z > 0 else 0.0
         kept = out.setdefault(words.stat, {})
         if entity not in kept or abs(believed) > abs(kept[entity][0]):
@@ -195,9 +115,9 @@ def _tails(by_stat: Mapping[int, Mapping[str, tuple[float, float, int]]], stat: 
 def _usual_latency(picture: Picture, alert: str | None) -> float:
     """Seconds that a call of the alert's service took before, at its mildest statistic; 0 where that is unknown."""
     found = [
-        float(picture.shifts.base[column]) * _MULTIPLE.get(words.unit, 1.0)
-        for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True))
-        if words.family == "latency" and name.entity == alert and picture.shifts.usable[column] and not words.labels
+        float(picture.shifts.base[column]) * picture.seconds(column)
+        for column, name, words in picture.usable()
+        if words.family == "latency" and name.entity == alert and not words.labels
     ]
     return min(found, default=0.0)
 
@@ -244,7 +164,7 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
     usual = _usual_latency(picture, alert)
     for entity in sorted(best):
         z, column = best[entity]
-        rise = float(picture.shifts.rise[column]) * _MULTIPLE.get(picture.words[column].unit, 1.0)
+        rise = float(picture.shifts.rise[column]) * picture.seconds(column)
         # next to what the alert's callers are used to wait, a small rise is no cause, however sure
         felt = max(rise, 0.0) / (max(rise, 0.0) + 0.1 * usual) if rise > 0 else 0.0
         strength = 0.85 * felt * trust(top_z) * share.get(entity, 0.0) / weights
@@ -257,24 +177,9 @@ def _latency_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, v
     return clues
 
 
-def _sick(picture: Picture) -> dict[str, float]:
-    """How surely each entity itself shows a symptom or a strained resource, 0..1."""
-    out: dict[str, float] = {}
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
-        if not picture.shifts.usable[column] or words.family in {"traffic", "other", "network", "limit"} or words.per_node:
-            continue
-        z, ratio = float(picture.shifts.z[column]), float(picture.shifts.log_ratio[column])
-        # a callee that shows nothing of its own is known by what its callers see of it
-        callee = name.entity.partition(">")[2]
-        entity = callee if callee and callee not in picture.own_entities else name.entity
-        if z > 0:
-            out[entity] = max(out.get(entity, 0.0), trust(z) * min(1.0, ratio / 0.7))
-    return out
-
-
 def _error_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, volumes: Mapping[str, float]) -> list[Clue]:
     clues: list[Clue] = []
-    sick, observed = _sick(picture), picture.observed
+    down = callees_of(edges)
     for ratio in (True, False):
 
         def wanted(name: SeriesName, words: Words, ratio: bool = ratio) -> bool:
@@ -287,9 +192,8 @@ def _error_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, vol
         shares = _shares(found, edges, alert, volumes if ratio else {})
         shares = handed_over(shares, relays(shares, edges, picture.programs))
         top_z = max((z for _, z, _ in found.values()), default=0.0)
-        down = callees_of(edges)
         for entity, value in sorted(shares.items()):
-            below = max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0)
+            below = picture.sick_below(entity, down)
             own = max(value, 0.1 if found[entity][1] > 4 else 0.0) * (1 - 0.6 * below)
             if ratio and volumes:
                 rise, _, column = found[entity]
@@ -302,109 +206,20 @@ def _error_clues(picture: Picture, edges: Sequence[Edge], alert: str | None, vol
     return clues
 
 
-def _resource_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
-    shifts = picture.shifts
-    sick, observed, down = _sick(picture), picture.observed, callees_of(edges)
-    siblings: dict[str, list[int]] = {}
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
-        if words.family in _RESOURCES and shifts.usable[column] and ">" not in name.entity and name.entity != ENTRY:
-            siblings.setdefault(name.metric, []).append(column)
-    effects: dict[str, dict[str, tuple[float, int, float]]] = {}
-    for _, columns in sorted(siblings.items()):
-        words = picture.words[columns[0]]
-        ratios = shifts.log_ratio[columns]
-        most = float(np.maximum(np.abs(shifts.level[columns]), np.abs(shifts.base[columns])).max())
-        common = float(np.median(ratios)) if len(columns) >= 4 else 0.0
-        for column in columns:
-            z, ratio = float(shifts.z[column]), float(shifts.log_ratio[column])
-            # what the same series of the other entities did as well is not this one's
-            own = ratio - common if abs(ratio) > abs(common) and ratio * common > 0 else ratio
-            part = own / ratio if ratio else 0.0
-            effect = trust(z) * math.log1p(abs(z) / 3) * min(1.0, abs(own) / 0.7) * part * _RESOURCES[words.family]
-            if z < 0:
-                effect *= 0.45
-            if words.family == "loss":
-                # both ends of a lossy line send again; the lossy end does so most, and more than others do on a good day
-                effect *= float(abs(shifts.rise[column]) / max(most, 1e-300))
-            if words.family == "traffic":
-                effect *= counts_among(shifts, columns, column)
-            if words.per_node:
-                effect *= 0.15
-            entity = picture.names[column].entity
-            if words.family == "queue":  # requests pile up at whoever waits for a callee as well
-                if not words.unit and not words.ratio:  # a fraction of one thing waiting is nobody's trouble
-                    effect *= min(1.0, abs(float(shifts.rise[column])))
-                effect *= 1 - 0.6 * max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0)
-            kept = effects.setdefault(words.family, {})
-            if entity not in kept or effect > kept[entity][0]:
-                kept[entity] = (effect, column, z)
-    total: dict[str, float] = {}
-    for kept in effects.values():
-        for entity, (effect, _, _) in kept.items():
-            total[entity] = math.hypot(total.get(entity, 0.0), effect)
-    sharp = sharpened(total)
-    clues = []
-    for entity in sorted(total):
-        its = sorted(
-            ((kept[entity], family) for family, kept in effects.items() if entity in kept), key=lambda pair: (-pair[0][0], pair[1])
-        )
-        (effect, column, z), family = its[0]
-        strength = 0.85 * (1 - math.exp(-total[entity] / 1.0)) * sharp.get(entity, 0.0) ** 0.5
-        if strength > 0:
-            based_on = tuple(kept[1] for kept, _ in its if kept[0] > 0.3 * effect)
-            grown = effects.get("memory", {}).get(entity)
-            if family == "cpu" and grown and grown[2] > 12 and _much(picture, grown[1]):
-                # filling memory burns processor time; burning processor time fills no memory
-                family, based_on = "memory", tuple(dict.fromkeys((grown[1], *based_on)))
-            clues.append(Clue(entity, "resource", _kind(family, z), strength, based_on, {"z": z}))
-    return clues
-
-
-def _much(picture: Picture, column: int) -> bool:
-    """Whether a series at least doubled, by an amount that counts next to the largest of its kind."""
-    shifts, metric = picture.shifts, picture.names[column].metric
-    alike = [float(shifts.base[other]) for other, name in enumerate(picture.names) if name.metric == metric]
-    rise = float(shifts.rise[column])
-    return bool(shifts.log_ratio[column] > math.log(2)) and rise > 0.1 * max(alike)
-
-
-def counts_among(shifts: Shifts, alike: Sequence[int], column: int) -> float:
-    """How much a change of traffic counts next to the busiest of the series `alike`, 0..1: what is hardly ever used goes from
-    nothing to something without anything being wrong."""
-    busiest = max(max(float(shifts.base[other]), float(shifts.level[other])) for other in alike)
-    return min(1.0, abs(float(shifts.rise[column])) / (0.05 * busiest)) if busiest > 0 else 1.0
-
-
-def _kind(family: str, z: float) -> str:
-    if z < 0 and family != "limit":
-        return "anomaly"  # it does less than before: the other end of what its family names
-    named = {
-        "cpu": "cpu",
-        "memory": "memory",
-        "disk": "disk",
-        "network": "network_delay",
-        "loss": "packet_loss",
-        "pool_wait": "connection_pool",
-    }
-    named |= {"pool_use": "connection_pool", "limit": "connection_pool", "queue": "saturation", "traffic": "traffic"}
-    return named.get(family, "anomaly")
-
-
 def _route_clues(picture: Picture, edges: Sequence[Edge]) -> list[Clue]:
     """One route that fails or crawls behind a healthy average."""
     found: dict[str, tuple[float, int, str]] = {}
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+    for column, name, words in picture.usable():
         z = float(picture.shifts.z[column])
         bad = words.family in {"error", "success", "latency"} and words.side != "client"
-        if not bad or not words.labels or not picture.shifts.usable[column] or z <= 0 or ">" in name.entity:
+        if not bad or not words.labels or z <= 0 or ">" in name.entity:
             continue
         effect = trust(z) * min(1.0, max(float(picture.shifts.log_ratio[column]), 0.0) / 0.7)
         if name.entity not in found or effect > found[name.entity][0]:
             found[name.entity] = (effect, column, "latency" if words.family == "latency" else "errors")
-    sick, observed = _sick(picture), picture.observed
     down = callees_of(edges)
     own = {
-        entity: effect * (1 - 0.85 * max((sick.get(callee, 0.0) for callee in behind(entity, down, observed)), default=0.0))
+        entity: effect * (1 - 0.85 * picture.sick_below(entity, down))
         for entity, (effect, _, _) in found.items()
         if entity != ENTRY
     }
@@ -418,16 +233,16 @@ def _edge_clues(picture: Picture, volumes: Mapping[str, float]) -> list[Clue]:
     """Client-side slow and server-side fine: the network between."""
     sides: dict[tuple[Edge, int], dict[str, int]] = {}
     servers: dict[tuple[str, int], int] = {}
-    answered: dict[tuple[str, int], float] = {}  # the callee's rise: on its worst route, a caller may use no other
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
+    answered: dict[tuple[str, int], float] = {}  # the callee's rise, seconds: on its worst route, a caller may use no other
+    for column, name, words in picture.usable():
         served = words.family == "latency" and words.side != "client" and not words.per_node
-        if served and ">" not in name.entity and picture.shifts.usable[column]:
-            rise = float(picture.shifts.rise[column])
+        if served and ">" not in name.entity:
+            rise = float(picture.shifts.rise[column]) * picture.seconds(column)
             answered[name.entity, words.stat] = max(answered.get((name.entity, words.stat), 0.0), rise)
             if not words.labels:
                 servers.setdefault((name.entity, words.stat), column)
-    for column, (name, words) in enumerate(zip(picture.names, picture.words, strict=True)):
-        if words.family == "latency" and ">" in name.entity and picture.shifts.usable[column] and not words.labels:
+    for column, name, words in picture.usable():
+        if words.family == "latency" and ">" in name.entity and not words.labels:
             caller, _, callee = name.entity.partition(">")
             seen = sides.setdefault(((caller, callee), words.stat), {})
             seen.setdefault("client" if words.side == "any" else words.side, column)
@@ -439,11 +254,11 @@ def _edge_clues(picture: Picture, volumes: Mapping[str, float]) -> list[Clue]:
         if "client" not in found or "server" not in found:
             continue
         client, server = found["client"], found["server"]
-        shifts = picture.shifts
-        at_callee = max(float(shifts.rise[server]), answered.get((edge[1], stat), 0.0), 0.0)
-        gap = shifts.rise[client] - at_callee
-        z = float(gap / shifts.spread[client])
-        believed = float(gap) * trust(min(z, float(shifts.z[client]))) if gap > 0 and shifts.z[client] > 0 else 0.0
+        shifts, unit_s = picture.shifts, picture.seconds(client)
+        at_callee = max(float(shifts.rise[server]) * picture.seconds(server), answered.get((edge[1], stat), 0.0), 0.0)
+        gap = float(shifts.rise[client]) * unit_s - at_callee
+        z = gap / (float(shifts.spread[client]) * unit_s)
+        believed = gap * trust(min(z, float(shifts.z[client]))) if gap > 0 and shifts.z[client] > 0 else 0.0
         if edge not in rises or believed > rises[edge]:
             rises[edge], columns[edge] = believed, client
     blame = blame_of_edges(rises, {edge: volumes.get(edge[1], 1.0) for edge in rises})
@@ -458,9 +273,8 @@ def _edge_clues(picture: Picture, volumes: Mapping[str, float]) -> list[Clue]:
     return clues
 
 
-def span_clues(spans: SpanShifts, alert: str | None) -> list[Clue]:
+def span_clues(spans: SpanShifts) -> list[Clue]:
     """Every clue that spans give."""
-    del alert
     own: dict[str, float] = {}
     own_z: dict[str, float] = {}
     said: dict[str, list[tuple[float, str]]] = {}
@@ -484,27 +298,15 @@ def span_clues(spans: SpanShifts, alert: str | None) -> list[Clue]:
     clues = []
     if total > 0:
         for node, mass in sorted(blame.items()):
-            clues.append(
-                Clue(node, "gap", "network_delay", 0.9 * trust(gap_z[node] + 1) * mass / total, numbers={"extra_ms": mass})
-            )
+            # slow within as well: it answers late, the network is innocent
+            kind = "latency" if own.get(node, 0.0) > 0.3 * mass else "network_delay"
+            strength = 0.9 * trust(gap_z[node] + 1) * mass / total
+            clues.append(Clue(node, "gap", kind, strength, numbers={"extra_ms": mass}))
         for service, mass in sorted(own.items()):
-            if mass > 0.3 * blame.get(service, 0.0):
-                # slow within as well: it answers late, the network is innocent
-                clues = [
-                    replace(clue, kind="latency") if clue.target == service and clue.channel == "gap" else clue for clue in clues
-                ]
             if mass > 0:
                 ops = tuple(op for _, op in sorted(said[service], reverse=True)[:3])
-                clues.append(
-                    Clue(
-                        service,
-                        "own_time",
-                        "latency",
-                        0.9 * trust(own_z[service] + 1) * mass / total,
-                        spans=ops,
-                        numbers={"extra_ms": mass},
-                    )
-                )
+                strength = 0.9 * trust(own_z[service] + 1) * mass / total
+                clues.append(Clue(service, "own_time", "latency", strength, spans=ops, numbers={"extra_ms": mass}))
     clues += _call_clues(spans)
     marked = {mark.service: mark.deepest * max(mark.inc - mark.ref, 0.0) for mark in spans.marks}
     sure = {mark.service: trust(max(mark.z, 0.0) + 1.5) for mark in spans.marks}

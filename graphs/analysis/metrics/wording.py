@@ -12,10 +12,10 @@ from app.domain.incident import Scope
 from app.domain.quantity import said
 from app.domain.telemetry import SpanTable
 from graphs.analysis.metrics.measured import Measured
+from graphs.analysis.metrics.picture import ENTRY, Clue, trust
 from graphs.analysis.metrics.selftime import SpanShifts, failed
 from graphs.analysis.metrics.sentences import SOURCE_MARK
 from graphs.analysis.metrics.spark import downsample
-from graphs.analysis.metrics.suspects import ENTRY, Clue, trust
 
 AGENT = Agent(name="metrics", version="1.0.0")
 

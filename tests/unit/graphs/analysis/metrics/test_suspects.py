@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from app.domain.telemetry import SeriesName
+from graphs.analysis.metrics.picture import Picture, combine
 from graphs.analysis.metrics.shift import measure
-from graphs.analysis.metrics.suspects import Picture, combine, metric_clues
+from graphs.analysis.metrics.suspects import metric_clues
 
 TIMES = np.arange(60) * 60.0
 INCIDENT = TIMES >= 40 * 60.0
@@ -25,11 +27,14 @@ def quiet(seed: int = 5) -> Columns:
     return out
 
 
-def weights(columns: Columns, metric: str = "latency") -> dict[str, float]:
+def picture_of(columns: Columns) -> Picture:
     names = [SeriesName(*key) for key in sorted(columns)]
     values = np.column_stack([columns[name.entity, name.metric] for name in names])
-    picture = Picture.of(names, measure(TIMES, INCIDENT, values, 43 * 60.0))
-    return {target: weight for target, (weight, _) in combine(metric_clues(picture, EDGES, "web", metric)).items()}
+    return Picture.of(names, measure(TIMES, INCIDENT, values, 43 * 60.0))
+
+
+def weights(columns: Columns, metric: str = "latency") -> dict[str, float]:
+    return {target: weight for target, (weight, _) in combine(metric_clues(picture_of(columns), EDGES, "web", metric)).items()}
 
 
 def slow_orders(columns: Columns) -> None:
@@ -73,3 +78,18 @@ def test_traffic_that_falls_silent_where_there_was_much_still_counts() -> None:
     columns = quiet()
     columns["stock", "requests"] = np.where(LATE, 0.0, columns["stock", "requests"])
     assert weights(columns)["stock"] > 0.3
+
+
+def test_a_callers_milliseconds_and_a_callees_seconds_are_one_time() -> None:
+    noise = np.random.default_rng(3)
+    served = 0.02 * noise.lognormal(0, 0.05, 60) + LATE * 0.2
+    line = 0.001 * noise.lognormal(0, 0.05, 60)
+    seen = {unit: {("web>orders", f"client_latency_{unit}"): (served + line) * many} for unit, many in (("s", 1.0), ("ms", 1000.0))}
+    columns: Columns = {("orders", "server_latency_s"): served, ("stock", "server_latency_s"): np.roll(line, 7)}
+    found = {unit: between(columns | its) for unit, its in seen.items()}
+    assert found["ms"] == pytest.approx(found["s"])
+    assert max(found["ms"].values(), default=0.0) < 0.1
+
+
+def between(columns: Columns) -> dict[str, float]:
+    return {clue.target: clue.strength for clue in metric_clues(picture_of(columns), EDGES, "web") if clue.channel == "between"}
