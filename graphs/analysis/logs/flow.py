@@ -13,8 +13,8 @@ import polars as pl
 
 from graphs.analysis.logs import templates
 from graphs.analysis.logs.templates import AFTER, BEFORE, REFERENCE, Stretches
+from graphs.analysis.logs.traced import traced
 
-MOST_LINES = 400_000
 LEAST = 4  # occurrences on each side before two can be compared
 END = "(end)"
 
@@ -69,16 +69,13 @@ def flow_of(frame: pl.DataFrame, mined: templates.Mined, stretches: Stretches) -
 
 
 def _traced(frame: pl.DataFrame, mined: templates.Mined, stretches: Stretches) -> pl.DataFrame:
-    traced = frame.filter((pl.col("trace").fill_null("") != "") & pl.col("time").is_not_null() & pl.col("time").is_not_nan())
-    if traced.height > MOST_LINES:  # whole traces, chosen by their id: the same ones whatever the order of lines
-        keep = MOST_LINES / traced.height
-        traced = traced.filter((pl.col("trace").hash(seed=7) % 10_000) < int(keep * 10_000))
-    keyed = templates.keyed(traced.lazy()).with_columns(
+    timed = traced(frame, where=pl.col("time").is_not_null() & pl.col("time").is_not_nan())
+    keyed = templates.keyed(timed.lazy()).with_columns(
         templates.mask(pl.col("msg")).alias("masked"), templates.stretch_of(stretches).alias("stretch")
     )
     return (
         keyed.filter(pl.col("stretch").is_in([REFERENCE, BEFORE, AFTER]))
-        .join(mined.spelled.lazy(), on=["service", "level", "status", "masked"], how="inner")
+        .join(mined.spelled.lazy(), on=[*templates.KEYS, "masked"], how="inner")
         .select("trace", pl.col("span").fill_null(""), "service", "template", "time", "stretch")
         .unique()
         # Lines of one moment stand in the order in which they usually come, not in that of the services' names.

@@ -8,29 +8,24 @@ from graphs.analysis.logs import error_words, templates
 from graphs.analysis.logs.course import LINES_SCHEMA
 from graphs.analysis.logs.exceptions import Names
 from graphs.analysis.logs.shift import FAILING
+from graphs.analysis.logs.traced import traced
 
 PLACE = r"(?:^|[\s\[(])([A-Za-z_][\w.$/\[\]-]*(?:#|\.[A-Za-z]{1,5}:)\d{1,5})(?:$|[\s\]):,])"
 """`Orders.java:17`, `cart/add.go:88`, `o.s.Orders#17`: a name, and the number of a line in it."""
 MOST_PLACES = 12
 """One text stands at few places in the code; where more follow it, the number is data (`order#1007`)."""
-MOST_LINES = 400_000
 
 
 def lines_of(frame: pl.DataFrame, mined: templates.Mined, names: Names) -> pl.DataFrame:
-    """Lines that carry a trace, as `course.LINES_SCHEMA`; each delivered line once. Whole traces are left out where there are
-    too many lines, the same ones whatever their order."""
-    traced = frame.filter(pl.col("trace").fill_null("") != "")
-    if traced.height > MOST_LINES:
-        keep = MOST_LINES / traced.height
-        traced = traced.filter((pl.col("trace").hash(seed=7) % 10_000) < int(keep * 10_000))
-    if traced.is_empty():
+    """Lines that carry a trace, as `course.LINES_SCHEMA`; each delivered line once."""
+    lines = traced(frame)
+    if lines.is_empty():
         return pl.DataFrame(schema=LINES_SCHEMA)
-    keys = ["service", "level", "status"]
     keyed = (
-        templates.keyed(traced.lazy())
+        templates.keyed(lines.lazy())
         .with_columns(masked=templates.mask(pl.col("msg")), place=pl.col("msg").str.head(300).str.extract(PLACE, 1).fill_null(""))
-        .join(mined.spelled.lazy(), on=[*keys, "masked"], how="inner")
-        .select("incident", "trace", pl.col("span").fill_null(""), "time", *keys, "template", "place", "msg")
+        .join(mined.spelled.lazy(), on=[*templates.KEYS, "masked"], how="inner")
+        .select("incident", "trace", pl.col("span").fill_null(""), "time", *templates.KEYS, "template", "place", "msg")
         .unique()
         .collect()
     )
@@ -39,7 +34,7 @@ def lines_of(frame: pl.DataFrame, mined: templates.Mined, names: Names) -> pl.Da
     return (
         _placed(keyed)
         .with_columns(text=pl.when(pl.col("place") != "").then(first).otherwise(pl.col("template")))
-        .join(_judged(mined, names), on=[*keys, "template"], how="left")
+        .join(_judged(mined, names), on=[*templates.KEYS, "template"], how="left")
         .select(
             "incident",
             "trace",
@@ -71,20 +66,11 @@ def _placed(lines: pl.DataFrame) -> pl.DataFrame:
 def _judged(mined: templates.Mined, names: Names) -> pl.DataFrame:
     """How bad each template sounds, and how surely it speaks of another service."""
     rows = []
-    for service, level, status, template, exemplar in mined.templates.select(
-        "service", "level", "status", "template", "exemplar"
-    ).iter_rows():
+    for service, level, status, template, exemplar in mined.templates.select(*templates.KEYS_SCHEMA, "exemplar").iter_rows():
         text = str(exemplar)[:800]
         severity = error_words.severity(level, text, status=status)
         blame = names.blamed(text, by=service, kind=error_words.kind_of(text)) if severity >= FAILING else None
         sure = blame.sure if blame is not None and (blame.service is not None or blame.foreign is not None) else 0.0
         rows.append((service, level, status, template, severity, sure))
-    schema = {
-        "service": pl.String,
-        "level": pl.String,
-        "status": pl.String,
-        "template": pl.String,
-        "severity": pl.Float64,
-        "blames": pl.Float64,
-    }
+    schema = {**templates.KEYS_SCHEMA, "severity": pl.Float64, "blames": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")

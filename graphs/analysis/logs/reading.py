@@ -110,8 +110,7 @@ def _failing_lines(
         for t in testimonies[:60]
         if t.shift.strength >= 0.1
     ]
-    schema = {"service": pl.String, "level": pl.String, "status": pl.String, "template": pl.String}
-    lines = templates.lines_of(frame, mined, pl.DataFrame(rows, schema=schema))
+    lines = templates.lines_of(frame, mined, pl.DataFrame(rows, schema=templates.KEYS_SCHEMA))
     after = stretches.onset_s if stretches.onset_s is not None else stretches.start_s
     return lines if after is None else lines.filter(pl.col("time").is_null() | (pl.col("time") >= after))
 

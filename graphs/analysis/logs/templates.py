@@ -29,6 +29,11 @@ STATUS = (
 LONGEST = 1600
 """Characters of a message that take part: enough for a stack trace's head; the tail is kept too, as it names the exception."""
 
+KEYS = ["service", "level", "status"]
+"""What tells lines apart beside their text."""
+KEYS_SCHEMA = dict.fromkeys([*KEYS, "template"], pl.String)
+"""One template, as a row."""
+
 SLICE = 1 << 18
 """Lines that are looked at together."""
 
@@ -76,19 +81,16 @@ def lines_of(frame: pl.DataFrame, mined: Mined, wanted: pl.DataFrame) -> pl.Data
 
     `wanted` has the columns service, level, status and template. Only lines of their services and levels are looked at.
     """
-    spelled = mined.spelled.join(wanted.select(*_KEYS, "template").unique(), on=[*_KEYS, "template"], how="semi")
+    spelled = mined.spelled.join(wanted.select(*KEYS, "template").unique(), on=[*KEYS, "template"], how="semi")
     lines = frame.lazy().filter(pl.col("incident") & pl.col("service").is_in(wanted["service"].unique().implode()))
     lines = keyed(lines).filter(pl.col("level").is_in(wanted["level"].unique().implode()))
     return (
         lines.with_columns(mask(pl.col("msg")).alias("masked"))
-        .join(spelled.lazy(), on=[*_KEYS, "masked"], how="inner")
+        .join(spelled.lazy(), on=[*KEYS, "masked"], how="inner")
         .drop("masked")
         .sort("time", "service", "msg", nulls_last=True)
         .collect()
     )
-
-
-_KEYS = ["service", "level", "status"]
 
 
 def keyed(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -140,8 +142,8 @@ def _grouped(frame: pl.DataFrame, stretches: Stretches) -> pl.DataFrame:
     moments = pl.col("time").drop_nulls().n_unique() + pl.col("time").null_count()
     return (
         keyed(frame.lazy())
-        .select(*_KEYS, mask(pl.col("msg")).alias("template"), stretch_of(stretches).alias("stretch"), "time", "msg")
-        .group_by(*_KEYS, "template", "stretch")
+        .select(*KEYS, mask(pl.col("msg")).alias("template"), stretch_of(stretches).alias("stretch"), "time", "msg")
+        .group_by(*KEYS, "template", "stretch")
         .agg(
             pl.len().alias("n"),
             moments.alias("e"),
@@ -160,7 +162,7 @@ def _together(found: Sequence[pl.DataFrame]) -> pl.DataFrame:
     shared = (pl.col("first_s") == pl.col("last_s").shift(1)).sum()
     return (
         pl.concat(found)
-        .group_by(*_KEYS, "template", "stretch", maintain_order=True)
+        .group_by(*KEYS, "template", "stretch", maintain_order=True)
         .agg(
             pl.col("n").sum(),
             pl.col("e").sum() - shared,
@@ -172,24 +174,23 @@ def _together(found: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _merged(distinct: pl.DataFrame, protected: Protected) -> Mined:
-    keys = _KEYS
     weights = (
-        distinct.group_by([*keys, "template"])
+        distinct.group_by([*KEYS, "template"])
         .agg(pl.col("n").sum())
-        .sort([*keys, "n", "template"], descending=[False, False, False, True, False])
+        .sort([*KEYS, "n", "template"], descending=[False, False, False, True, False])
     )
     names: list[str] = []
-    for group in weights.partition_by(keys, maintain_order=True):
+    for group in weights.partition_by(KEYS, maintain_order=True):
         names += merge(group["template"].to_list(), protected=protected)
-    named = weights.select([*keys, "template"]).with_columns(pl.Series("merged", names, dtype=pl.String))
-    joined = distinct.join(named, on=[*keys, "template"], how="left").with_columns(pl.col("merged").alias("template"))
+    named = weights.select([*KEYS, "template"]).with_columns(pl.Series("merged", names, dtype=pl.String))
+    joined = distinct.join(named, on=[*KEYS, "template"], how="left").with_columns(pl.col("merged").alias("template"))
 
     def total(column: str, stretch: int) -> pl.Expr:
         return pl.col(column).filter(pl.col("stretch") == stretch).sum()
 
     after, incident = pl.col("stretch") == AFTER, pl.col("stretch") != REFERENCE
     templates = (
-        joined.group_by([*keys, "template"])
+        joined.group_by([*KEYS, "template"])
         .agg(
             *(
                 total(column, stretch).alias(f"{column}_{name}")
@@ -201,7 +202,7 @@ def _merged(distinct: pl.DataFrame, protected: Protected) -> Mined:
             pl.col("last_s").filter(pl.col("stretch") == BEFORE).max().alias("last_before_s"),
             pl.col("exemplar").filter(incident).min().fill_null(pl.col("exemplar").min()).alias("exemplar"),
         )
-        .sort(["n_after", "n_before", "n_reference", *keys, "template"], descending=[True, True, True, False, False, False, False])
+        .sort(["n_after", "n_before", "n_reference", *KEYS, "template"], descending=[True, True, True, False, False, False, False])
     )
     return Mined(templates, named.rename({"template": "masked", "merged": "template"}))
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import re2
 
 from app.domain.quantity import said
-from graphs.analysis.logs.complaints import Standing, Testimony
+from graphs.analysis.logs.complaints import OWN, SLOWER, Standing, Testimony
 from graphs.analysis.logs.course import Course
 from graphs.analysis.logs.exceptions import exception_types
 from graphs.analysis.logs.flow import Step, Wait
@@ -141,7 +141,7 @@ def kind_of(standing: Standing) -> str | None:
     """The kind of failure that speaks loudest about it."""
     own = standing.own[0] if standing.own else None
     against = standing.against[0] if standing.against else None
-    if own is not None and 3.4 * own.own < 2.2 * standing.slower:
+    if own is not None and OWN * own.own < SLOWER * standing.slower:
         return "slow"
     if own is not None and (against is None or own.own >= 0.5 * against.about):
         return own.shift.kind or "exception"
