@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from app.cards.card import Card, Code, Line, Note, Part, Picture, Quote, Rule, Strong, line, paragraph
@@ -92,17 +91,11 @@ def _arithmetic(sum_: Arithmetic, rank: int, hypothesis: Hypothesis, numbers: di
     )
     lines.append(line(Code(text=f"= {sum_.odds:+6.2f}"), " odds"))
     worth = f"{1 - sum_.reserve:.2f} / (1 + exp(-({sum_.intercept:.2f} + {sum_.slope:.2f} x {sum_.odds:.2f})))"
-    how = (
-        worth if rank == 1 else f"its share, {_share(sum_.odds):.1%}, of what the first hypothesis leaves of {1 - sum_.reserve:.2f}"
-    )
+    how = worth if rank == 1 else f"its share, {sum_.share:.1%}, of what the first hypothesis leaves of {1 - sum_.reserve:.2f}"
     lines.append(line(Code(text=f"= {sum_.probability:7.1%}"), f" {how}"))
     lines += [line(Code(text=f"≤ {cap.most:7.1%}"), f" {cap.why}") for cap in sum_.caps]
     lines.append(line(Code(text=f"= {hypothesis.confidence:7.1%}"), " confidence"))
     return lines
-
-
-def _share(odds: float) -> float:
-    return 1.0 / (1.0 + math.exp(min(700.0, -odds)))
 
 
 def _parts(diagnosis: Diagnosis, findings: Sequence[Finding], *, most: int) -> tuple[Part, ...]:

@@ -169,7 +169,7 @@ def _step(before: str, after: str) -> str:
 
 
 def _counts(change: RowChange, measure: str) -> tuple[str, str]:
-    return tuple(str(held[measure] or "") for held in (change.won, change.lost))  # type: ignore[return-value]
+    return str(change.won[measure] or ""), str(change.lost[measure] or "")
 
 
 def _flips(flips: Sequence[Flip]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -13,6 +14,11 @@ Word = Literal["conclusive", "likely", "inconclusive"]
 """The judge's word on the whole."""
 Verdict = Literal["supported", "contradicted", "uncorroborated"]
 """The judge's word on one hypothesis."""
+
+
+def share_of(odds: float) -> float:
+    """Odds in nats as a share of one, 0..1."""
+    return 1.0 / (1.0 + math.exp(min(700.0, -odds)))
 
 
 class Suspicion(Value):
@@ -71,6 +77,11 @@ class Arithmetic(Value):
     reserve: float = 0.0
     probability: float = Field(ge=0, le=1)
     caps: tuple[Cap, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """`odds` as a share of one, before calibration."""
+        return share_of(self.odds)
 
 
 class Hypothesis(Value):

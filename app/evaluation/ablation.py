@@ -18,9 +18,9 @@ from graphs.analysis.calibration import Calibration
 from graphs.analysis.labels import choose_label
 from graphs.context import MemoryStore, TriageContext
 from graphs.contract import Investigator, Report, Sources
+from graphs.judge import MOST_HYPOTHESES
 from graphs.models.none import NoModel
 
-MOST_HYPOTHESES = 5
 SHOWN = ("target", "change", "label", "remediation", "confidence")
 
 

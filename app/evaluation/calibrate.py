@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.errors import BadInput
-from app.evaluation.score import calibration_error, mark, read_truth
+from app.evaluation.score import brier, calibration_error, mark, read_truth
 from graphs.analysis.calibration import Calibration, Outcome, fit
 
 FOLDS = 5
@@ -80,11 +79,7 @@ def _judged(held: Sequence[Outcome], part: Callable[[Outcome], str], *, reserve:
             continue
         made = fit(others).model_copy(update={"reserve": reserve})
         said += [(made.probability(each.odds), each.right) for each in held if part(each) == left_out]
-    return Worth(error=calibration_error(said) or 0.0, brier=_brier(said))
-
-
-def _brier(said: Iterable[tuple[float, bool]]) -> float:
-    return statistics.fmean((confidence - right) ** 2 for confidence, right in said)
+    return Worth(error=calibration_error(said) or 0.0, brier=brier(said) or 0.0)
 
 
 def _culprit(truth: Mapping[str, Any]) -> str:

@@ -174,7 +174,7 @@ def _row(name: str, held: list[Marked]) -> Row:
         flags={key: Share(sum(each.flags.get(key, False) for each in held), len(held)) for key in flags},
         random1=statistics.fmean(blind) if blind else None,
         calibration_error=calibration_error(pairs),
-        brier=statistics.fmean((said - right) ** 2 for said, right in pairs) if pairs else None,
+        brier=brier(pairs),
         conclusive=Share(sum(each.main <= 1 for each in told), len(told)),
         p50_s=times[len(times) // 2] if times else None,
         p95_s=times[math.ceil(0.95 * len(times)) - 1] if times else None,
@@ -199,6 +199,11 @@ def calibration_error(pairs: Sequence[tuple[float, bool]]) -> float | None:
     for confidence, right in pairs:
         off[bin_of(confidence)] += confidence - right
     return sum(map(abs, off)) / len(pairs)
+
+
+def brier(pairs: Sequence[tuple[float, bool]]) -> float | None:
+    """Mean squared distance between what was said and what came; None where nothing was said."""
+    return statistics.fmean((said - right) ** 2 for said, right in pairs) if pairs else None
 
 
 def row_as_json(row: Row) -> dict[str, Any]:

@@ -5,14 +5,13 @@ Every number here can be repeated by hand: a possibility carries the terms of it
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.domain.hypothesis import Suspicion, Term
+from app.domain.hypothesis import Suspicion, Term, share_of
 
 FURTHER = 0.3
 """A second suspicion of the same signal on the same target repeats more than it adds: it counts this much."""
@@ -50,7 +49,7 @@ class Possibility:
     @property
     def share(self) -> float:
         """`odds` as a share of one: those of all possibilities, and of what nobody looked at, come to 1."""
-        return 1.0 / (1.0 + math.exp(min(700.0, -self.odds)))
+        return share_of(self.odds)
 
 
 def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> list[Possibility]:
