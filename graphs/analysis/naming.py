@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+_APPLICATIONS = ("app/", "service/", "deployment/")
 
-def _bare(name: str) -> str:
+
+def bare(name: str) -> str:
+    """The last part of a name that tells its kind (`app/x`) or its place."""
     return name.rpartition("/")[2]
 
 
@@ -32,9 +35,10 @@ class Names:
         """`known`: services that exist (from a topology); they tell pods from services where there are no candidates."""
         by_bare: dict[str, str] = {}
         for candidate in sorted(candidates):
-            # of two with the same last part, the application is meant
-            if _bare(candidate) not in by_bare or candidate.startswith("app/"):
-                by_bare[_bare(candidate)] = candidate
+            # of several with the same last part, the application is meant
+            held = by_bare.get(bare(candidate))
+            if held is None or (candidate.startswith(_APPLICATIONS) and not held.startswith(_APPLICATIONS)):
+                by_bare[bare(candidate)] = candidate
         return cls(tuple(candidates), frozenset(known), by_bare)
 
     def target(self, entity: str) -> str | None:
@@ -47,7 +51,7 @@ class Names:
             return entity
         if entity.startswith(("node/", "namespace/")):
             return None
-        for name in (_bare(entity), *_parents(_bare(entity))):
+        for name in (bare(entity), *_parents(bare(entity))):
             if name in self.by_bare:
                 return self.by_bare[name]
         return None
@@ -56,4 +60,4 @@ class Names:
         """How a service of the alert is called in the telemetry."""
         if name is None or name in entities:
             return name
-        return _bare(name) if _bare(name) in entities else name
+        return bare(name) if bare(name) in entities else name

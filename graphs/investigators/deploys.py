@@ -17,6 +17,7 @@ from app.domain.window import Window
 from graphs.analysis.changes.blame import ChangeSuspect, Innocence, considered, explain, innocence
 from graphs.analysis.changes.effects import clean
 from graphs.analysis.changes.lexicon import remedy
+from graphs.analysis.naming import Names
 from graphs.analysis.objects import ObjectFault, examine
 from graphs.analysis.objects.writes import Failing, failing
 from graphs.asking import ask_all
@@ -162,7 +163,7 @@ def _about_changes(
 
 
 def _candidate(service: str, scope: Scope) -> str:
-    return next((name for name in scope.candidates if name.rpartition("/")[2] == service.rpartition("/")[2]), service)
+    return Names.of(scope.candidates).target(service) or service
 
 
 def _finding(one: ChangeSuspect, scope: Scope, asked: _Asked) -> Finding:

@@ -36,6 +36,7 @@ from graphs.analysis.logs.wording import (
     spoken,
     statement_of,
 )
+from graphs.analysis.naming import Names, bare
 from graphs.asking import ask_all
 from graphs.contract import Budget, Investigator, Question, Report, View
 
@@ -75,22 +76,6 @@ class LogsInvestigator:
 
 
 INVESTIGATOR: Investigator = LogsInvestigator()
-
-
-@dataclass(frozen=True)
-class _Targets:
-    """How names in telemetry become candidates: as they are, or behind a kind (`app/x`)."""
-
-    scope: Scope
-
-    def of(self, name: str) -> str | None:
-        candidates = self.scope.candidates
-        if not candidates:
-            return name if IDENTIFIER.search(name) else None
-        if name in candidates:
-            return name
-        behind = [c for c in candidates if c.split("/", 1)[-1] == name]
-        return min(behind, key=lambda c: (not c.startswith(("app/", "service/", "deployment/")), c)) if behind else None
 
 
 @dataclass(frozen=True)
@@ -136,8 +121,8 @@ class _Reporter:
         callees: dict[str, list[str]] = {}
         for topology in self.topologies:
             for caller, callee in topology.edges:
-                callees.setdefault(_bare(caller), []).append(_bare(callee))
-        services = [_bare(c) for c in self.scope.candidates if c.split("/", 1)[0] not in ("node", "namespace")]
+                callees.setdefault(bare(caller), []).append(bare(callee))
+        services = [bare(c) for c in self.scope.candidates if c.split("/", 1)[0] not in ("node", "namespace")]
         start_s, end_s = self.scope.window.start.timestamp(), self.scope.window.end.timestamp()
         onset = self.question.onset or self.scope.onset
         onset_s = onset.timestamp() if onset is not None and start_s < onset.timestamp() < end_s else None
@@ -164,7 +149,7 @@ class _Reporter:
 
     def _findings(self, reading: Reading) -> dict[tuple[str, str, str, str], Finding]:
         """The most telling shifts, by template; a service that is asked about gets more room."""
-        close = {_bare(e) for e in self.question.entities}
+        close = {bare(e) for e in self.question.entities}
         worth = sorted(reading.shifts, key=lambda s: -abs(s.strength))
         blamed = {_key(t.shift): t for t in reading.testimonies}
         room: dict[str, int] = {}
@@ -249,11 +234,19 @@ class _Reporter:
 
     # suspicions
 
+    @cached_property
+    def _naming(self) -> Names:
+        return Names.of(self.scope.candidates)
+
+    def _target(self, name: str) -> str | None:
+        """The candidate that a service in the lines is. Where nothing is offered lines may call themselves anything: only what
+        could be a name is one."""
+        return self._naming.target(name) if self.scope.candidates or IDENTIFIER.search(name) else None
+
     def _suspicions(self, reading: Reading, findings: dict[tuple[str, str, str, str], Finding]) -> list[Suspicion]:
-        targets = _Targets(self.scope)
         found = []
         for standing in reading.standings:
-            target = targets.of(standing.service)
+            target = self._target(standing.service)
             items = [*standing.own, *standing.against, *standing.complains]
             if target is None or standing.weight < 0.1:
                 continue
@@ -313,10 +306,9 @@ class _Reporter:
 
     def _departed(self, reading: Reading) -> list[tuple[Suspicion, tuple[Finding, ...]]]:
         """Services at which requests leave the course that they always took."""
-        targets = _Targets(self.scope)
         found = []
         for course in reading.courses[:MOST_DEPARTED]:
-            target, weight = targets.of(course.service), DEPARTED * course.strength
+            target, weight = self._target(course.service), DEPARTED * course.strength
             if target is None or weight < 0.2:
                 continue
             its = self._departures(course, reading)
@@ -369,11 +361,10 @@ class _Reporter:
 
     def _innocent(self, reading: Reading, findings: dict[tuple[str, str, str, str], Finding]) -> list[Suspicion]:
         """What explains the incident without any change: poisoned data, an expired certificate, an outside dependency, a surge."""
-        targets = _Targets(self.scope)
         found: dict[tuple[str, str], Suspicion] = {}
 
         def suspect(shift: Shift, kind: str, weight: float, statement: str) -> None:
-            target = targets.of(shift.service)
+            target = self._target(shift.service)
             if target is None or weight < 0.2:
                 return
             finding = findings.setdefault(_key(shift), self._finding(shift, None, reading))
@@ -413,7 +404,6 @@ class _Reporter:
 
     def _outages(self, documents: list[dict[str, object]], reading: Reading) -> list[tuple[Suspicion, Finding]]:
         """A provider's status page that tells of trouble, credited to the service whose failing lines name that provider."""
-        targets = _Targets(self.scope)
         found = []
         for outage in status_docs.outages(documents, until_s=self.scope.window.end.timestamp()):
             shares: dict[str, tuple[float, int]] = {}
@@ -427,7 +417,7 @@ class _Reporter:
                     shares[item.shift.service] = max(before, (item.shift.strength, common))
             best = min(shares, key=lambda s: (-shares[s][0], s), default=None)
             service = best or self.scope.alert.service
-            target = targets.of(service) if service else None
+            target = self._target(service) if service else None
             finding = Finding.of(
                 agent=self.agent,
                 signal="status",
@@ -449,13 +439,12 @@ class _Reporter:
 
     def _detected(self, documents: list[dict[str, object]], reading: Reading) -> list[tuple[Suspicion, Finding]]:
         """Detectors' words: a little for each service named, more for those whose callees are not named too."""
-        targets = _Targets(self.scope)
         best: dict[str, status_docs.Detection] = {}
         for detection in status_docs.detections(documents):
             best.setdefault(detection.name, detection)
         found = []
         for name, detection in sorted(best.items(), key=lambda item: (-item[1].size, item[0])):
-            target = targets.of(name)
+            target = self._target(name)
             if target is None:
                 continue
             callees = [c for c in reading.names.callees.get(name, ()) if c in best and not best[c].entry]
@@ -519,10 +508,6 @@ class _Reporter:
 
 def _key(shift: Shift) -> tuple[str, str, str, str]:
     return shift.service, shift.level, shift.status, shift.template
-
-
-def _bare(name: str) -> str:
-    return name.split("/", 1)[-1]
 
 
 def _outside(host: str) -> bool:

@@ -15,6 +15,7 @@ import re2
 
 from app.domain.telemetry import MetricTable, SeriesName, StatusTable
 from graphs.analysis.metrics.words import Words, read
+from graphs.analysis.naming import bare
 
 SOURCE_MARK = "said by "
 """Begins the query of a series that was read out of a sentence: what it says is somebody else's word."""
@@ -110,22 +111,18 @@ def said_tables(tables: Iterable[StatusTable], *, known: Iterable[SeriesName], s
     Each stated number is itself a summary of many samples, so it stands twice: one sample alone would be told from noise by
     nothing. `since_s`: a moment within the incident.
     """
-    measured = {(_entity(name.entity), *_what(read(name.metric))) for name in known}
+    measured = {(bare(name.entity), *_what(read(name.metric))) for name in known}
     out = []
     for table in tables:
         pairs: dict[SeriesName, Stated] = {}
         for document in table.documents:
             for entity, text in _sentences(document):
                 for one in stated(entity, text):
-                    if (_entity(entity), *_what(read(one.metric))) not in measured:
+                    if (bare(entity), *_what(read(one.metric))) not in measured:
                         pairs.setdefault(SeriesName(entity, one.metric), one)
         if pairs:
             out.append(_as_table(table, dict(sorted(pairs.items(), key=lambda item: str(item[0]))), since_s))
     return out
-
-
-def _entity(name: str) -> str:
-    return name.rpartition("/")[2]
 
 
 def _what(words: Words) -> tuple[str, int]:

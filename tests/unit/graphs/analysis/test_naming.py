@@ -24,3 +24,8 @@ def test_without_candidates_the_telemetrys_own_names_are_answers() -> None:
     names = Names.of([], ["stock"])
     assert names.target("anything") == "anything"
     assert names.target("stock-7d9f8c6b5-x2x9z") == "stock"
+
+
+def test_of_several_with_one_last_part_the_application_is_meant() -> None:
+    assert Names.of(["configmap/stock", "deployment/stock", "namespace/stock"]).target("stock") == "deployment/stock"
+    assert Names.of(["service/stock", "app/stock"]).target("stock") == "app/stock"
