@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 
 import polars as pl
-import re2
 
 from app.domain.agent import Agent
-from app.domain.finding import Finding, Gap, Signal
+from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
 from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, ObjectTable, SpanTable, StatusTable, Topology
@@ -22,9 +21,10 @@ from graphs.analysis.logs import status_docs
 from graphs.analysis.logs.complaints import Standing, Testimony
 from graphs.analysis.logs.course import Course
 from graphs.analysis.logs.hosts import owners
-from graphs.analysis.logs.reading import Reading, Repetition, read
+from graphs.analysis.logs.reading import Reading, read
 from graphs.analysis.logs.shift import Lengths, Shift
 from graphs.analysis.logs.templates import Stretches
+from graphs.analysis.logs.unchanged import unchanged
 from graphs.analysis.logs.wording import (
     IDENTIFIER,
     clean,
@@ -44,8 +44,6 @@ MOST_FINDINGS, MOST_SUSPICIONS = 40, 12
 PER_SERVICE, PER_ENTITY = 5, 12
 DEPARTED, MOST_DEPARTED = 4.0, 6
 """Most nats that requests leaving their course at a service say of it, and how many services are told of."""
-_PUBLIC_HOST = re2.compile(r"(?i)^(?:[a-z0-9-]+\.){1,6}[a-z]{2,12}$")
-_PRIVATE_HOST = re2.compile(r"(?i)\.(?:local|localdomain|internal|svc|lan|cluster|consul|test|invalid|home|corp)$|\.svc\.")
 
 
 class LogsInvestigator:
@@ -360,62 +358,31 @@ class _Reporter:
         return counted, finding(quoted, f"{spoken(course.service)}: the line that stays away", outsider_text=True)
 
     def _innocent(self, reading: Reading, findings: dict[tuple[str, str, str, str], Finding]) -> list[Suspicion]:
-        """What explains the incident without any change: poisoned data, an expired certificate, an outside dependency, a surge."""
+        """What explains the incident without any change; of several of one target and kind the weightiest."""
         found: dict[tuple[str, str], Suspicion] = {}
-
-        def suspect(shift: Shift, kind: str, weight: float, statement: str) -> None:
-            target = self._target(shift.service)
-            if target is None or weight < 0.2:
-                return
-            finding = findings.setdefault(_key(shift), self._finding(shift, None, reading))
+        for one in unchanged(reading.testimonies, reading.repetitions):
+            target = self._target(one.shift.service)
+            if target is None or one.weight < 0.2:
+                continue
+            finding = findings.setdefault(_key(one.shift), self._finding(one.shift, None, reading))
             made = Suspicion(
                 target=target,
-                weight=round(weight, 3),
+                weight=round(one.weight, 3),
                 signal="logs",
-                statement=statement,
+                statement=one.statement,
                 findings=(finding.id,),
-                kind=kind,
+                kind=one.kind,
                 no_change=True,
             )
-            if (target, kind) not in found or found[(target, kind)].weight < made.weight:
-                found[(target, kind)] = made
-
-        repeated: dict[tuple[str, str, str, str], Repetition] = {_key(r.shift): r for r in reading.repetitions}
-        surged = {t.shift.service for t in reading.testimonies if t.shift.kind == "overload" and t.shift.strength >= 0.3}
-        for item in reading.testimonies:
-            shift, name = item.shift, spoken(item.shift.service)
-            again = repeated.get(_key(shift))
-            if shift.kind == "poison_data" and again is not None:
-                said = f"{name} fails on the same record again and again ({again.times} times, {again.distinct} different texts)"
-                suspect(shift, "poison_data", 2.0 * shift.novelty, said)
-            elif shift.kind == "poison_data":
-                suspect(shift, "poison_data", 0.6 * shift.novelty, f"{name} rejects data it reads")
-            elif shift.kind == "tls_certificate" and "expired" in shift.exemplar.lower():
-                suspect(shift, "tls_certificate", 2.0 * shift.novelty, f"{name} meets a certificate that has expired")
-            elif shift.kind == "overload" and len(surged) >= 2:
-                suspect(
-                    shift, "traffic_surge", 1.2 * shift.novelty, f"{name} says it is overloaded, as do {len(surged) - 1} others"
-                )
-            elif (
-                item.blame.foreign and _outside(item.blame.foreign) and shift.kind in ("upstream", "timeout", "rate_limited", "dns")
-            ):
-                suspect(shift, "upstream", 1.5 * shift.strength, f"{name} fails in calls to a host outside")
+            if (target, one.kind) not in found or found[(target, one.kind)].weight < made.weight:
+                found[(target, one.kind)] = made
         return list(found.values())
 
     def _outages(self, documents: list[dict[str, object]], reading: Reading) -> list[tuple[Suspicion, Finding]]:
         """A provider's status page that tells of trouble, credited to the service whose failing lines name that provider."""
         found = []
         for outage in status_docs.outages(documents, until_s=self.scope.window.end.timestamp()):
-            shares: dict[str, tuple[float, int]] = {}
-            for item in reading.testimonies:
-                words = set(
-                    item.shift.exemplar.lower().replace("/", " ").replace(".", " ").replace("=", " ").replace(":", " ").split()
-                )
-                common = len(words & outage.words)
-                if common and item.blame.service is None:
-                    before = shares.get(item.shift.service, (0.0, 0))
-                    shares[item.shift.service] = max(before, (item.shift.strength, common))
-            best = min(shares, key=lambda s: (-shares[s][0], s), default=None)
+            best, shared = status_docs.named_by(outage, reading.testimonies)
             service = best or self.scope.alert.service
             target = self._target(service) if service else None
             finding = Finding.of(
@@ -429,7 +396,7 @@ class _Reporter:
                 + (f"; failing lines of {spoken(best)} name the same provider" if best else ""),
                 entity=service,
                 at=datetime.fromtimestamp(outage.started_s, UTC) if outage.started_s is not None else None,
-                numbers={"shared_words": float(shares[best][1]) if best else 0.0},
+                numbers={"shared_words": float(shared)},
                 excerpt=clean(f"{outage.feed}: {outage.title} ({outage.status})"),
                 outsider_text=True,
             )
@@ -467,11 +434,10 @@ class _Reporter:
         return found[:8]
 
     def _status(self, target: str, weight: float, kind: str | None, finding: Finding, *, no_change: bool = False) -> Suspicion:
-        signal: Signal = "status"
         return Suspicion(
             target=target,
             weight=round(weight, 3),
-            signal=signal,
+            signal="status",
             statement=finding.statement,
             findings=(finding.id,),
             kind=kind,
@@ -508,10 +474,6 @@ class _Reporter:
 
 def _key(shift: Shift) -> tuple[str, str, str, str]:
     return shift.service, shift.level, shift.status, shift.template
-
-
-def _outside(host: str) -> bool:
-    return _PUBLIC_HOST.search(host) is not None and _PRIVATE_HOST.search(host) is None
 
 
 def _kept(suspicions: Sequence[Suspicion]) -> list[Suspicion]:

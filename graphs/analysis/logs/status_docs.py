@@ -11,9 +11,11 @@ import polars as pl
 import re2
 
 from graphs.analysis.logs import error_words, templates
+from graphs.analysis.logs.complaints import Testimony
 from graphs.analysis.logs.shift import Change, Shift
 
 _PERCENT = re2.compile(r"([+-]?\d+(?:\.\d+)?) ?%\)?")
+_CUTS = re2.compile(r"[/.=:]")
 _TOKEN = re2.compile(r"[A-Za-z][A-Za-z0-9-]{1,}")
 _COMMON = frozenset(
     {
@@ -82,6 +84,18 @@ def outages(documents: Iterable[Mapping[str, object]], *, until_s: float) -> tup
                 )
             )
     return tuple(found)
+
+
+def named_by(outage: Outage, testimonies: Iterable[Testimony]) -> tuple[str | None, int]:
+    """The service whose failing lines name the same provider best, and how many words they share; (None, 0) where none does."""
+    best: dict[str, tuple[float, int]] = {}
+    for item in testimonies:
+        common = len(set(_CUTS.sub(" ", item.shift.exemplar.lower()).split()) & outage.words)
+        if common and item.blame.service is None:
+            service = item.shift.service
+            best[service] = max(best.get(service, (0.0, 0)), (item.shift.strength, common))
+    found = min(best, key=lambda s: (-best[s][0], s), default=None)
+    return (found, best[found][1]) if found is not None else (None, 0)
 
 
 def _words(text: str) -> list[str]:
