@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 
 from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Suspicion
@@ -85,8 +86,8 @@ def _think(
     said = said_tables(statuses, known=known, since_s=scope.window.end.timestamp())
     measured = measure_all([*metrics, *said], given.timestamp() if given else None, _symptom(scope, metrics))
     onset_s = measured.onset_s if measured else (given or scope.window.start).timestamp()
-    traced = [(table, compare(table.frame, onset_s)) for table in spans if table.frame.height]
-    table, shifts = traced[0] if traced else (None, None)
+    table = _joined(spans)
+    shifts = compare(table.frame, onset_s) if table is not None else None
     names = measured.picture.names if measured else ()
     edges = _topology(topologies, names, shifts)
     naming = Names.of(scope.candidates, {part for edge in edges for part in edge})
@@ -107,6 +108,19 @@ def _think(
         suspicions=tuple(suspicions[:_SUSPICIONS]),
         gaps=tuple(_own_gaps(scope, metrics, spans, measured, shifts)),
         onset=given or (utc(found) if found is not None else None),
+    )
+
+
+def _joined(spans: Sequence[SpanTable]) -> SpanTable | None:
+    """The spans of all sources as those of one: what two of them recorded counts once."""
+    held = [table for table in spans if table.frame.height]
+    if len(held) < 2:
+        return held[0] if held else None
+    return SpanTable(
+        source=", ".join(table.source for table in held),
+        as_of_s=max(table.as_of_s for table in held),
+        frame=pl.concat([table.frame for table in held]).unique(maintain_order=True),
+        query="; ".join(table.query for table in held),
     )
 
 

@@ -173,11 +173,13 @@ def scope(*, onset: float | None = ONSET, candidates: tuple[str, ...] = (), serv
     )
 
 
-async def ask(source: Telemetry, asked: Scope | None = None, entities: tuple[str, ...] = ()) -> Report:
+async def ask(
+    source: Telemetry, asked: Scope | None = None, entities: tuple[str, ...] = (), beside: tuple[Telemetry, ...] = ()
+) -> Report:
     async def say(text: str) -> None:
         assert text
 
-    sources = Sources(metrics=(source,), spans=(source,), topology=(source,))
+    sources = Sources(metrics=(source,), spans=(source, *beside), topology=(source,))
     question = Question(investigator="metrics", text="what moved?", entities=entities)
     return await INVESTIGATOR.investigate(question, View(scope=asked or scope(), sources=sources, say=say))
 
@@ -324,6 +326,13 @@ async def test_traces_blame_the_network_where_neither_end_accounts_for_the_time(
     report = await ask(Telemetry(spans=traces(60, lambda name: 80.0 if name == ">stock" else 0.0)))
     top = report.suspicions[0]
     assert (top.target, top.kind) == ("stock", "network_delay")
+
+
+async def test_what_two_sources_recorded_of_one_request_is_put_together_and_counts_once() -> None:
+    whole = traces(60, lambda name: 80.0 if name == "stock" else 0.0)
+    first, second = (Telemetry(spans=whole.filter(pl.col("service") != name)) for name in ("stock", "web"))
+    report, alone = await ask(first, beside=(second,)), await ask(Telemetry(spans=whole))
+    assert [(s.target, s.kind, s.weight) for s in report.suspicions] == [(s.target, s.kind, s.weight) for s in alone.suspicions]
 
 
 async def ranking(columns: Shop) -> list[tuple[str, str | None, float]]:
