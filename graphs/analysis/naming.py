@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import re2
+
+_ADDRESS = re2.compile(r"(?:^|[^0-9.])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?:$|[^0-9.])")
 _APPLICATIONS = ("app/", "service/", "deployment/")
 
 
 def bare(name: str) -> str:
     """The last part of a name that tells its kind (`app/x`) or its place."""
     return name.rpartition("/")[2]
+
+
+def addresses(text: str) -> list[str]:
+    """IPv4 addresses in a text, in their order."""
+    return [str(address) for address in _ADDRESS.findall(text)]
 
 
 def _parents(name: str) -> Iterable[str]:

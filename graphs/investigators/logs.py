@@ -20,7 +20,6 @@ from graphs.analysis.changes import stacks
 from graphs.analysis.logs import status_docs
 from graphs.analysis.logs.complaints import Standing, Testimony
 from graphs.analysis.logs.course import Course
-from graphs.analysis.logs.hosts import owners
 from graphs.analysis.logs.reading import Reading, read
 from graphs.analysis.logs.shift import Lengths, Shift
 from graphs.analysis.logs.templates import Stretches
@@ -37,6 +36,7 @@ from graphs.analysis.logs.wording import (
     statement_of,
 )
 from graphs.analysis.naming import Names, bare
+from graphs.analysis.objects.owners import owners
 from graphs.asking import ask_all
 from graphs.contract import Budget, Investigator, Question, Report, View
 

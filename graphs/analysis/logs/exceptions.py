@@ -11,7 +11,7 @@ from typing import Any
 import re2
 
 from graphs.analysis.logs import error_words
-from graphs.analysis.logs.hosts import addresses
+from graphs.analysis.naming import addresses
 
 _EXCEPTION = re2.compile(
     r"\b((?:[A-Za-z_][A-Za-z0-9_]{0,40}[.$]){0,8}[A-Z][A-Za-z0-9_]{0,60}(?:Exception|Error|Failure|Fault|Timeout))\b"

@@ -1,4 +1,4 @@
-"""Whose address it is that a line could not reach: as the cluster's own lists say."""
+"""Whose address is whose, as the cluster's own lists say."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import re2
 
 from app.domain.telemetry import Recorded
+from graphs.analysis.naming import addresses
 
-_ADDRESS = re2.compile(r"(?:^|[^0-9.])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?:$|[^0-9.])")
 _REPLICA = re2.compile(r"(?:-[a-f0-9]{6,10})?-[a-z0-9]{5}$|-\d{1,3}$")
 _LISTED = ("services", "service", "svc", "endpoints", "ep", "pods", "pod", "po", "all")
 _HELD = ("CLUSTER-IP", "ENDPOINTS", "IP")
@@ -46,8 +46,3 @@ def _rows(output: str) -> Iterable[tuple[str, str]]:
             name = _REPLICA.sub("", bare) if pods or kind == "pod" else bare
             for address in addresses(line):
                 yield name, address
-
-
-def addresses(text: str) -> list[str]:
-    """IPv4 addresses in a text, in their order."""
-    return [str(address) for address in _ADDRESS.findall(text)]

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from app.domain.telemetry import Recorded
-from graphs.analysis.logs.hosts import addresses, owners
+from graphs.analysis.naming import addresses
+from graphs.analysis.objects.owners import owners
 
 SERVICES = """\
 NAME    TYPE        CLUSTER-IP    EXTERNAL-IP   PORT(S)    AGE   SELECTOR
