@@ -21,8 +21,6 @@ from graphs.contract import Sources
 AGENT = Agent(name="proposer", version="1.0.0")
 
 MOST_DRAFTS = 3
-SURE = 3.0
-"""Spreads that a series must have moved by, before its return says anything."""
 RECOVERED_SHARE = 0.25
 """Recovered means: back to the reference, give or take this share of the way up."""
 

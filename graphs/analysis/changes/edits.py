@@ -19,7 +19,6 @@ from graphs.analysis.changes.effects import (
     CONVERTERS,
     EAGER,
     ERRORISH,
-    FAILING,
     FALLBACKS,
     GUARD,
     IO,
@@ -50,7 +49,6 @@ from graphs.analysis.changes.statements import Statement, called, defined, file_
 from graphs.analysis.changes.tokens import Token, stem, stem_set
 
 _LEVELS = ("off", "fatal", "error", "warn", "warning", "info", "debug", "trace", "all")
-_LEAVING = ("return", "continue", "break", *FAILING)
 _PASSED_ON = re2.compile(r"^if err != nil \{? ?(?:return (?:\w+, )*(?:err|fmt\.Errorf\(.*\)) ?\}?)?$")
 _KEYWORDS = frozenset(
     [

@@ -36,8 +36,6 @@ class Standing:
     own: tuple[Testimony, ...] = ()  # its own failures, the strongest first
     against: tuple[Testimony, ...] = ()  # what others say about it
     complains: tuple[Testimony, ...] = ()  # what it says about others
-    own_share: float = 0.0
-    credit: float = 0.0
     explained_by: str | None = None  # a service it calls whose failure explains its own
     silent: bool = False
     first_share: float = 0.0  # share of the failing traces in which it failed first
@@ -158,8 +156,6 @@ def stand(testimonies: Sequence[Testimony], names: Names, facts: Facts) -> tuple
                 own=_sorted(own.get(service, []), by_own=True),
                 against=_sorted(against.get(service, []), by_own=False),
                 complains=_sorted(complains.get(service, []), by_own=False),
-                own_share=share.get(service, 0.0),
-                credit=credit,
                 explained_by=explained_by,
                 silent=service in facts.silent,
                 first_share=first_share,

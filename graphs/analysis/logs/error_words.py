@@ -42,13 +42,12 @@ Aim = Literal["self", "other", "either", "caller"]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of failure in our own words, and how lines say it. `no_change`: it may well need no guilty change."""
+    """A kind of failure in our own words, and how lines say it."""
 
     name: str
     pattern: str
     aim: Aim
     severity: float
-    no_change: bool = False
 
 
 KINDS: tuple[Kind, ...] = (
@@ -58,7 +57,6 @@ KINDS: tuple[Kind, ...] = (
         r"|(ssl|tls).{0,30}(handshake|alert|error|failure)|(handshake).{0,20}(fail|error)|pkix",
         "either",
         0.95,
-        True,
     ),
     Kind(
         "not_started",
@@ -134,7 +132,6 @@ KINDS: tuple[Kind, ...] = (
         r"|near capacity|capacity exceeded|rejected ?execution|elevated (request|traffic)|concurrency limit",
         "self",
         0.75,
-        True,
     ),
     Kind("circuit_open", r"circuit.?breaker|circuit.{0,12}open", "other", 0.7),
     Kind(
@@ -171,7 +168,6 @@ KINDS: tuple[Kind, ...] = (
         r"|invalid (record|payload|message|format|utf|json|data)|dead.?letter|redeliver|poison",
         "self",
         0.85,
-        True,
     ),
     Kind(
         "schema",
@@ -291,11 +287,6 @@ def kind_of(text: str) -> Kind | None:
     cleaned = innocent().sub(" ", text) if innocent().search(text) else text
     found = compiled().Match(_header().sub(" ", cleaned) if "-" in cleaned else cleaned)
     return KINDS[min(found)] if found else None
-
-
-def level_of(word: str) -> str:
-    """The domain's level for a source's word; "" for one that is unknown."""
-    return LEVELS.get(word.strip().upper(), "")
 
 
 def severity(level: str, text: str, *, status: str = "") -> float:

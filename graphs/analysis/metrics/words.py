@@ -79,7 +79,6 @@ _USE = {"use", "used", "usage", "active", "busy", "open", "checked", "current"}
 _LIMIT = {"size", "max", "maximum", "limit", "limits", "capacity", "quota", "total", "ceiling"}
 _SERVER = {"server", "callee", "inbound", "received"}
 _CLIENT = {"client", "caller", "outbound", "outgoing", "upstream"}
-_MEAN = {"mean", "avg", "average", "sum"}
 _MEDIAN = {"median", "p50"}
 _RATIO = {"ratio", "pct", "percent", "percentage", "utilization", "utilisation", "share", "availability"}
 _UNITS = {

@@ -57,10 +57,6 @@ _WORKLOAD_KINDS = {
 Parts = Mapping[str, Section]
 
 
-def parts_of(output: str) -> dict[str, Section]:
-    return by_key(sections(output.splitlines()))
-
-
 def pod(parts: Parts, query: str) -> Pod:
     conditions = pairs([" ".join(line.split()).replace(" ", "=", 1) for line in _body(parts, "Conditions")])
     node = _value(parts, "Node").partition("/")[0]

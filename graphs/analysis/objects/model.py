@@ -26,12 +26,6 @@ class Event:
     first_s: float | None
     line: str
 
-    @property
-    def lasted_s(self) -> float:
-        if self.age_s is None or self.first_s is None:
-            return 0.0
-        return max(0.0, self.first_s - self.age_s)
-
 
 @dataclass(frozen=True)
 class Port:

@@ -5,7 +5,7 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.analysis.logs.error_words import KINDS, innocent, kind_of, level_of, severity
+from graphs.analysis.logs.error_words import KINDS, innocent, kind_of, severity
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,6 @@ from graphs.analysis.logs.error_words import KINDS, innocent, kind_of, level_of,
 def test_lines_are_told_by_their_words(text: str, kind: str | None) -> None:
     found = kind_of(text)
     assert (found.name if found else None) == kind
-
-
-def test_levels_are_read_in_any_spelling() -> None:
-    assert [level_of(word) for word in ("warning", "ERR", "critical", "notice", "odd")] == ["WARN", "ERROR", "FATAL", "INFO", ""]
 
 
 def test_a_failure_logged_at_info_still_counts_and_less_than_an_error() -> None:

@@ -27,6 +27,11 @@ def test_status_class_keeps_lines_apart_that_the_mask_would_join() -> None:
     assert sorted(found.select("status", "n_after").rows()) == [("2", 2), ("5", 1)]
 
 
+def test_levels_are_read_in_any_spelling() -> None:
+    rows = [(True, float(i), "a", word, "hello") for i, word in enumerate(("warning", "ERR", "critical", "notice", "odd"))]
+    assert templates.keyed(table(*rows).lazy()).collect()["level"].to_list() == ["WARN", "ERROR", "FATAL", "INFO", ""]
+
+
 def test_levels_and_services_keep_lines_apart() -> None:
     found = mine(
         table((True, 1.0, "a", "WARNING", "x 1"), (True, 2.0, "a", "error", "x 2"), (True, 3.0, "b", "error", "x 3"))
