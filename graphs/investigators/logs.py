@@ -212,7 +212,12 @@ class _Reporter:
         return tuple(table.frame.filter(carrying).select("service", "msg", "fields") for table in self.tables)
 
     def _in_lines(self, shift: Shift) -> bool:
-        return any(bool((table.frame["service"] == shift.service).any()) for table in self.tables) and shift.level != ""
+        return shift.level != "" and shift.service in self._speaking
+
+    @cached_property
+    def _speaking(self) -> frozenset[str]:
+        """The services that logged anything."""
+        return frozenset(service for table in self.tables for service in table.frame["service"].unique().to_list())
 
     def _source(self, counted: bool) -> str:
         named = [t.source for t in self.statuses] if counted else [t.source for t in self.tables]

@@ -65,7 +65,7 @@ def witness(shifts: Sequence[Shift], names: Names, *, heard: Collection[str] = (
     for shift in shifts:
         if not shift.failing or shift.novelty <= 0.04:
             continue
-        kind = error_words.kind_of(shift.exemplar[:800])
+        kind = error_words.kind_of(shift.exemplar[: error_words.HEAD])
         blame = names.blamed(shift.exemplar, by=shift.service, kind=kind)
         if blame.service is None and kind is not None and kind.aim == "other":
             blame, *either = _silent_callees(shift.service, names, frozenset(heard)) or [blame]
@@ -93,7 +93,7 @@ def _excused(items: Sequence[Testimony]) -> list[Testimony]:
         named[item.shift.service] = max(named.get(item.shift.service, 0.0), item.about)
     kept = []
     for item in items:
-        kind = error_words.kind_of(item.shift.exemplar[:800])
+        kind = error_words.kind_of(item.shift.exemplar[: error_words.HEAD])
         failed_call = item.blame.service is None and kind is not None and kind.aim in ("other", "caller")
         if (failed_call or item.shift.status == "5") and item.own > 0:
             item = replace(item, own=item.own * (1 - 0.75 * min(1.0, named[item.shift.service] / item.shift.strength)))
@@ -198,7 +198,7 @@ def _explained(service: str, share: Mapping[str, float], own: Sequence[Testimony
     if best is None or best_share < 0.3 * mine:
         return None, 1.0
     telling = max(own, key=lambda t: t.own)
-    kind = error_words.kind_of(telling.shift.exemplar[:800])
+    kind = error_words.kind_of(telling.shift.exemplar[: error_words.HEAD])
     # A full disk is its own fault whatever happens further down; a bare exception may have been thrown there.
     deep = 0.25 if kind is not None and kind.aim == "self" and kind.severity >= 0.9 else 0.5
     return best, 1.0 - deep * min(1.0, best_share / mine)

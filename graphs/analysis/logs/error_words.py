@@ -281,6 +281,10 @@ def _header() -> Any:
     return re2.compile(r"(?i)\bx-[a-z0-9]+(?:-[a-z0-9]+)+")
 
 
+HEAD = 800
+"""Characters of a message that are judged: it says what is wrong before it quotes what it was given."""
+
+
 @lru_cache(maxsize=4096)
 def kind_of(text: str) -> Kind | None:
     """Which kind of failure a text tells of; None when it tells of none. A header's name (`x-upstream-time`) tells of none."""

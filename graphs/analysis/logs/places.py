@@ -67,7 +67,7 @@ def _judged(mined: templates.Mined, names: Names) -> pl.DataFrame:
     """How bad each template sounds, and how surely it speaks of another service."""
     rows = []
     for service, level, status, template, exemplar in mined.templates.select(*templates.KEYS_SCHEMA, "exemplar").iter_rows():
-        text = str(exemplar)[:800]
+        text = str(exemplar)[: error_words.HEAD]
         severity = error_words.severity(level, text, status=status)
         blame = names.blamed(text, by=service, kind=error_words.kind_of(text)) if severity >= FAILING else None
         sure = blame.sure if blame is not None and (blame.service is not None or blame.foreign is not None) else 0.0

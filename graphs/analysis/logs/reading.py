@@ -11,7 +11,7 @@ from graphs.analysis.logs import complaints, places, templates
 from graphs.analysis.logs.course import Course, courses
 from graphs.analysis.logs.exceptions import Names, listening_ports
 from graphs.analysis.logs.flow import Flow, deepest, flow_of
-from graphs.analysis.logs.shift import Lengths, Shift, onset_of, scales_of, shifts
+from graphs.analysis.logs.shift import ENOUGH, Lengths, Shift, onset_of, scales_of, shifts
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def read(
         courses=() if spans is None or spans.is_empty() else courses(spans, places.lines_of(frame, mined, names), onset_s),
         onset_s=onset_of(own),
         names=names,
-        referenced=bool(mined.templates["e_reference"].sum() >= 5 or mined.templates["e_before"].sum() >= 5),
+        referenced=bool(mined.templates["e_reference"].sum() >= ENOUGH or mined.templates["e_before"].sum() >= ENOUGH),
         levels=bool((mined.templates["level"] != "").any()),
         untimed=times.null_count() / max(1, len(times)),
         last_s=times.to_frame().select(pl.col("time").max()).item(),
@@ -149,13 +149,16 @@ def first_in_trace(
 
 def repetitions(lines: pl.DataFrame, testimonies: Sequence[complaints.Testimony]) -> tuple[Repetition, ...]:
     """Templates with masked parts whose lines nevertheless hardly differ: the same id failing over and over."""
+    counted = lines.group_by("service", "template").agg(
+        pl.struct("time", "msg").n_unique().alias("times"), pl.col("msg").n_unique()
+    )
+    said = {(service, template): (times, distinct) for service, template, times, distinct in counted.iter_rows()}
     found = []
     for item in testimonies:
         shift = item.shift
         if templates.WILD not in shift.template or shift.seen < 5 or item.blame.service is not None:
             continue
-        same = lines.filter((pl.col("service") == shift.service) & (pl.col("template") == shift.template))
-        times, distinct = same.select("time", "msg").unique().height, same["msg"].n_unique()
+        times, distinct = said.get((shift.service, shift.template), (0, 0))
         if times >= 5 and distinct <= max(1, times // 10):
             found.append(Repetition(shift.service, shift, times, distinct))
     return tuple(found)
@@ -168,9 +171,9 @@ def silent(mined: pl.DataFrame, lengths: Lengths) -> frozenset[str]:
         .agg(pl.col("e_reference").sum(), pl.col("e_before").sum(), pl.col("e_after").sum())
         .sort("service")
     )
-    base = "e_reference" if totals["e_reference"].sum() >= 5 else "e_before"
+    base = "e_reference" if totals["e_reference"].sum() >= ENOUGH else "e_before"
     base_s = lengths.reference_s if base == "e_reference" else lengths.before_s
-    if totals[base].sum() < 5 or totals["e_after"].sum() < 5:
+    if totals[base].sum() < ENOUGH or totals["e_after"].sum() < ENOUGH:
         return frozenset()
     low, _ = scales_of(
         mined[base].to_numpy().astype(float), mined["e_after"].to_numpy().astype(float), base_s=base_s, now_s=lengths.after_s

@@ -13,6 +13,8 @@ import polars as pl
 from graphs.analysis.logs import error_words
 
 FAILING = 0.4  # severity from which a text tells of a failure
+ENOUGH = 5
+"""Distinct moments in which anything was said, from which on a stretch can be compared with."""
 
 Change = Literal["new", "more", "fewer", "vanished", "steady", "unreferenced"]
 
@@ -74,7 +76,7 @@ def shifts(mined: pl.DataFrame, *, lengths: Lengths) -> tuple[Shift, ...]:
     """
     if mined.is_empty():
         return ()
-    texts = [str(text)[:800] for text in mined["exemplar"].to_list()]
+    texts = [str(text)[: error_words.HEAD] for text in mined["exemplar"].to_list()]
     severities: list[float] = []
     kinds: list[error_words.Kind | None] = []
     for level, status, text in zip(mined["level"].to_list(), mined["status"].to_list(), texts, strict=True):
@@ -140,7 +142,7 @@ def _moments(mined: pl.DataFrame, lengths: Lengths) -> _Moments:
     reference, early, now = (mined[f"e_{name}"].to_numpy().astype(np.float64) for name in ("reference", "before", "after"))
     if now.sum() + early.sum() == 0:  # every line is older than the window: better read those than none
         now = mined["e_history"].to_numpy().astype(np.float64)
-    referenced, preceded, now_s = bool(reference.sum() >= 5), bool(early.sum() >= 5), lengths.after_s
+    referenced, preceded, now_s = bool(reference.sum() >= ENOUGH), bool(early.sum() >= ENOUGH), lengths.after_s
     if now.sum() == 0:  # the lines end before the onset: those are the present, and nothing precedes them
         now, early, preceded, now_s = early, np.zeros_like(early), False, lengths.before_s
     return _Moments(
@@ -252,7 +254,7 @@ def _against(base: float, now: float, *, scales: tuple[float, float], witnesses:
     z = (now - expected) / (math.sqrt(now + expected) + 1.0)
     ratio = math.log2((now + 0.5) / (expected + 0.5))
     if base == 0:
-        if witnesses < 5:  # the service said next to nothing in the baseline: nobody can say that this is new
+        if witnesses < ENOUGH:  # the service said next to nothing in the baseline: nobody can say that this is new
             return _Measure("unreferenced", now, 0.0, z, ratio, 0.5 * (1 - math.exp(-now / 2)))
         would_have_been = now / max(scales[0], scales[1], 1e-9)  # in the baseline, at today's rate
         adequate = 1 - math.exp(-would_have_been / 1.5)

@@ -131,7 +131,9 @@ def detections(documents: Iterable[Mapping[str, object]]) -> tuple[Detection, ..
 def patterns(documents: Iterable[Mapping[str, object]], *, known: Iterable[Shift]) -> tuple[Shift, ...]:
     """Pattern counts as shifts; those that the lines themselves already show are left out."""
     counted = [document for document in documents if document.get("doc") == "log_pattern"]
-    seen = [(shift.service, _tokens(shift.template)) for shift in known] if counted else []
+    seen: dict[str, list[frozenset[str]]] = {}
+    for shift in known if counted else ():
+        seen.setdefault(shift.service, []).append(_tokens(shift.template))
     found = []
     for document in counted:
         signature, service = document.get("signature"), document.get("service")
@@ -140,7 +142,7 @@ def patterns(documents: Iterable[Mapping[str, object]], *, known: Iterable[Shift
             continue
         template = templates.squeeze(pl.select(templates.mask(pl.lit(signature.replace("<N>", "0")))).item())
         tokens = _tokens(template)
-        if any(service == other and len(tokens & theirs) >= 0.6 * len(tokens | theirs) for other, theirs in seen):
+        if any(len(tokens & theirs) >= 0.6 * len(tokens | theirs) for theirs in seen.get(service, ())):
             continue
         found.append(_shift(service, template, signature, count, max(0.0, count - (delta or 0.0))))
     return tuple(sorted(found, key=lambda s: (-abs(s.strength), s.service, s.template)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from app.domain.quantity import counted
 from graphs.analysis.objects.fault import EFFECTS, ObjectFault
 from graphs.analysis.objects.look import Look, Unit
+from graphs.analysis.objects.model import Node
 
 _GRAVE = 4.0
 """Only what is likely a cause has consequences worth looking for, nats."""
@@ -21,10 +22,13 @@ def consequences(look: Look, faults: Sequence[ObjectFault]) -> Iterator[ObjectFa
     namespace those that its fault names.
     """
     effects = [fault for fault in faults if fault.kind in EFFECTS]
+    workloads = {unit.target for unit in look.units}
+    nodes = {target: node for node in look.cluster.nodes.values() if (target := look.node(node.name)) is not None}
     for fault in faults:
-        if fault.weight < _GRAVE or fault.kind in EFFECTS or fault.target in {unit.target for unit in look.units}:
+        if fault.weight < _GRAVE or fault.kind in EFFECTS or fault.target in workloads:
             continue
-        concerned = {unit.target: unit.name for unit in look.units if _concerns(look, fault, unit)}
+        node = nodes.get(fault.target)
+        concerned = {unit.target: unit.name for unit in look.units if (_on(node, unit) if node else unit.name in fault.statement)}
         felt = [effect for effect in effects if effect.target in concerned]
         if felt:
             names = sorted({concerned[effect.target] for effect in felt})
@@ -40,8 +44,5 @@ def consequences(look: Look, faults: Sequence[ObjectFault]) -> Iterator[ObjectFa
             )
 
 
-def _concerns(look: Look, fault: ObjectFault, unit: Unit) -> bool:
-    node = next((node for node in look.cluster.nodes.values() if look.node(node.name) == fault.target), None)
-    if node is None:
-        return unit.name in fault.statement
+def _on(node: Node, unit: Unit) -> bool:
     return any(pod.node == node.name or (pod.node is None and node.control_plane) for pod in unit.pods)
