@@ -86,6 +86,8 @@ def _shares(
     tail: bool = False,
     tails: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
+    """Whose own is how much (0..1) of all that got worse and of what arrives at the alert. `found`: as `_rises` gives it for one
+    statistic; `tail`: a far one, of which `tails` says what explains callers."""
     rise = {entity: value for entity, (value, _, _) in found.items() if entity != ENTRY and ">" not in entity}
     missing = sorted(volumes.values())[len(volumes) // 4] if volumes else 1.0
     volume = {entity: volumes.get(entity, missing) for entity in rise}

@@ -55,47 +55,26 @@ class Writer:
         return finding.id
 
     def column(self, column: int) -> str:
+        """The id of the finding about one series."""
         assert self.measured is not None
         one, shifts = self.measured.series[column], self.measured.picture.shifts
-        words = self.measured.picture.words[column]
-        base, level = float(shifts.base[column]), float(shifts.level[column])
-        if one.inverted:
-            base, level = one.top - base, one.top - level
-        unit = words.unit or ("ratio" if words.ratio else "")
-        against = "the minutes before" if shifts.own_before[column] else "the reference"
-        values = one.table.values[:, one.column]
-        moved = self._moved_at(column)
-        entity = "what users see" if one.name.entity == ENTRY else one.name.entity
-        clock = utc(moved if moved is not None else self.measured.onset_s).strftime("%H:%M:%SZ")
-        statement = (
-            f"{entity}: {one.name.metric} went from {said(base, unit)} to {said(level, unit)}{_times(base, level)} "
-            f"against {against}, from {clock} on"
-        )
-        if abs(float(shifts.z[column])) < 2:
-            statement = f"{entity}: {one.name.metric} is {said(level, unit)}, as it usually varies (before {said(base, unit)})"
-            if abs(float(shifts.level[column] - shifts.base[column])) > 3 * float(shifts.spread[column]):
-                then = f"and was so without the fault too ({against}: {said(base, unit)})"
-                statement = f"{entity}: {one.name.metric} is {said(level, unit)} {then}"
-        said_so = one.table.query(one.name).startswith(SOURCE_MARK)
-        if said_so:
-            statement = f"a detector says of {entity}: {one.name.metric} is {said(level, unit)}, usually {said(base, unit)}"
-        here = one.table.incident
-        seen = here & np.isfinite(values)
-        times, shown = downsample(one.table.times[seen], values[seen])
-        as_of = float(one.table.times[seen].max()) if seen.any() else one.table.as_of_s
+        base, level = self._ends(column)
+        moved, told = self._moved_at(column), self._told(column)
+        seen = one.table.incident & np.isfinite(one.table.values[:, one.column])
+        as_of = float(one.table.times[seen].max()) if seen.any() and not told else one.table.as_of_s
         return self._keep(
             Finding.of(
                 agent=AGENT,
-                signal="status" if said_so else "metrics",
-                outsider_text=said_so,
+                signal="status" if told else "metrics",
+                outsider_text=told,
                 source=one.table.source,
                 query=one.table.query(one.name),
                 window=self.scope.window,
-                as_of=utc(one.table.as_of_s if said_so else as_of),
+                as_of=utc(as_of),
                 coverage=float(min(max(shifts.coverage[column], 0.0), 1.0)),
-                statement=statement[:400],
+                statement=self._statement(column, moved)[:400],
                 entity=one.name.entity,
-                at=utc(moved) if moved is not None and not said_so else None,
+                at=utc(moved) if moved is not None and not told else None,
                 numbers={
                     "base": base,
                     "level": level,
@@ -103,17 +82,61 @@ class Writer:
                     "samples_before": float(shifts.n_base[column]),
                     "samples_after": float(shifts.n_level[column]),
                 },
-                plot=Plot(
-                    title=str(one.name),
-                    unit=unit,
-                    times=times,
-                    values=shown,
-                    onset=self.measured.onset_s,
-                    usual=None if shifts.own_before[column] else base,
-                )
-                if times and not said_so
-                else None,
+                plot=None if told else self._plot(column, base),
             )
+        )
+
+    def _told(self, column: int) -> bool:
+        """Whether somebody's sentence stated it, and nobody here measured it."""
+        assert self.measured is not None
+        one = self.measured.series[column]
+        return one.table.query(one.name).startswith(SOURCE_MARK)
+
+    def _ends(self, column: int) -> tuple[float, float]:
+        """(before, now) in the source's own numbers."""
+        assert self.measured is not None
+        one, shifts = self.measured.series[column], self.measured.picture.shifts
+        base, level = float(shifts.base[column]), float(shifts.level[column])
+        return (one.top - base, one.top - level) if one.inverted else (base, level)
+
+    def _unit(self, column: int) -> str:
+        assert self.measured is not None
+        words = self.measured.picture.words[column]
+        return words.unit or ("ratio" if words.ratio else "")
+
+    def _statement(self, column: int, moved: float | None) -> str:
+        """What a series did, in one sentence. `moved`: when it first left its usual range."""
+        assert self.measured is not None
+        one, shifts, unit = self.measured.series[column], self.measured.picture.shifts, self._unit(column)
+        base, level = self._ends(column)
+        entity = "what users see" if one.name.entity == ENTRY else one.name.entity
+        now, before = said(level, unit), said(base, unit)
+        if self._told(column):
+            return f"a detector says of {entity}: {one.name.metric} is {now}, usually {before}"
+        against = "the minutes before" if shifts.own_before[column] else "the reference"
+        if abs(float(shifts.z[column])) < 2:
+            if abs(float(shifts.level[column] - shifts.base[column])) > 3 * float(shifts.spread[column]):
+                return f"{entity}: {one.name.metric} is {now} and was so without the fault too ({against}: {before})"
+            return f"{entity}: {one.name.metric} is {now}, as it usually varies (before {before})"
+        clock = utc(moved if moved is not None else self.measured.onset_s).strftime("%H:%M:%SZ")
+        return f"{entity}: {one.name.metric} went from {before} to {now}{_times(base, level)} against {against}, from {clock} on"
+
+    def _plot(self, column: int, base: float) -> Plot | None:
+        """The incident's samples; None without any."""
+        assert self.measured is not None
+        one = self.measured.series[column]
+        values = one.table.values[:, one.column]
+        seen = one.table.incident & np.isfinite(values)
+        times, shown = downsample(one.table.times[seen], values[seen])
+        if not times:
+            return None
+        return Plot(
+            title=str(one.name),
+            unit=self._unit(column),
+            times=times,
+            values=shown,
+            onset=self.measured.onset_s,
+            usual=None if self.measured.picture.shifts.own_before[column] else base,
         )
 
     def _moved_at(self, column: int) -> float | None:
