@@ -62,10 +62,10 @@ def explanations(
     drafts += [("host", node, _on(node, placement)) for node in nodes]
     scored: list[tuple[float, str, Mode, tuple[str, ...]]] = []
     for mode, name, inside in drafts:
-        expected = _crossed(inside, down, up) if mode == "boundary" else _within(inside, down, up)
-        members = tuple(sorted(one for one in expected if suffering.get(one, 0.0) > 0.5 and expected[one] > 2 * _CALM))
         if mode != "one" and _concerned(inside, suffering, down, mode) < 2:
             continue  # one service that suffers is no machine's fault
+        expected = _crossed(inside, down, up) if mode == "boundary" else _within(inside, down, up)
+        members = tuple(sorted(one for one in expected if suffering.get(one, 0.0) > 0.5 and expected[one] > 2 * _CALM))
         score = _fit(suffering, expected) - (0.0 if mode == "one" else _MACHINES_ARE_RARER)
         if mode == "boundary":
             score += _RESENDING * (resends or {}).get(name, 0.0)
@@ -93,8 +93,8 @@ def _concerned(inside: Mapping[str, float], suffering: Mapping[str, float], down
         return sum(1 for service in inside if suffering.get(service, 0.0) > 0.5)
     return sum(
         1
-        for caller, callees in down.items()
-        if suffering.get(caller, 0.0) > 0.5 and any(_crossing(inside, caller, callee) > 0.5 for callee in callees)
+        for caller, surely in suffering.items()
+        if surely > 0.5 and any(_crossing(inside, caller, callee) > 0.5 for callee in down.get(caller, ()))
     )
 
 
