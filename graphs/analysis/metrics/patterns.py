@@ -59,19 +59,25 @@ def slowness(picture: Picture, columns: Collection[int]) -> str:
     return "latency"
 
 
+_FELT = 0.02
+"""A mean wait for a connection of this part of what the slowest lost is felt half: a request may take several connections."""
+
+
 def pool_clues(picture: Picture) -> list[Clue]:
-    """In use close to the size, or a size that shrank, or callers that wait for a free one."""
+    """In use close to the size, or a size that shrank, or callers that wait for a free one, long enough to be felt."""
     by: dict[str, dict[str, list[int]]] = {}
     for column, name, words in picture.usable():
         if words.family in {"pool_wait", "pool_use", "limit"}:
             by.setdefault(name.entity, {}).setdefault(words.family, []).append(column)
     shifts = picture.shifts
+    lost_s = _lost_s(picture)
     clues = []
     for entity, found in sorted(by.items()):
         strength, columns = 0.0, []
         for column in found.get("pool_wait", ()):
             if shifts.z[column] > 0:
-                strength = max(strength, 0.75 * trust(float(shifts.z[column])) * min(1.0, float(shifts.log_ratio[column]) / 0.7))
+                moved = trust(float(shifts.z[column])) * min(1.0, float(shifts.log_ratio[column]) / 0.7)
+                strength = max(strength, 0.75 * moved * _felt(picture, column, lost_s))
                 columns.append(column)
         for column in found.get("limit", ()):
             if shifts.z[column] < -2 and shifts.log_ratio[column] < -0.2:
@@ -86,6 +92,24 @@ def pool_clues(picture: Picture) -> list[Clue]:
         if strength > 0:
             clues.append(Clue(entity, "pool", "connection_pool", min(strength, 0.95), tuple(dict.fromkeys(columns))))
     return clues
+
+
+def _lost_s(picture: Picture) -> float:
+    """The most that any latency rose, seconds; 0 where none did."""
+    rises = (
+        float(picture.shifts.rise[column]) * picture.seconds(column)
+        for column, _, words in picture.usable()
+        if words.family == "latency" and picture.shifts.z[column] > 0
+    )
+    return max(0.0, max(rises, default=0.0))
+
+
+def _felt(picture: Picture, column: int, lost_s: float) -> float:
+    """How far a longer wait is part of what is lost, 0..1; 1 where the series does not tell a time."""
+    if not picture.tells_time(column):
+        return 1.0
+    rise_s = max(0.0, float(picture.shifts.rise[column]) * picture.seconds(column))
+    return rise_s / (rise_s + _FELT * lost_s) if rise_s > 0 else 0.0
 
 
 def traffic_clues(picture: Picture, edges: Sequence[Edge], alert: str | None) -> list[Clue]:

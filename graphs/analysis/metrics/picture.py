@@ -54,6 +54,10 @@ class Picture:
         """By what a time of this series is to be multiplied to be seconds; 1 where its name tells no unit."""
         return _SECONDS.get(self.words[column].unit, 1.0)
 
+    def tells_time(self, column: int) -> bool:
+        """Whether its name says that this series is a time."""
+        return self.words[column].unit in {"s", *_SECONDS}
+
     def subject(self, name: SeriesName) -> str | None:
         """Whom a series is about: a callee that shows nothing of its own is known by what its callers see of it. None for what
         is seen of one that does."""
