@@ -4,6 +4,7 @@ an operation makes. Pure; compares the incident with its reference.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,20 @@ from numpy.typing import NDArray
 
 _FLOOR_SHARE = 0.05
 """A mean is not believed better than 5% of itself."""
+_FEW_CALLS, _FEW_SERVICES = 10, 4
+"""Calls on each side before an operation tells of the drift, and services before there is a crowd to tell it."""
 _REFERENCE, _BEFORE, _LATE = 0, 1, 2
 _MARKS = r"(?i)\[?\b(error|exception|failed|timeout)\b\]?"
 _MARKED = re2.compile(_MARKS)
+_Moments = tuple[int, float, float, float, float]
+"""How many; mean and deviation; mean and deviation of log(1 + value)."""
 
 
 @dataclass(frozen=True)
 class OpShift:
     """Own time of one operation, milliseconds per call. `mass` is its extra time per trace, milliseconds. `callee` is set
-    where it is not own time but the gap between caller's and callee's span of one call."""
+    where it is not own time but the gap between caller's and callee's span of one call. `felt`, 0..1: how much its extra time in
+    a request that makes it counts next to what such requests usually take."""
 
     service: str
     op: str
@@ -32,6 +38,7 @@ class OpShift:
     inc_ms: float
     z: float
     mass: float
+    felt: float = 1.0
 
     @property
     def ratio(self) -> float:
@@ -182,7 +189,9 @@ def compare(frame: pl.DataFrame, onset_s: float) -> SpanShifts:
         .then(_LATE)
         .otherwise(_BEFORE if has_reference else _REFERENCE)
     )
-    spans = own_times(frame).with_columns(phase=phase)
+    spans = own_times(frame).with_columns(
+        phase=phase, request_ms=(pl.col("end").max() - pl.col("start").min()).over("trace", "incident") * 1000
+    )
     edges = tuple(
         (str(a), str(b))
         for a, b in spans.filter(pl.col("parent_service").is_not_null() & (pl.col("parent_service") != pl.col("service")))
@@ -223,29 +232,69 @@ def _op_shifts(spans: pl.DataFrame, column: str, traces: int) -> tuple[OpShift, 
             pl.col("capped").log1p().std(ddof=0).alias("log_std"),
         )
     )
-    rows: dict[tuple[str, str, str], dict[int, tuple[int, float, float, float, float]]] = {}
+    felt = _felt(spans, keys)
+    rows: dict[tuple[str, str, str], dict[int, _Moments]] = {}
     for service, op, callee, phase, *moments in table.iter_rows():
         n, mean, std, log_mean, log_std = moments
         rows.setdefault((service, op, callee), {})[phase] = (n, mean, std, log_mean, log_std)
+    drift = _drift(rows)
     shifts = []
     for (service, op, callee), by in sorted(rows.items()):
         if _REFERENCE not in by or _LATE not in by or by[_REFERENCE][0] < 3:
             continue
-        before = by.get(_BEFORE)
-        z = _held(_z_means(by[_REFERENCE], by[_LATE]), _z_means(before, by[_LATE]) if before and before[0] >= 5 else None)
+        before, held = by.get(_BEFORE), None
+        if before and before[0] >= 5:
+            held = _z_means(before, by[_LATE], drift)
+        z = _held(_z_means(by[_REFERENCE], by[_LATE], drift), held)
         n, mean, n_inc, mean_inc = *by[_REFERENCE][:2], *by[_LATE][:2]
-        shifts.append(OpShift(service, op, callee or None, n, n_inc, mean, mean_inc, z, (mean_inc - mean) * n_inc / traces))
+        extra, (calls, usual_ms) = max(mean_inc - mean, 0.0), felt[service, op, callee]
+        # next to what such requests are used to take, a small rise is no cause, however sure
+        heard = extra * calls / (extra * calls + 0.1 * usual_ms) if extra > 0 else 0.0
+        shifts.append(OpShift(service, op, callee or None, n, n_inc, mean, mean_inc, z, (mean_inc - mean) * n_inc / traces, heard))
     return tuple(shifts)
 
 
-def _z_means(ref: tuple[int, float, float, float, float], inc: tuple[int, float, float, float, float]) -> float:
+def _felt(spans: pl.DataFrame, keys: list[str]) -> dict[tuple[str, str, str], tuple[float, float]]:
+    """Per operation (and callee) how often a request that makes it at all does so now, and how long such requests usually take,
+    milliseconds."""
+    late, usual = pl.col("phase") == _LATE, pl.col("phase") == _REFERENCE
+    table = spans.group_by(keys).agg(
+        (late.sum() / pl.max_horizontal(pl.col("trace").filter(late).n_unique(), 1)).alias("calls"),
+        pl.col("request_ms").filter(usual).median().fill_null(0.0).alias("usual_ms"),
+    )
+    return {(service, op, callee): (calls, usual_ms) for service, op, callee, calls, usual_ms in table.iter_rows()}
+
+
+def _drift(rows: Mapping[tuple[str, str, str], Mapping[int, _Moments]]) -> float:
+    """By how much, as a share of itself, an operation's mean moves between two stretches without being at fault, beyond what so
+    few calls differ by anyway: the standard deviation that fits the middle one of the services, or of the pairs of them. What all of them
+    did is no service's own."""
+    by: dict[tuple[str, str], list[float]] = {}
+    for (service, _, callee), phases in rows.items():
+        if _REFERENCE not in phases or _LATE not in phases:
+            continue
+        (n, _, _, mean, std), (n_inc, _, _, mean_inc, std_inc) = phases[_REFERENCE], phases[_LATE]
+        if min(n, n_inc) >= _FEW_CALLS:
+            moved = (mean_inc - mean) ** 2 - std**2 / n - std_inc**2 / n_inc
+            by.setdefault((service, callee), []).append(float(np.sqrt(max(moved, 0.0))) / _as_share(max(mean, mean_inc)))
+    return float(np.median([np.median(moved) for moved in by.values()])) / 0.6745 if len(by) >= _FEW_SERVICES else 0.0
+
+
+def _as_share(log_mean: float) -> float:
+    """By how much log(1 + x) moves for a change of x by a small share of itself."""
+    return max(1 - float(np.exp(-log_mean)), 1e-6)
+
+
+def _z_means(ref: _Moments, inc: _Moments, drift: float = 0.0) -> float:
     """Welch's t of the means or of the logarithms' means, whichever says more: where only some calls are a hundred times
-    slower, the plain one drowns in their own spread."""
+    slower, the plain one drowns in their own spread. `drift` is what means move by without a fault, as a share."""
     found = [0.0, 0.0]
     for index, at in enumerate((1, 3)):
         mean, std, mean_inc, std_inc = ref[at], ref[at + 1], inc[at], inc[at + 1]
-        floor = _FLOOR_SHARE * max(mean, mean_inc) + 0.02 * std
-        error = float(np.sqrt(std**2 / ref[0] + std_inc**2 / inc[0] + floor**2))
+        level = max(mean, mean_inc)
+        floor = _FLOOR_SHARE * level + 0.02 * std
+        wander = drift * (level if at == 1 else _as_share(level))
+        error = float(np.sqrt(std**2 / ref[0] + std_inc**2 / inc[0] + floor**2 + wander**2))
         found[index] = (mean_inc - mean) / error if error > 0 else 0.0
     return max(found, key=abs) if found[0] * found[1] >= 0 else 0.0
 

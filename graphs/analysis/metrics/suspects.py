@@ -280,14 +280,17 @@ def span_clues(spans: SpanShifts) -> list[Clue]:
     own: dict[str, float] = {}
     own_z: dict[str, float] = {}
     said: dict[str, list[tuple[float, str]]] = {}
+    heard: dict[str, float] = {}
     for shift in spans.own:
         believed = max(shift.mass, 0.0) * trust(shift.z + 1) if shift.z > 0 else 0.0
         own[shift.service] = own.get(shift.service, 0.0) + believed
         own_z[shift.service] = max(own_z.get(shift.service, 0.0), shift.z if believed > 0 else 0.0)
+        heard[shift.service] = heard.get(shift.service, 0.0) + believed * shift.felt
         said.setdefault(shift.service, []).append((believed, shift.op))
     rises: dict[Edge, float] = {}
     calls: dict[Edge, float] = {}
     gap_z: dict[str, float] = {}
+    gap_felt: dict[str, float] = {}
     for shift in spans.gaps:
         edge = (shift.service, shift.callee or "")
         believed = max(shift.mass, 0.0) * trust(shift.z + 1) if shift.z > 0 else 0.0
@@ -295,6 +298,7 @@ def span_clues(spans: SpanShifts) -> list[Clue]:
         calls[edge] = calls.get(edge, 0.0) + shift.n_inc
         for node in edge:
             gap_z[node] = max(gap_z.get(node, 0.0), shift.z if believed > 0 else 0.0)
+            gap_felt[node] = max(gap_felt.get(node, 0.0), shift.felt if believed > 0 else 0.0)
     blame = blame_of_edges(rises, calls)
     total = sum(own.values()) + sum(blame.values())
     clues = []
@@ -302,12 +306,12 @@ def span_clues(spans: SpanShifts) -> list[Clue]:
         for node, mass in sorted(blame.items()):
             # slow within as well: it answers late, the network is innocent
             kind = "latency" if own.get(node, 0.0) > 0.3 * mass else "network_delay"
-            strength = 0.9 * trust(gap_z[node] + 1) * mass / total
+            strength = 0.9 * gap_felt[node] * trust(gap_z[node] + 1) * mass / total
             clues.append(Clue(node, "gap", kind, strength, numbers={"extra_ms": mass}))
         for service, mass in sorted(own.items()):
             if mass > 0:
                 ops = tuple(op for _, op in sorted(said[service], reverse=True)[:3])
-                strength = 0.9 * trust(own_z[service] + 1) * mass / total
+                strength = 0.9 * heard[service] * trust(own_z[service] + 1) / total
                 clues.append(Clue(service, "own_time", "latency", strength, spans=ops, numbers={"extra_ms": mass}))
     clues += _call_clues(spans)
     marked = {mark.service: mark.deepest * max(mark.inc - mark.ref, 0.0) for mark in spans.marks}
