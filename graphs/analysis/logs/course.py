@@ -25,6 +25,8 @@ Sort = Literal["line", "step", "call"]
 
 LEAST_BEFORE, LEAST_NOW = 4, 3
 """Requests of one kind on each side before they can be compared."""
+SELDOM = 0.1
+"""The share of an operation's requests that may end before their handler without that being a way of theirs."""
 MOST_REQUESTS = 400  # of one operation and stretch
 MOST_TRAITS = 48  # of one operation
 QUIET = 0.4
@@ -137,11 +139,21 @@ def _units(spans: pl.DataFrame, onset_s: float) -> pl.DataFrame:
 
 
 def _handlers(frame: pl.DataFrame) -> pl.DataFrame:
-    """`handler` of each unit: the first step under its entry that is no call to another service. One route may lead to several."""
+    """`handler` of each unit: the first step under its entry that is no call to another service. One route may lead to several.
+    A request that ends before any of them is held against those that reach the only one, where nearly all did."""
     calling = frame.filter(pl.col("entry") & (pl.col("up") >= 0)).select(pl.col("up").alias("row").cast(pl.UInt32)).unique()
     steps = frame.filter(~pl.col("entry") & (pl.col("up") == pl.col("unit")))
     first = steps.sort("start", "row").group_by("unit", maintain_order=True).agg(pl.col("row").first(), pl.col("op").first())
-    return first.join(calling, on="row", how="anti").select("unit", pl.col("op").alias("handler"))
+    reached = first.join(calling, on="row", how="anti").select("unit", pl.col("op").alias("handler"))
+    entries = frame.filter("entry").select("unit", "service", "op", "stretch").join(reached, on="unit", how="left")
+    was = entries.filter(pl.col("stretch") == pl.col("stretch").min()).group_by("service", "op")
+    usual = was.agg(
+        pl.col("handler").drop_nulls().first().alias("only"),
+        (pl.col("handler").drop_nulls().n_unique() == 1) & (pl.col("handler").is_null().mean() < SELDOM),
+    ).filter(pl.col("handler"))
+    return entries.join(usual.drop("handler"), on=["service", "op"], how="left").select(
+        "unit", handler=pl.coalesce("handler", "only")
+    )
 
 
 def _traits(units: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
