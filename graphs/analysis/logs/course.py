@@ -31,6 +31,7 @@ MOST_REQUESTS = 400  # of one operation and stretch
 MOST_TRAITS = 48  # of one operation
 QUIET = 0.4
 """What a trait that never was before is worth when nothing in its words tells of a failure: new data reaches new code too."""
+AGAIN = " (again)"
 _FAILED_STEP = r"(?i)error|exception|fail"
 
 REFERENCE, BEFORE, AFTER = 0, 1, 2
@@ -172,12 +173,10 @@ def _traits(units: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
     )
     acts = pl.concat([steps, called]).with_columns(severity=pl.col("bad").cast(pl.Float64)).drop("bad")
     said = _compared(placed).select("unit", pl.lit("line").alias("sort"), pl.col("statement").alias("text"), "severity")
-    return (
-        pl.concat([acts, said])
-        .group_by("unit", "sort", "text")
-        .agg(pl.len().alias("n"), pl.col("severity").max())
-        .sort("unit", "sort", "text")
-    )
+    each = pl.concat([acts, said]).group_by("unit", "sort", "text").agg(pl.len().alias("n"), pl.col("severity").max())
+    # what always came twice and comes once is gone as well
+    again = each.filter(pl.col("n") > 1).with_columns(pl.col("text") + AGAIN, n=pl.col("n") - 1)
+    return pl.concat([each, again]).sort("unit", "sort", "text")
 
 
 def _compared(lines: pl.DataFrame) -> pl.DataFrame:
