@@ -282,7 +282,7 @@ def span_clues(spans: SpanShifts) -> list[Clue]:
     said: dict[str, list[tuple[float, str]]] = {}
     heard: dict[str, float] = {}
     for shift in spans.own:
-        believed = max(shift.mass, 0.0) * trust(shift.z + 1) if shift.z > 0 else 0.0
+        believed = max(shift.mass, 0.0) * trust(shift.z) if shift.z > 0 else 0.0
         own[shift.service] = own.get(shift.service, 0.0) + believed
         own_z[shift.service] = max(own_z.get(shift.service, 0.0), shift.z if believed > 0 else 0.0)
         heard[shift.service] = heard.get(shift.service, 0.0) + believed * shift.felt
@@ -293,7 +293,7 @@ def span_clues(spans: SpanShifts) -> list[Clue]:
     gap_felt: dict[str, float] = {}
     for shift in spans.gaps:
         edge = (shift.service, shift.callee or "")
-        believed = max(shift.mass, 0.0) * trust(shift.z + 1) if shift.z > 0 else 0.0
+        believed = max(shift.mass, 0.0) * trust(shift.z) if shift.z > 0 else 0.0
         rises[edge] = rises.get(edge, 0.0) + believed / max(shift.n_inc, 1)
         calls[edge] = calls.get(edge, 0.0) + shift.n_inc
         for node in edge:
