@@ -267,8 +267,8 @@ def _felt(spans: pl.DataFrame, keys: list[str]) -> dict[tuple[str, str, str], tu
 
 def _drift(rows: Mapping[tuple[str, str, str], Mapping[int, _Moments]]) -> float:
     """By how much, as a share of itself, an operation's mean moves between two stretches without being at fault, beyond what so
-    few calls differ by anyway: the standard deviation that fits the middle one of the services, or of the pairs of them. What all of them
-    did is no service's own."""
+    few calls differ by anyway: the standard deviation that fits the middle one of the services, or of the pairs of them. What
+    all of them did is no service's own."""
     by: dict[tuple[str, str], list[float]] = {}
     for (service, _, callee), phases in rows.items():
         if _REFERENCE not in phases or _LATE not in phases:

@@ -194,3 +194,43 @@ def test_too_few_requests_say_nothing() -> None:
         made.request(incident=True, stock="broken")
     assert made.found() == ()
     assert courses(pl.DataFrame(schema=SPAN_SCHEMA), pl.DataFrame(schema=LINES_SCHEMA), ONSET) == ()
+
+
+def test_a_request_that_ends_before_its_handler_is_held_against_those_that_reached_it() -> None:
+    rows: list[Span] = []
+    for i in range(60):
+        incident, trace = i >= 30, f"t{i}"
+        start = ONSET + i if incident else float(i)
+        rows.append((incident, trace, f"{trace}w", "", "web", "POST /order", start, 9.0))
+        rows.append((incident, trace, f"{trace}o", f"{trace}w", "orders", "/place", start + 0.1, 5.0))
+        if not incident or i % 2:
+            rows.append((incident, trace, f"{trace}h", f"{trace}o", "orders", "Orders.place", start + 0.2, 4.0))
+            rows.append((incident, trace, f"{trace}d", f"{trace}h", "orders", "INSERT orders", start + 0.3, 1.0))
+    (found,) = courses(pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), pl.DataFrame(schema=LINES_SCHEMA), ONSET)
+    assert (found.service, found.departure.what) == ("orders", "gone")
+    assert found.departure.share_now == pytest.approx(0.5)
+
+
+def test_routes_with_several_handlers_keep_them_apart() -> None:
+    rows: list[Span] = []
+    for i in range(60):
+        incident, trace = i >= 30, f"t{i}"
+        start = ONSET + i if incident else float(i)
+        rows.append((incident, trace, f"{trace}o", "", "orders", "/order", start, 5.0))
+        if i % 3:  # a third of them is answered without any
+            handler = "Orders.read" if i % 2 or incident else "Orders.write"
+            rows.append((incident, trace, f"{trace}h", f"{trace}o", "orders", handler, start + 0.2, 4.0))
+    assert courses(pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), pl.DataFrame(schema=LINES_SCHEMA), ONSET) == ()
+
+
+def test_a_step_that_always_came_twice_and_now_comes_once_is_gone() -> None:
+    rows: list[Span] = []
+    for i in range(60):
+        incident, trace = i >= 30, f"t{i}"
+        start = ONSET + i if incident else float(i)
+        rows.append((incident, trace, f"{trace}o", "", "orders", "/place", start, 5.0))
+        rows.append((incident, trace, f"{trace}h", f"{trace}o", "orders", "Orders.place", start + 0.1, 4.0))
+        for each in range(1 if incident else 2):
+            rows.append((incident, trace, f"{trace}d{each}", f"{trace}h", "orders", "UPDATE stock", start + 0.2 + each, 1.0))
+    (found,) = courses(pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), pl.DataFrame(schema=LINES_SCHEMA), ONSET)
+    assert (found.service, found.departure.text) == ("orders", "UPDATE stock (again)")

@@ -100,3 +100,44 @@ def test_time_and_the_order_of_rows_change_nothing(seed: int, by: int, order: ob
     assert [(one.service, one.op) for one in plain.own] == [(one.service, one.op) for one in moved.own]
     assert [one.z for one in moved.own] == pytest.approx([one.z for one in plain.own], rel=1e-2, abs=1e-2)
     assert [one.z for one in moved.calls] == pytest.approx([one.z for one in plain.calls])
+
+
+def crowd(factors: dict[str, float], *, web_ms: float = 5.0) -> pl.DataFrame:
+    """Requests of web that call every service in `factors` once, which takes 4 ms, and so many times as long in the incident."""
+    noise = np.random.default_rng(3)
+    rows: list[Row] = []
+    for index in range(80):
+        late, trace = index >= 40, f"t{index}"
+        start, later = 1000.0 + index, 0.0
+        for name, factor in factors.items():
+            own = float(noise.uniform(3.8, 4.2)) * (factor if late else 1.0)
+            rows.append((late, trace, f"{name}c", "a", "web", f"call {name}", start + later / 1000, own + 1.0))
+            rows.append((late, trace, name, f"{name}c", name, "serve", start + (later + 0.5) / 1000, own))
+            later += own + 1.0
+        rows.append((late, trace, "a", "", "web", "GET", start, later + web_ms))
+    return frame(rows)
+
+
+def test_what_all_services_drift_by_makes_none_of_them_suspect() -> None:
+    drifting = {"a1": 1.3, "a2": 0.8, "a3": 1.35, "a4": 0.75, "a5": 1.6}
+    alone = {"a1": 1.0, "a2": 1.0, "a3": 1.0, "a4": 1.0, "a5": 1.6}
+    among, apart = ({one.service: one.z for one in compare(crowd(some), 1040.0).own} for some in (drifting, alone))
+    assert apart["a5"] > 5
+    assert 0 < among["a5"] < 2
+
+
+def test_who_is_many_times_slower_stands_out_of_the_drift() -> None:
+    factors = {"a1": 1.3, "a2": 0.8, "a3": 1.35, "a4": 0.75, "a5": 30.0}
+    z = {one.service: one.z for one in compare(crowd(factors), 1040.0).own}
+    assert z["a5"] > 6
+    assert max(value for service, value in z.items() if service != "a5") < 2
+
+
+def test_a_rise_counts_for_less_in_requests_that_take_long_anyway() -> None:
+    factors = {"a1": 1.0, "a2": 1.0, "a3": 1.0, "a4": 2.0}
+    quick, long = (
+        next(one for one in compare(crowd(factors, web_ms=web_ms), 1040.0).own if one.service == "a4") for web_ms in (5.0, 2000.0)
+    )
+    assert quick.mass == pytest.approx(long.mass)
+    assert quick.felt > 0.5
+    assert long.felt < 0.05

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from app.domain.telemetry import SeriesName
 from graphs.analysis.metrics.picture import Picture, combine
+from graphs.analysis.metrics.selftime import OpShift, SpanShifts
 from graphs.analysis.metrics.shift import measure
-from graphs.analysis.metrics.suspects import metric_clues
+from graphs.analysis.metrics.suspects import metric_clues, span_clues
 
 TIMES = np.arange(60) * 60.0
 INCIDENT = TIMES >= 40 * 60.0
@@ -93,3 +96,18 @@ def test_a_callers_milliseconds_and_a_callees_seconds_are_one_time() -> None:
 
 def between(columns: Columns) -> dict[str, float]:
     return {clue.target: clue.strength for clue in metric_clues(picture_of(columns), EDGES, "web") if clue.channel == "between"}
+
+
+def test_milliseconds_that_nobody_feels_are_little_against_a_service_however_sure() -> None:
+    sure = OpShift("stock", "SELECT", None, 900, 900, 1.0, 3.0, 40.0, 2.0)
+    (loud,), (quiet,) = (span_clues(SpanShifts((replace(sure, felt=felt),))) for felt in (1.0, 0.05))
+    assert loud.strength > 0.8
+    assert quiet.strength < 0.05
+
+
+def test_time_that_may_be_chance_takes_nothing_from_a_service_that_is_slow_for_sure() -> None:
+    sure = OpShift("stock", "SELECT", None, 900, 900, 1.0, 21.0, 15.0, 20.0)
+    chance = tuple(replace(sure, service=name, z=2.0) for name in ("web", "orders", "billing"))
+    strength = {clue.target: clue.strength for clue in span_clues(SpanShifts((sure, *chance)))}
+    assert strength["stock"] > 0.6
+    assert max(strength[name] for name in ("web", "orders", "billing")) < 0.05
