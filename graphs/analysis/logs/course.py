@@ -141,20 +141,18 @@ def _units(spans: pl.DataFrame, onset_s: float) -> pl.DataFrame:
 
 def _handlers(frame: pl.DataFrame) -> pl.DataFrame:
     """`handler` of each unit: the first step under its entry that is no call to another service. One route may lead to several.
-    A request that ends before any of them is held against those that reach the only one, where nearly all did."""
+    Where nearly all requests reached one, a request that ends before any is held against those of the most frequent."""
     calling = frame.filter(pl.col("entry") & (pl.col("up") >= 0)).select(pl.col("up").alias("row").cast(pl.UInt32)).unique()
     steps = frame.filter(~pl.col("entry") & (pl.col("up") == pl.col("unit")))
     first = steps.sort("start", "row").group_by("unit", maintain_order=True).agg(pl.col("row").first(), pl.col("op").first())
     reached = first.join(calling, on="row", how="anti").select("unit", pl.col("op").alias("handler"))
     entries = frame.filter("entry").select("unit", "service", "op", "stretch").join(reached, on="unit", how="left")
-    was = entries.filter(pl.col("stretch") == pl.col("stretch").min()).group_by("service", "op")
-    usual = was.agg(
-        pl.col("handler").drop_nulls().first().alias("only"),
-        (pl.col("handler").drop_nulls().n_unique() == 1) & (pl.col("handler").is_null().mean() < SELDOM),
-    ).filter(pl.col("handler"))
-    return entries.join(usual.drop("handler"), on=["service", "op"], how="left").select(
-        "unit", handler=pl.coalesce("handler", "only")
-    )
+    was = entries.filter(pl.col("stretch") == pl.col("stretch").min())
+    seldom = was.group_by("service", "op").agg(pl.col("handler").is_null().mean()).filter(pl.col("handler") < SELDOM)
+    often = was.drop_nulls("handler").group_by("service", "op", "handler").len().sort("len", "handler", descending=[True, False])
+    usual = often.group_by("service", "op", maintain_order=True).agg(pl.col("handler").first().alias("usual"))
+    usual = usual.join(seldom, on=["service", "op"], how="semi")
+    return entries.join(usual, on=["service", "op"], how="left").select("unit", handler=pl.coalesce("handler", "usual"))
 
 
 def _traits(units: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
