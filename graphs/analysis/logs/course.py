@@ -84,13 +84,15 @@ def courses(spans: pl.DataFrame, lines: pl.DataFrame, onset_s: float) -> tuple[C
     traits = _Traits.of(_traits(units, placed))
     n = units["unit"].max()
     worth = np.zeros(int(n) + 1 if isinstance(n, int) else 0)
-    size = worth.copy()
+    size, presumed = worth.copy(), worth.copy()
     told: dict[int, Departure] = {}
     requests = units.filter(pl.col("entry"))
     for (_, op), part in requests.group_by("service", "handled", maintain_order=True):
-        _compare(str(op), part, traits, worth, size, told)
+        compared = _sampled(part)
+        _compare(str(op), compared, traits, worth, size, told)
+        _presume(part, compared, worth, presumed)
     worth *= 1 - _blaming(placed, len(worth))
-    return _attributed(requests, worth, size, told)
+    return _attributed(requests, worth, size, presumed, told)
 
 
 # requests
@@ -253,10 +255,23 @@ class _Traits:
 # what held before, and no longer does
 
 
+def _sampled(part: pl.DataFrame) -> pl.DataFrame:
+    """At most `MOST_REQUESTS` of each stretch, chosen by their trace: the same ones whatever the order."""
+    return part.sort(pl.col("trace").hash(seed=7), "trace", "row").group_by("stretch", maintain_order=True).head(MOST_REQUESTS)
+
+
+def _presume(part: pl.DataFrame, compared: pl.DataFrame, worth: Floats, presumed: Floats) -> None:
+    """A request that was not looked at leaves its course as surely as those of its kind do on average: its caller, which may
+    have been looked at, must not be blamed for that."""
+    late = compared.filter(pl.col("stretch") == AFTER)["unit"].to_numpy()
+    if len(late) == MOST_REQUESTS:
+        others = part.filter(pl.col("stretch") == AFTER).join(compared, on="unit", how="anti")["unit"].to_numpy()
+        presumed[others] = worth[late].mean()
+
+
 def _compare(op: str, part: pl.DataFrame, traits: _Traits, worth: Floats, size: Floats, told: dict[int, Departure]) -> None:
     """How surely each request of one operation left its course (`worth`), and how much that tells (`size`): how many of its
     kind did, and how steady the course was."""
-    part = part.sort(pl.col("trace").hash(seed=7), "trace", "row").group_by("stretch", maintain_order=True).head(MOST_REQUESTS)
     stretch = part["stretch"].to_numpy()
     was, early, now = stretch == REFERENCE, stretch == BEFORE, stretch == AFTER
     if was.sum() < LEAST_BEFORE or now.sum() < LEAST_NOW:
@@ -349,20 +364,24 @@ def _attributable(k: Floats, n: Floats, k_now: Floats, n_now: Floats) -> Floats:
     return np.asarray(fraction * z**2 / (z**2 + 6.25), dtype=np.float64)
 
 
-def _attributed(requests: pl.DataFrame, worth: Floats, size: Floats, told: dict[int, Departure]) -> tuple[Course, ...]:
+def _attributed(
+    requests: pl.DataFrame, worth: Floats, size: Floats, presumed: Floats, told: dict[int, Departure]
+) -> tuple[Course, ...]:
     """Each request's departure goes to the deepest service on its way that left its course."""
     late = requests.filter(pl.col("stretch") == AFTER).sort("depth", descending=True)
-    below = np.zeros(len(worth))
+    below, spared = np.zeros(len(worth)), np.ones(len(worth))  # the surest departure further down; that none presumed there is one
     totals: dict[str, float] = {}
     best: dict[str, tuple[float, int]] = {}
     for unit, above, service in late.select("unit", "above", "service").iter_rows():
+        deeper = max(below[unit], 1 - spared[unit])
         # What is about as sure further down explains this one: the root, as two departures in one request are seldom two faults.
-        own = max(0.0, float(worth[unit] - np.sqrt(below[unit]))) * float(np.sqrt(size[unit]))
+        own = max(0.0, float(worth[unit] - np.sqrt(deeper))) * float(np.sqrt(size[unit]))
         if own > 0:
             totals[service] = totals.get(service, 0.0) + own
             best[service] = max(best.get(service, (0.0, 0)), (own, -unit))
         if above >= 0:
-            below[above] = max(below[above], below[unit], worth[unit])
+            below[above] = max(below[above], deeper, worth[unit])
+            spared[above] *= 1 - presumed[unit]
     whole = sum(totals.values())
     found = [Course(s, total, total / whole, told[-best[s][1]]) for s, total in totals.items() if total >= 0.05]
     return tuple(sorted(found, key=lambda c: (-c.strength, c.service)))

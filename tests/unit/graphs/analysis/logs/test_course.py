@@ -89,7 +89,7 @@ def test_where_a_line_stays_away_that_always_came_is_the_service_to_ask() -> Non
 def test_callers_that_stop_because_of_their_callee_are_not_blamed() -> None:
     found = shop(lambda s, i: s.request(incident=True, stock="whole" if i % 2 else "broken")).found()
     assert found[0].service == "stock"
-    assert found[0].share > 0.8
+    assert found[0].share > 0.7
 
 
 def test_a_service_that_stops_while_all_below_it_keeps_its_course_is_to_ask() -> None:
@@ -234,3 +234,27 @@ def test_a_step_that_always_came_twice_and_now_comes_once_is_gone() -> None:
             rows.append((incident, trace, f"{trace}d{each}", f"{trace}h", "orders", "UPDATE stock", start + 0.2 + each, 1.0))
     (found,) = courses(pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), pl.DataFrame(schema=LINES_SCHEMA), ONSET)
     assert (found.service, found.departure.text) == ("orders", "UPDATE stock (again)")
+
+
+def test_callers_are_not_blamed_for_callees_that_were_too_many_to_look_at() -> None:
+    rows: list[Span] = []
+    noise = random.Random(1)
+    for i in range(240):
+        incident, trace = i >= 60, f"t{i}"
+        start = ONSET + i if incident else float(i)
+        rows.append((incident, trace, f"{trace}w", "", "web", "GET /list", start, 90.0))
+        whole = True
+        for each in range(10):
+            if not whole:
+                break
+            rows.append((incident, trace, f"{trace}o{each}", f"{trace}w", "stock", "/one", start + 0.1 * each, 5.0))
+            whole = not incident or noise.random() > 0.3
+            if whole:
+                rows.append(
+                    (incident, trace, f"{trace}d{each}", f"{trace}o{each}", "stock", "SELECT", start + 0.1 * each + 0.01, 1.0)
+                )
+        if whole:
+            rows.append((incident, trace, f"{trace}a", f"{trace}w", "adverts", "/some", start + 2.0, 5.0))
+    found = courses(pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), pl.DataFrame(schema=LINES_SCHEMA), ONSET)
+    assert found[0].service == "stock"
+    assert found[0].share > 0.7
