@@ -13,7 +13,8 @@ from app.domain.hypothesis import Arithmetic, Cap, Cost, Diagnosis, Hypothesis, 
 from app.domain.incident import Scope
 from graphs.analysis.calibration import Calibration
 from graphs.analysis.fuse import Possibility, possibilities
-from graphs.analysis.labels import choose_label
+from graphs.analysis.labels import choose_first
+from graphs.analysis.objects.fault import EFFECTS
 from graphs.contract import Report
 
 AGENT = Agent(name="judge", version="1.0.0")
@@ -124,7 +125,7 @@ def _hypothesis(
     return Hypothesis(
         target=found.target,
         kind=found.kind,
-        label=choose_label(found.kind, scope.labels, target=found.target) if scope.labels else None,
+        label=choose_first(_kinds(found), scope.labels, target=found.target) if scope.labels else None,
         change=found.change,
         remediation=found.remediation if not scope.remediations or found.remediation in scope.remediations else None,
         confidence=math.floor(confidence * 10_000) / 10_000,  # down, so that all of them never come to more than 1
@@ -145,6 +146,20 @@ def _hypothesis(
             caps=tuple(caps),
         ),
     )
+
+
+_VAGUE = EFFECTS | {None, "crash", "exception", "data_missing", "not_started", "shutdown", "silent", "upstream"}
+"""Words for how a target fails, not for what is wrong with it."""
+
+
+def _kinds(found: Possibility) -> list[str | None]:
+    """What the fault may be called, the strongest word first. Others follow where the first says only how it fails, and of the
+    same objects: another signal's word would name another fault."""
+    leading = found.speaking[0].signal
+    others = [
+        s.kind for s in found.speaking if s.kind not in EFFECTS and (found.kind in _VAGUE or (s.signal == leading == "objects"))
+    ]
+    return list(dict.fromkeys([found.kind, *others]))
 
 
 def _held_down(best: Hypothesis) -> list[str]:

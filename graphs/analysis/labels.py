@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _SAME = (
     ("pvc", "persistent_volume_claim", "claim"),
     ("pv", "persistent_volume", "volume"),
-    ("db", "database", "mysql", "postgres", "postgresql", "mariadb", "mongodb", "redis", "sql"),
+    ("db", "database", "sql", "store", "datastore"),
+    ("postgres", "postgresql"),
     ("unavailable", "down", "failure", "failed", "stopped", "crash", "unreachable", "outage", "not_ready"),
-    ("incorrect", "invalid", "wrong", "bad", "misconfigured", "mismatch", "mismatched", "misconfiguration"),
-    ("missing", "absent", "not_found", "unbound", "nonexistent"),
+    ("incorrect", "invalid", "wrong", "bad", "misconfigured", "mismatch", "mismatched", "misconfiguration", "unknown"),
+    ("missing", "absent", "not_found", "not_set", "unset", "unbound", "nonexistent"),
     ("exceeded", "exhausted", "exhaustion", "full", "limit_reached"),
     ("overload", "stress", "saturation", "hog", "high", "pressure", "contention", "burn"),
     ("delay", "latency", "slow"),
@@ -25,17 +26,75 @@ _SAME = (
     ("container_runtime", "containerd", "docker", "crio", "runtime"),
     ("readiness", "ready"),
     ("capacity", "size", "insufficient"),
-    ("conflict", "occupied", "taken"),
+    ("conflict", "occupied", "taken", "claimed", "in_use"),
     ("return", "response", "result"),
     ("exception", "error"),
     ("protocol", "scheme"),
     ("timing", "initial_delay", "timeout"),
-    ("denied", "forbidden", "refused", "blocked"),
+    ("denied", "forbidden", "refused", "blocked", "block", "blocking"),
     ("filesystem", "file_system"),
+    ("read_only", "readonly"),
+    ("args", "arguments", "argument"),
+    ("command", "entrypoint"),
+    ("metrics", "metric"),
+    ("policy", "policies"),
     ("route", "routes", "routing", "misrouted", "misrouting", "misroute"),
     ("ingress", "gateway"),
+    ("network_plugin", "cni_plugin", "cni"),
+    ("hpa", "autoscaler", "horizontal_pod_autoscaler"),
 )
-_WEAK = frozenset({"service", "pod", "node", "namespace", "fault", "the", "of", "and", "name", "var", "container", "kube"})
+_STORES = frozenset({"mysql", "postgres", "mariadb", "mongodb", "redis", "cassandra", "elasticsearch"})
+"""Makes of store: each is a store, and none is another."""
+_HOW = frozenset(
+    {
+        "unavailable",
+        "incorrect",
+        "missing",
+        "exceeded",
+        "overload",
+        "conflict",
+        "denied",
+        "exception",
+        "already",
+        "violation",
+        "constraint",
+    }
+)
+"""How something fails: that two words share only this says nothing about what fails."""
+_WEAK = frozenset(
+    {
+        "already",
+        "binding",
+        "bound",
+        "service",
+        "pod",
+        "node",
+        "namespace",
+        "fault",
+        "the",
+        "of",
+        "and",
+        "name",
+        "var",
+        "container",
+        "kube",
+    }
+)
+_ALSO = {
+    "cpu": ("cpu_overload",),
+    "memory": ("memory_overload",),
+    "dns_policy_incorrect": ("service_dns_resolution_failure",),
+    "service_dns_resolution_failure": ("dns_config_incorrect",),
+    "pod_security_violation": ("admission_denied",),
+    "port_conflict": ("service_sidecar_port_conflict",),
+    "env_variable_value_incorrect": ("env_variable_type_error",),
+    "missing_secret_key": ("config_key_mismatch", "missing_secret_binding"),
+    "missing_config_map_key": ("config_key_mismatch", "missing_config_map"),
+    "service_external_name_mismatch": ("service_type_mismatch",),
+    "incorrect_image_registry": ("incorrect_image_reference",),
+    "headless_service_mismatch": ("service_port_mapping_mismatch",),
+}
+"""What else a fault is called where the list has no word as close to it, broader words last."""
 _UNSPOKEN = 0.5  # what no label of the list speaks of tells none from another
 _ENOUGH = 0.5
 
@@ -61,7 +120,21 @@ def choose_label(kind: str | None, labels: Sequence[str], *, target: str = "") -
         key=lambda one: (-one[0], one[1]),
     )
     best, label = scored[0]
-    return label if best >= _ENOUGH else None
+    return label if best >= _ENOUGH and (wanted & spread[label]) - _HOW - _WEAK else _same_thing(kind, spread)
+
+
+def choose_first(kinds: Sequence[str | None], labels: Sequence[str], *, target: str = "") -> str | None:
+    """The label of the first of several words for one fault, the strongest first, that the list has one for."""
+    words = [word for kind in kinds if kind is not None for word in (kind, *_ALSO.get(kind, ()))]
+    return next((label for word in words if (label := choose_label(word, labels, target=target)) is not None), None)
+
+
+def _same_thing(kind: str, spread: Mapping[str, frozenset[str]]) -> str | None:
+    """The one label that speaks of all the same things, or of all of them and more, however it says they fail; None where
+    there is no such label, or more than one."""
+    things = _tokens(kind) - _HOW - _WEAK
+    alike = [label for label, tokens in spread.items() if len(things) > 1 and things <= tokens]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _level(target: str) -> frozenset[str]:
@@ -92,4 +165,5 @@ def _tokens(word: str) -> frozenset[str]:
             found.add(group[0])
             text = text.replace(f"_{group[0]}_", "_")
     meaning = {other: group[0] for group in _SAME for other in group}
-    return frozenset(found | {meaning.get(token, token) for token in text.split("_") if token})
+    tokens = found | {meaning.get(token, token) for token in text.split("_") if token}
+    return frozenset(tokens | {"db"} if tokens & _STORES else tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphs.analysis.labels import choose_label
+from graphs.analysis.labels import choose_first, choose_label
 
 LIST = (
     "container_runtime_down",
@@ -77,3 +77,33 @@ def test_no_kind_or_no_list_is_nothing() -> None:
 def test_the_order_of_the_list_does_not_matter() -> None:
     for kind in ("containerd_unavailable", "node_taint_mismatch", "pod_network_latency"):
         assert choose_label(kind, LIST) == choose_label(kind, LIST[::-1])
+
+
+def test_that_two_words_both_say_down_does_not_make_them_one() -> None:
+    assert choose_label("crash", ("node_not_ready", "kubelet_unavailable"), target="app/web") is None
+
+
+def test_the_only_label_about_the_same_things_is_taken_however_it_says_they_fail() -> None:
+    labels = ("topology_spread_constraint_mismatch", "node_affinity_mismatch")
+    assert choose_label("topology_spread_conflict", labels) == "topology_spread_constraint_mismatch"
+
+
+def test_of_two_labels_about_the_same_things_none_is_guessed() -> None:
+    assert (
+        choose_label("topology_spread_conflict", ("topology_spread_zone_unset_wrong", "topology_spread_host_unset_wrong")) is None
+    )
+
+
+def test_one_make_of_store_is_not_another() -> None:
+    labels = ("mysql_invalid_credentials", "redis_invalid_credentials")
+    assert (
+        choose_label("redis_invalid_credentials", ("mysql_invalid_credentials", "redis_wrong_password")) == "redis_wrong_password"
+    )
+    assert choose_label("db_invalid_credentials", labels[:1]) == "mysql_invalid_credentials"
+
+
+def test_the_next_word_counts_where_the_list_has_none_for_the_first() -> None:
+    assert (
+        choose_first(("memory_leak", None, "missing_config_map_key"), ("missing_config_map", "oom_killed")) == "missing_config_map"
+    )
+    assert choose_first((), ("oom_killed",)) is None
