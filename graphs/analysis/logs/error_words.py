@@ -82,10 +82,11 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "disk", r"no space left|enospc|disk (is )?(full|quota)|quota exceeded.{0,20}(disk|storage)|volume (is )?full", "self", 1.0
     ),
+    Kind("read_only_file", r"read.?only file ?system|mounted read-only|\berofs\b", "self", 0.95),
     Kind(
         "read_only_store",
-        r"read.?only (file ?system|mode|transaction|replica|option|database|connection)|--(super-)?read-only|mounted read-only",
-        "either",
+        r"read.?only (mode|transaction|replica|option|database|connection)|--(super-)?read-only",
+        "other",
         0.95,
     ),
     Kind(
@@ -179,7 +180,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "config",
         r"missing (required )?(config|configuration|environment|env|setting|property|parameter|secret|key)"
-        r"|invalid (config|configuration|setting|flag|option)|(environment )?variable.{0,20}not set|not configured",
+        r"|invalid (config|configuration|setting|flag|option)|(environment )?variable.{0,60}not set|not configured",
         "self",
         0.9,
     ),

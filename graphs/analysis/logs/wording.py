@@ -11,6 +11,7 @@ from app.domain.quantity import said
 from graphs.analysis.logs.complaints import OWN, SLOWER, Standing, Testimony
 from graphs.analysis.logs.course import Course
 from graphs.analysis.logs.exceptions import exception_types
+from graphs.analysis.logs.fault_words import first_fault
 from graphs.analysis.logs.flow import Step, Wait
 from graphs.analysis.logs.shift import Shift
 
@@ -137,10 +138,17 @@ def reason_of(standing: Standing) -> str:
     return f"{spoken(standing.service)}: {'; '.join(parts)}"[:400]
 
 
+_TELLING = 5
+"""Of what a service says of itself, so many lines, the loudest first, may name the fault."""
+
+
 def kind_of(standing: Standing) -> str | None:
     """The kind of failure that speaks loudest about it."""
     own = standing.own[0] if standing.own else None
     against = standing.against[0] if standing.against else None
+    named = first_fault(item.shift.exemplar[:800] for item in standing.own[:_TELLING])
+    if named is not None:
+        return named
     if own is not None and OWN * own.own < SLOWER * standing.slower:
         return "slow"
     if own is not None and (against is None or own.own >= 0.5 * against.about):
