@@ -10,11 +10,13 @@ from app.domain.incident import Scope
 from app.domain.telemetry import ObjectTable
 from graphs.analysis.objects import (
     addresses,
+    answers,
     images,
     network,
     nodes,
     probes,
     quotas,
+    rejected,
     routes,
     runtime,
     scheduling,
@@ -30,7 +32,22 @@ from graphs.analysis.objects.parse import read
 
 __all__ = ["ObjectFault", "examine"]
 
-_FAMILIES = (scheduling, images, probes, services, addresses, storage, quotas, secrets, nodes, network, routes, runtime)
+_FAMILIES = (
+    scheduling,
+    images,
+    probes,
+    services,
+    addresses,
+    storage,
+    quotas,
+    secrets,
+    nodes,
+    network,
+    routes,
+    runtime,
+    answers,
+    rejected,
+)
 
 
 def examine(

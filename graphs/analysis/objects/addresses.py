@@ -16,6 +16,7 @@ _ADDRESS = re2.compile(r"(?:^|//|@|,|\s|=)([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9
 _URL = re2.compile(r"//([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*):(\d{2,5})")
 _MOST = 20_000  # characters of one file
 _BARE_HOST = re2.compile(r"^[a-z]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9.-]+)?$")
+_SCHEME = re2.compile(r"^[a-z][a-z0-9+]{1,9}://([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)(?:/|$)")
 _HOST_KEY = ("HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "ENDPOINT", "URL", "URI")
 
 
@@ -32,6 +33,8 @@ class _Mention:
 
     @property
     def kind(self) -> str:
+        if "ROUTE" in self.key.upper():
+            return "gateway_route_mismatch"
         return "service_env_var_address_mismatch" if self.maker is None else f"{self.maker}_invalid_address"
 
     @property
@@ -78,7 +81,9 @@ def _mentions(look: Look, unit: Unit) -> Iterator[_Mention]:
             found = _ADDRESS.findall(value)
             for host, port in found:
                 yield _Mention(unit, key, host, int(port), f"{key}: {value}"[:200])
-            if not found and _names_host(key) and _BARE_HOST.match(value):
+            if not found and (bare := _SCHEME.match(value)) is not None:
+                yield _Mention(unit, key, bare.group(1), None, f"{key}: {value}"[:200])
+            elif not found and _names_host(key) and _BARE_HOST.match(value):
                 port_text = values.get(_port_key(key), "")
                 port = int(port_text) if port_text.isdigit() else None
                 yield _Mention(unit, key, value, port, f"{key}: {value}", _maker(key) if port is not None else None)
@@ -205,10 +210,20 @@ def _headless_port(look: Look, service: Service, port: int) -> bool:
     return service.headless and port in from_pods
 
 
+def _no_number(value: str) -> bool:
+    """Neither a number nor an address nor a reference: `eighty`, `80a`."""
+    return bool(value) and not value.isdigit() and not set(value) & set(":/<$({,") and not value.lower().startswith("unix")
+
+
 def _own_port(look: Look) -> Iterator[ObjectFault]:
-    """A container told to listen on one port and declared with another."""
+    """A container told to listen on one port and declared with another, or on what is no port at all."""
     for unit in look.units:
         for container in unit.main:
+            for key, value in sorted(container.env.items()):
+                if key.upper().endswith("PORT") and _no_number(value) and not unit.healthy:
+                    why = f"{unit.kind} {unit.name}: {key} of container {container.name} is no number"
+                    excerpt = f"{key}: {value}"[:100]
+                    yield from look.fault(unit.target, "env_variable_value_incorrect", 5.0, why, query=unit.query, excerpt=excerpt)
             told = container.env.get("PORT") or container.env.get("SERVER_PORT") or container.env.get("LISTEN_PORT") or ""
             numbers = {port.number for port in container.ports}
             if told.isdigit() and numbers and int(told) not in numbers:

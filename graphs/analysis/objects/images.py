@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphs.analysis.objects.fault import ObjectFault
-from graphs.analysis.objects.look import Look, Unit
+from graphs.analysis.objects.look import Look, Unit, near
 from graphs.analysis.objects.model import Container, Event, Pod
 
 _WAITING = frozenset(
@@ -67,6 +67,8 @@ def _why(look: Look, unit: Unit, pod: Pod, container: Container | None, text: st
     if "unable to retrieve some image pull secrets" in text:
         return "missing_image_pull_secret", 6.0, "needs a pull secret that does not exist"
     if any(word in text for word in _UNNAMED):
+        if container is not None and (meant := _meant(look, unit, container.image)) is not None:
+            return "incorrect_image_registry", 6.0, f"names a registry that does not exist; images beside it come from {meant}"
         return "image_registry_dns_failure", 5.0, "cannot be fetched: the name of its registry does not resolve"
     if any(word in text for word in _UNSURE) and container is not None and _served_openly(look, unit, container.image):
         return "incorrect_image_reference", 5.0, "is refused, while images beside it are handed out to everybody"
@@ -82,6 +84,13 @@ def _why(look: Look, unit: Unit, pod: Pod, container: Container | None, text: st
     if any(word in text for word in _UNREACHED):
         return "image_registry_unreachable", 4.5, "cannot be fetched: the registry is out of reach"
     return "incorrect_image_reference", 3.0, "cannot be pulled"
+
+
+def _meant(look: Look, unit: Unit, image: str) -> str | None:
+    """The registry that others' images come from and that this one's name is a slip of the pen away from."""
+    host, slash, _ = image.partition("/")
+    others = sorted({c.image.partition("/")[0] for other in look.units if other.name != unit.name for c in other.main})
+    return near(host, [other for other in others if "." in other]) if slash and "." in host else None
 
 
 def _served_openly(look: Look, unit: Unit, image: str) -> bool:

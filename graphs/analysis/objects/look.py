@@ -171,6 +171,13 @@ class Look:
         rows = ((name, row) for quota in self.cluster.quotas.values() for name, row in quota.rows.items())
         return any("services" in name and used >= hard for name, (used, hard) in rows)
 
+    @cached_property
+    def emptied(self) -> bool:
+        """Everything was listed, much is declared, and nothing of it exists: not one missing object but all of them."""
+        cluster = self.cluster
+        asked = {"deployments", "services", "pods"} <= cluster.listed and len(cluster.declared_workloads) > 1
+        return asked and not cluster.workloads and not cluster.services and not cluster.pods
+
     def service_target(self, service: Service) -> str | None:
         """The application a service stands for: by its own name first, because its selector may be what is wrong."""
         return self.app(service.name) or self.app(labels=service.labels) or self.app(labels=service.selector)

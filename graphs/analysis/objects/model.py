@@ -349,6 +349,8 @@ class Scaler:
     high: int | None
     current: int | None
     line: str
+    blind: str = ""
+    """The line that says that its metric cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -382,4 +384,6 @@ class Cluster:
     links: tuple[Link, ...] = ()
     scalers: Mapping[str, Scaler] = field(default_factory=dict)
     loose_events: tuple[tuple[str, str, Event], ...] = ()  # (kind, name, event) from event lists
+    unanswered: tuple[tuple[str, str], ...] = ()  # (command, line): the API server gave no answer
+    absent_namespaces: Mapping[str, str] = field(default_factory=dict)  # name → the command that says so
     listed: frozenset[str] = frozenset()

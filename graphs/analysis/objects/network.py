@@ -37,7 +37,7 @@ def _names(look: Look, unit: Unit) -> Iterator[ObjectFault]:
     elif template.dns_policy not in _PATIENT or (template.host_network and template.dns_policy == "ClusterFirst"):
         why = f"{unit.kind} {unit.name} has DNS policy {template.dns_policy}, which does not know the cluster's services"
         excerpt = f"dnsPolicy: {template.dns_policy}"
-        yield from look.fault(unit.target, "service_dns_resolution_failure", weight - 1.0, why, query=_asked(unit), excerpt=excerpt)
+        yield from look.fault(unit.target, "dns_policy_incorrect", weight - 1.0, why, query=_asked(unit), excerpt=excerpt)
     for address, names in template.host_aliases:
         hidden = [name for name in names if look.service_called(name) is not None]
         if hidden:

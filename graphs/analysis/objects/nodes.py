@@ -14,6 +14,7 @@ _PRESSURE = {
     "PIDPressure": "node_pid_pressure",
     "NetworkUnavailable": "node_network_unavailable",
 }
+_NETWORK = ("cni", "network plugin", "networkplugin", "failed to setup network", "failed to set up sandbox container")
 _SOCKETS = {"containerd.sock": "containerd", "crio.sock": "crio", "docker.sock": "docker", "cri-dockerd.sock": "docker"}
 
 
@@ -73,7 +74,7 @@ def _sockets(look: Look) -> Iterator[ObjectFault]:
                 continue
             said = event.message.lower()
             kind = next((f"{name}_unavailable" for socket, name in _SOCKETS.items() if socket in said), None)
-            if kind is None and "sandbox" in said and ("cni" in said or "network plugin" in said or "networkplugin" in said):
+            if kind is None and "sandbox" in said and any(word in said for word in _NETWORK):
                 kind = "node_network_plugin_unavailable"
             if kind is not None and (pod.node, kind) not in seen:
                 seen.add((pod.node, kind))

@@ -72,6 +72,11 @@ _TARGET = re2.compile(r"(?:^|[\s/@=])([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)
 _LOSS = re2.compile(r"([0-9.]+)% packet loss|\bloss ([0-9.]+)%")
 _DELAY = re2.compile(r"= [0-9.]+/([0-9.]+)/|\bdelay ([0-9.]+)ms")
 _WORD = re2.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_NO_ANSWER = re2.compile(
+    r"(?i)^(?:the connection to the server \S+ was refused|unable to connect to the server|error from server: etcdserver"
+    r"|error from server \((?:timeout|serviceunavailable|internalerror)\))"
+)
+_NO_NAMESPACE = re2.compile(r"(?i)namespaces \"([^\"]+)\" not found")
 _RESTARTS = re2.compile(r"^(\d+)(?: \(([^)]+) ago\))?")
 _FAILED = (
     "failed",
@@ -136,6 +141,8 @@ class _Reading:
     scalers: dict[str, Scaler] = field(default_factory=dict)
     loose: list[tuple[str, str, Event]] = field(default_factory=list)
     listed: set[str] = field(default_factory=set)
+    unanswered: list[tuple[str, str]] = field(default_factory=list)
+    absent_namespaces: dict[str, str] = field(default_factory=dict)
     ages: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def take(self, command: str, output: str) -> None:
@@ -202,7 +209,11 @@ class _Reading:
             self.policies[name] = describe.policy(parts, command)
 
     def _got(self, kind: str, command: str, output: str, *, whole_list: bool) -> None:
-        if whole_list and "Error" not in output[:200]:
+        if _NO_ANSWER.search(output[:200]):
+            self.unanswered.append((command, output.strip().partition("\n")[0]))
+        elif (absent := _NO_NAMESPACE.search(output[:200])) is not None:
+            self.absent_namespaces[absent.group(1)] = command
+        elif whole_list and "Error" not in output[:200]:
             self.listed.add(kind)
         if kind == "events":
             return self._events(output)
@@ -253,6 +264,7 @@ class _Reading:
                 whole(row.get("MAXPODS", "")),
                 whole(row.get("REPLICAS", "")),
                 line,
+                blind=line if "<unknown>" in row.get("TARGETS", "") else "",
             )
         elif kind in _WORKLOAD_KINDS:
             self._workload_row(_WORKLOAD_KINDS[kind], name, row, command)
@@ -345,6 +357,8 @@ class _Reading:
             usages=tuple(self.usages),
             links=tuple(self.links),
             scalers=_ordered(self.scalers),
+            unanswered=tuple(self.unanswered),
+            absent_namespaces=_ordered(self.absent_namespaces),
             loose_events=tuple(self.loose),
             listed=frozenset(self.listed),
         )

@@ -21,7 +21,7 @@ _NOT_STARTED = (
 _READ_ONLY = re2.compile(
     r"(?i)\b(?:super[_-])?read[_-]only\s*[:=]?\s*(?:1|on|true|yes)\b|--read[_-]only(?:\s|$|=1|=on|=true)|\breplica-read-only\s+yes\b.*\bmin-replicas"
 )
-_CONNECTIONS = re2.compile(r"(?i)\bmax[_-](?:user[_-])?connections\s*[:=]?\s*(\d+)")
+_CONNECTIONS = re2.compile(r"(?i)\bmax[_-]?(?:user[_-])?(?:connections|clients)\s*[:=]?\s*(\d+)")
 _FEW = 10
 
 
@@ -39,6 +39,10 @@ def check(look: Look) -> Iterator[ObjectFault]:
             target = look.app(scaler.target.rpartition("/")[2], scaler.name)
             why = f"autoscaler {scaler.name} is at its maximum of {scaler.high}"
             yield from look.fault(target, "autoscaler_maximum_reached", 2.0, why, query=scaler.query, excerpt=scaler.line)
+        if scaler.blind:
+            target = look.app(scaler.target.rpartition("/")[2], scaler.name)
+            why = f"autoscaler {scaler.name} cannot read what it scales by"
+            yield from look.fault(target, "hpa_metrics_unavailable", 3.0, why, query=scaler.query, excerpt=scaler.blind)
 
 
 def _wanted(look: Look, unit: Unit) -> Iterator[ObjectFault]:
@@ -70,7 +74,9 @@ def _pod(look: Look, unit: Unit, pod: Pod) -> Iterator[ObjectFault]:
             break
         if event.reason == "Preempted":
             why = f"pod {pod.name} was preempted by one of higher priority"
-            yield from look.fault(unit.target, "pod_preempted", 3.0, why, query=pod.query, excerpt=event.line)
+            # That there is no room left for it afterwards is what preemption is.
+            weight = 3.0 if unit.healthy else 6.0
+            yield from look.fault(unit.target, "pod_preempted", weight, why, query=pod.query, excerpt=event.line)
             break
 
 
@@ -141,12 +147,17 @@ def _stalled(look: Look, unit: Unit) -> Iterator[ObjectFault]:
     creation = next((event for event in unit.events if event.reason == "FailedCreate" and not unit.pods), None)
     if creation is not None and "quota" not in creation.message and "serviceaccount" not in creation.message:
         why = f"no pod of {unit.kind} {unit.name} can be created"
-        kind = (
-            "admission_denied"
-            if "denied" in creation.message or "webhook" in creation.message or "violates" in creation.message
-            else "pod_creation_failed"
-        )
+        kind = _refusal(creation.message.lower())
         yield from look.fault(unit.target, kind, 4.5, why, query=live.query, excerpt=creation.line)
+
+
+def _refusal(said: str) -> str:
+    """Why the API server refuses to make a pod."""
+    if "violates podsecurity" in said:
+        return "pod_security_violation"
+    if "no priorityclass with name" in said:
+        return "priority_class_not_found"
+    return "admission_denied" if "denied" in said or "webhook" in said or "violates" in said else "pod_creation_failed"
 
 
 def _settings(look: Look, unit: Unit) -> Iterator[ObjectFault]:

@@ -84,7 +84,7 @@ def _accounts(look: Look, unit: Unit) -> Iterator[ObjectFault]:
     ]
     listed = "serviceaccounts" in look.cluster.listed
     missing = bool(name) and name not in look.cluster.accounts if listed else bool(refused) and not unit.pods
-    if not missing:
+    if not missing or look.emptied:
         return
     short = len(unit.pods) < (unit.desired or 1)
     why = f"{unit.kind} {unit.name} runs as service account {name}, which does not exist"

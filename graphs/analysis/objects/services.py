@@ -25,6 +25,7 @@ def check(look: Look) -> Iterator[ObjectFault]:
         elif service.selector:
             yield from _selector(look, service)
             yield from _target_ports(look, service)
+            yield from _headless(look, service)
             yield from _empty(look, service)
         else:
             yield from _unselective(look, service)
@@ -77,7 +78,12 @@ def _elsewhere(look: Look, service: Service) -> Iterator[ObjectFault]:
         aim = service.external_name or "a name outside"
         why = f"service {service.name} is an alias for {aim} and does not lead to the pods of {own[0].kind} {own[0].name}"
         yield from look.fault(
-            look.service_target(service), "service_type_mismatch", 4.5, why, query=service.query, excerpt="Type: ExternalName"
+            look.service_target(service),
+            "service_external_name_mismatch",
+            4.5,
+            why,
+            query=service.query,
+            excerpt="Type: ExternalName",
         )
 
 
@@ -146,6 +152,24 @@ def _protocol(look: Look, service: Service, port: ServicePort, containers: list[
         yield from look.fault(look.service_target(service), "service_protocol_mismatch", 2.2, why, query=service.query)
 
 
+def _headless(look: Look, service: Service) -> Iterator[ObjectFault]:
+    """Without an address of its own a service's name leads straight to the pods: nobody maps its port to theirs."""
+    containers = [container for unit in behind(look, service) for container in unit.main]
+    numbers = {port.number for container in containers for port in container.ports}
+    if not service.headless or not numbers:
+        return
+    for port in service.ports:
+        if port.port in numbers or port.target in (None, port.port):
+            continue
+        failed = any(not reach.ok and reach.host.partition(".")[0] == service.name for reach in look.cluster.reaches)
+        listed = ", ".join(str(number) for number in sorted(numbers))
+        why = f"service {service.name} is headless: its port {port.port} is not mapped, and its pods listen on {listed}"
+        weight = 5.0 if failed else 1.5
+        yield from look.fault(
+            look.service_target(service), "headless_service_mismatch", weight, why, query=service.query, excerpt="IP: None"
+        )
+
+
 def _empty(look: Look, service: Service) -> Iterator[ObjectFault]:
     """Ready pods that match, and no address for them: whoever writes the endpoints has stopped."""
     if service.endpoints == () and not service.unready and any(unit.healthy for unit in behind(look, service)):
@@ -157,7 +181,7 @@ def _empty(look: Look, service: Service) -> Iterator[ObjectFault]:
 
 def _missing(look: Look) -> Iterator[ObjectFault]:
     """Declared services that are not there; the quota's check says whether a quota kept them out."""
-    if "services" not in look.cluster.listed:
+    if "services" not in look.cluster.listed or look.emptied:
         return
     for service in look.cluster.declared_services.values():
         if service.name not in look.cluster.services:

@@ -219,7 +219,7 @@ CASES: list[tuple[str, str, Callable[[Any], Any]]] = [
     ),
     (
         "app/ledger",
-        "admission_denied",
+        "pod_security_violation",
         lambda s: s.bend("ledger", pods=0, set_events=(refused('violates PodSecurity "restricted:latest"'),)),
     ),
     (
