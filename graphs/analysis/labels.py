@@ -120,7 +120,8 @@ def choose_label(kind: str | None, labels: Sequence[str], *, target: str = "") -
         key=lambda one: (-one[0], one[1]),
     )
     best, label = scored[0]
-    return label if best >= _ENOUGH and (wanted & spread[label]) - _HOW - _WEAK else _same_thing(kind, spread)
+    telling = (wanted & spread[label]) - _HOW - _WEAK or not spread[label] - _HOW
+    return label if best >= _ENOUGH and telling else _same_thing(kind, spread)
 
 
 def choose_first(kinds: Sequence[str | None], labels: Sequence[str], *, target: str = "") -> str | None:

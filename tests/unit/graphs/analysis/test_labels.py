@@ -107,3 +107,7 @@ def test_the_next_word_counts_where_the_list_has_none_for_the_first() -> None:
         choose_first(("memory_leak", None, "missing_config_map_key"), ("missing_config_map", "oom_killed")) == "missing_config_map"
     )
     assert choose_first((), ("oom_killed",)) is None
+
+
+def test_a_label_that_only_says_how_is_met_by_a_word_that_says_so_too() -> None:
+    assert choose_label("error", ("exception", "network_delay")) == "exception"
