@@ -33,7 +33,7 @@ _CLEARED = 1.6  # the weight of the best suspect from which on there is nothing 
 _HINT = 3  # different words
 _SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within an hour
 _ENOUGH = 1.2  # nats: so many more requests fill things up without anybody's change
-_ASKED = stem_set(["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput"])
+_ASKED = stem_set(["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput", "connected", "clients", "messages"])
 _HOST = re2.compile(r"\b(?:[a-z0-9-]{1,60}\.){1,6}(?:com|net|org|io|cloud|dev|eu|co\.uk|de|example)(?:[/:,\s)\"']|$)")
 _FAILING = stem_set(["error", "errors", "failed", "latency", "duration", "ratio", "retries", "rejected", "queue", "login"])
 _MOVED = 2.0  # floored spreads: a series that moved less only varies
@@ -146,6 +146,8 @@ def innocence(
     best = max(suspects, key=lambda one: one.weight)
     most = 1.2 if best.effect is None and best.weight > 0.0 else 2.0
     outside = (min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0) + (_ENOUGH if surge else 0.0)
+    if hint is not None and best.mechanism >= _EXPLAINS and not surge and set(best.linked) & OUTSIDE[hint]:
+        outside = 0.0  # the very thing that a change works on
     return Innocence(
         max(-3.0, min(most, _CLEARED - best.weight) + outside), hint if words >= _HINT else None, _kind(hint, symptoms)
     )
@@ -280,10 +282,10 @@ def _suspect(
     age = (known - shipment.live_at).total_seconds()
     late = (shipment.live_at - scope.alert.fired_at).total_seconds()
     slow = best is not None and (
-        (best.effect.resource is not None and best.effect.resource.slow) or best.effect.kind in ("growth", "leak")
+        (best.effect.resource is not None and best.effect.resource.slow) or best.effect.kind in ("growth", "leak", "spawned")
     )
     when = _time(age, late, slow=slow)
-    where = places.nats(shipment.service)
+    where = places.nats_of(shipment.service, f"{' '.join(shipment.change.files)} {shipment.change.diff}")
     live = 0.0 if shipment.live else -3.5
     rides = -1.2 if shipment.rides else 0.0
     weight = _bounded(core + when + where + live + rides, _alibi(shipment, reading, age, late))

@@ -14,6 +14,7 @@ from graphs.analysis.changes.effects import (
     GUARD,
     IO,
     LOCKERS,
+    PATTERN,
     SQL,
     TRIVIAL,
     WAITERS,
@@ -57,7 +58,11 @@ _GROWERS = frozenset(
 _STARTERS = frozenset(
     ["setInterval", "create_task", "ensure_future", "add_job", "schedule", "scheduleAtFixedRate", "scheduleWithFixedDelay", "every"]
 )
-"""Called names that start work in the background."""
+"""Called names that start work in the background, again and again."""
+_SPAWNERS = frozenset(
+    ["Thread", "Process", "create_task", "ensure_future", "spawn", "spawn_blocking", "setInterval", "startVirtualThread", "fork"]
+)
+"""Called names that leave something running behind the call."""
 _STRICTERS = stem_set(["strict", "disallow", "forbid", "required", "mandatory"])
 _DEPENDENCY = re2.compile(r"([A-Za-z@][\w./@:-]*)[\"'`]?\s*(?:[:=<>~^!,]|\s)+\s*[\"'`]?[~^=<>]*v?(\d+(?:\.\d+)+[\w.+-]*)")
 _STATUSES = frozenset(str(code) for code in range(200, 600))
@@ -149,12 +154,15 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
         return effect_of("strict", 0.1, "an error is passed on as another", one)
     if one.text.startswith(FAILING):
         return effect_of("strict", 0.55, "a new way to fail", one)
+    if one.text.startswith("go ") or names & _SPAWNERS:
+        return effect_of("spawned", 0.5, "work is left running behind the call", one)
     if _holds_the_loop(one, names):
         return effect_of("blocking", 0.7, f"{called_name(one)} blocks the loop it is called in", one)
     if blocks(names):
         return effect_of("blocking", 0.75, f"{called_name(one)} blocks", one)
-    if (growth := keeping(one)) is not None:
-        return growth
+    for found in (keeping(one), backtracking(one), scanning(one)):
+        if found is not None:
+            return found
     if one.text.lstrip("} ").startswith(("except", "catch", "rescue")) and not _answers(one, come):
         return effect_of("swallowed", 0.5, "errors are caught, and it goes on", one)
     if one.text.startswith(GUARD):
@@ -183,6 +191,8 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
         and resource is not None
     ):
         return effect_of("came", 0.35, f"{clean(name_of(one) or '')} is set now", one, resource=resource, direction="new")
+    if _rows_asked(names):
+        return effect_of("query", 0.45, "rows are asked for anew", one)
     if one.text.startswith("return"):
         return effect_of("changed", 0.2, "another result", one)
     outward = names - TRIVIAL
@@ -191,6 +201,14 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
         if outward
         else effect_of("changed", 0.1, "a new assignment", one)
     )
+
+
+_CHOOSE, _TELL = frozenset(["filter", "where", "filter_by"]), frozenset(["count", "exists", "exists?", "aggregate", "distinct"])
+
+
+def _rows_asked(names: set[str]) -> bool:
+    """A chain that chooses rows and has the database tell something about them."""
+    return bool(names & _CHOOSE) and bool(names & _TELL)
 
 
 def _holds_the_loop(one: Statement, names: set[str]) -> bool:
@@ -212,7 +230,7 @@ _DDL: tuple[tuple[tuple[str, ...], str, float, str], ...] = (
         0.85,
         "something was dropped or renamed",
     ),
-    (("add column", "create index", "create unique"), "schema_lock", 0.5, "a change under lock"),
+    (("add column", "create index", "create unique", "add index"), "schema_lock", 0.5, "a change under lock"),
     (("not null", "unique", "constraint", "check ("), "schema", 0.6, "a stricter constraint"),
     (("alter column", "type "), "schema", 0.6, "another type"),
 )
@@ -232,6 +250,27 @@ def _answers(handler: Statement, come: Sequence[Statement]) -> bool:
     """Whether something stands in a new handler that passes the error on or ends the call."""
     inside = [one for one in come if one.block == handler.block and one.indent > handler.indent]
     return any(one.text.startswith(("return", "raise", "throw", "break", "continue", *FAILING)) for one in inside)
+
+
+_UNBOUNDED = re2.compile(
+    r"\.[*+]\??\)?\(?(?:\?:)?\.[*+]|\((?:\?:)?[^()\s]*[*+]\)[*+]|\((?:\?:)?[^()\s]*\.[*+][^()\s]*\)[*+{]"
+)
+_ANYWHERE = re2.compile(r"(?i)\blike\s+[\"'`]?%|[\"'`]%[\"'`]\s*(?:\+|\|\||\.\s)|[\"'`]%[$#]?\{|concat\(\s*[\"']%[\"']")
+
+
+def backtracking(one: Statement) -> Effect | None:
+    """A pattern in which one stretch of text can be split between two repetitions: its cost grows with the text's length
+    squared, or worse."""
+    if not PATTERN.search(one.text) or not _UNBOUNDED.search(one.text):
+        return None
+    return effect_of("backtracking", 0.65, "a pattern that backtracks", one, resource=first_resource(stem_set(["cpu"])))
+
+
+def scanning(one: Statement) -> Effect | None:
+    """A text searched for anywhere in a column: no index answers that."""
+    if not _ANYWHERE.search(one.text):
+        return None
+    return effect_of("query", 0.8, "matches anywhere, which no index answers", one)
 
 
 def keeping(one: Statement) -> Effect | None:
@@ -293,7 +332,9 @@ def _step(old: str, new: str) -> float:
 def replaced_by(gone: Sequence[Statement], come: Sequence[Statement], helpers: set[str]) -> bool:
     """Whether calls in `helpers` plausibly hold what `gone` did: named alike, or handed nearly everything it used."""
     lost = stem_set(name.rpartition(".")[2] for one in gone for name in called(one))
-    named = stem_set(helpers) & lost - IO
+    named = stem_set(helpers) & lost - IO or {name.strip("_") for name in helpers if name[:1] == "_"} & {
+        name.rpartition(".")[2] for one in gone for name in called(one)
+    }
     before = {token.text for one in gone for token in one.tokens if token.kind == "word"}
     after = {token.text for one in come for token in one.tokens if token.kind == "word"}
     kept = len(before & after) / max(1, len(before))

@@ -96,6 +96,7 @@ def _effects(made: Sequence[Statement]) -> list[Effect]:
     old = [one for one in made if one.sign == "-" and not edits.boilerplate(one)]
     new = [one for one in made if one.sign == "+" and not edits.boilerplate(one)]
     found: list[Effect] = []
+    old, new = _without_rewrapped(old, new)
     old, new, moved = _without_same(old, new)
     found += [effect for pair in moved if (effect := edits.into_loop(*pair)) is not None]
     renamed = _renames(old, new, made)
@@ -157,6 +158,16 @@ def _named_now(before: Statement, after: Statement, come: Sequence[Statement]) -
     words = {token.text for token in after.tokens} - {token.text for token in before.tokens}
     constants = [one for one in come if one is not after and (name_of(one) or "").rpartition("/")[2] in words]
     return bool(lost) and any(lost <= {token.text for token in one.tokens} for one in constants)
+
+
+def _without_rewrapped(old: Sequence[Statement], new: Sequence[Statement]) -> tuple[list[Statement], list[Statement]]:
+    """Without stretches that hold the same tokens in the same order, on other lines."""
+    same = {
+        block
+        for block in {one.block for one in old}
+        if [text for one in old if one.block == block for text in one.key] == [text for one in new if one.block == block for text in one.key]
+    }
+    return [one for one in old if one.block not in same], [one for one in new if one.block not in same]
 
 
 def _without_same(old: Sequence[Statement], new: Sequence[Statement]) -> tuple[

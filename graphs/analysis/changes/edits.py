@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import re2
 
-from graphs.analysis.changes.comings import keeping
+from graphs.analysis.changes.comings import backtracking, keeping, scanning
 from graphs.analysis.changes.effects import (
     ARITHMETIC,
     CHECKERS,
@@ -26,6 +26,7 @@ from graphs.analysis.changes.effects import (
     LOGIC,
     NEGATIONS,
     OPTIONAL,
+    PATTERN,
     ROUNDERS,
     SQL,
     TRIVIAL,
@@ -134,6 +135,9 @@ def into_loop(before: Statement, after: Statement) -> Effect | None:
     if before.indent == 0 < after.indent and file_kind(after.path) == "code" and _MADE & stem_set(last_names(after)):
         pool = first_resource(stem_set(["connection"]))
         return effect_of("renewed", 0.65, f"{called_name(after)} made anew by every call", after, resource=pool, direction="gone")
+    if after.loops < before.loops and LOCKERS & stem_set(last_names(after)) and file_kind(after.path) == "code":
+        lock = first_resource(stem_set(["lock"]))
+        return effect_of("blocking", 0.65, f"{called_name(after)} now holds for a whole loop", after, resource=lock, direction="up")
     if after.loops <= before.loops or not calls_out(after):
         return None
     return effect_of("loop_call", 0.9, f"{called_name(after)} moved into a loop", after)
@@ -151,19 +155,62 @@ def loaded(name: str, target: str) -> bool:
 def between(before: Statement, after: Statement) -> list[Effect]:
     """What a statement's new version does otherwise."""
     if file_kind(before.path) == "schema":
+        if before.path.endswith(".proto") and _numbered(before) != _numbered(after):
+            return [effect_of("schema", 0.75, "another number or type of a field that others write or read", after, other=before)]
         return [effect_of("schema", 0.6, "schema statement changed", after)]
     if file_kind(before.path) == "config" and (setting := _setting(before, after)) is not None:
         return [setting]
-    found = [*numbers(before, after), *_switches(before, after), *_strings(before, after), *_conditions(before, after)]
+    found = [*numbers(before, after), *_cut(before, after), *_switches(before, after), *_strings(before, after), *_conditions(before, after)]
     found += [*_unguarded(before, after), *_rounded(before, after), *_kept(before, after)]
+    found += [effect for effect in (backtracking(after), scanning(after)) if effect is not None and _new_here(effect, before)]
     looped = into_loop(before, after)
     found += [looped] if looped is not None else []
+    if _handed_over(before, after):
+        found = [one.scaled(_TOLD_ELSEWHERE) if one.kind in _EXTRACTED else one for one in found]
     if found:
         return found
     old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
     if sorted(old) == sorted(new) and old != new and not passes_error(after):
         return [effect_of("swapped", 0.5, "same parts in another order", after)]
     return _calls(before, after)
+
+
+def _new_here(effect: Effect, before: Statement) -> bool:
+    same = {"backtracking": backtracking, "query": scanning}[effect.kind]
+    return same(before) is None
+
+
+_CUT = re2.compile(r"\w\)?\[\s*:\s*\w[\w.]*\s*\]|\.(?:take|first|limit)\(\w[\w.]*\)")
+
+
+def _cut(before: Statement, after: Statement) -> list[Effect]:
+    """Only so many were taken, and now all of them are."""
+    if not _CUT.search(before.text) or _CUT.search(after.text) or not last_names(before) <= {*last_names(after), *_TAKERS}:
+        return []
+    queue = first_resource(stem_set(["buffer"]))
+    return [effect_of("gone", 0.5, "takes all, and no longer the first of them", after, resource=queue, direction="gone", other=before)]
+
+
+_TAKERS = frozenset(("take", "first", "limit"))
+
+
+def _numbered(one: Statement) -> tuple[str, ...]:
+    """What is sent of a field: its type and its number, and not its name."""
+    return tuple(token.text for token in one.tokens if token.kind == "number" or token.text in TYPES)
+
+
+_EXTRACTED = frozenset({"unguarded", "arithmetic", "negation", "condition", "rounding", "conversion", "literal", "dropped"})
+_TOLD_ELSEWHERE = 0.3
+
+
+def _handed_over(before: Statement, after: Statement) -> bool:
+    """Whether what reckoned out a value became a call of something named like that value: its parts stand there now."""
+    name = name_of(after)
+    if name is None or name != name_of(before) or file_kind(after.path) != "code":
+        return False
+    come = last_names(after) - last_names(before)
+    meant = stem_set([name.rpartition("/")[2]])
+    return len(after.key) <= len(before.key) and any(meant <= stem_set([one]) for one in come) and bool(meant)
 
 
 def _switches(before: Statement, after: Statement) -> list[Effect]:
@@ -228,7 +275,7 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
             continue
         elif not wordy(was) and not passes_error(after):
             key = name_of(after) or ""
-            if _PATTERN.search(after.text):
+            if PATTERN.search(after.text):
                 found.append(
                     effect_of("pattern", 0.6, f"another pattern in {clean(key) or called_name(after)}", after, other=before)
                 )
@@ -240,12 +287,13 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
 
 
 _ITS_OWN = CHECKERS | CLOSERS | LOCKERS  # what such a call does is told by itself
-_PATTERN = re2.compile(r"(?i)\b(re|regex\w*|regexp|pattern)\b[.\w]*\s*\(|\bpattern\s*[:=]|MustCompile\(|Pattern\.compile\(")
 
 
 def _setting(before: Statement, after: Statement) -> Effect | None:
     """A configured name, address or word became another; numbers, switches and levels are read elsewhere."""
     (key, was), (same, now) = _key_value(before.text), _key_value(after.text)
+    if _NUMBER.match(was) and _HOLDER.search(now):
+        return None
     if not was or not now or key != same or was == now or wordy(was) or (was[0].isdigit() and now[0].isdigit()):
         return None
     if {was.lower(), now.lower()} <= {*TRUTHS, *_LEVELS} or (VERSION.match(was) and VERSION.match(now)):
@@ -265,6 +313,7 @@ def _setting(before: Statement, after: Statement) -> Effect | None:
     return replace(made, words=made.words | stem_set([was, now]))
 
 
+_NUMBER, _HOLDER = re2.compile(r"^\d{1,12}(?:\.\d{1,12})?$"), re2.compile(r"[$%({][^\d]*\d{1,12}\D*$")
 _MEASURED = frozenset({"memory", "timeout", "connection_pool", "workers", "queue", "cpu", "retry", "cache"})
 _DIGITS = re2.compile(r"\d{1,12}(?:\.\d{1,12})?")
 
@@ -295,15 +344,20 @@ def _query(was: str, now: str, after: Statement) -> Effect:
         for word in ("limit", "where", "index", "join", "on")
         if f" {word} " in f" {was.lower()} " and f" {word} " not in f" {now.lower()} "
     }
+    if _WRAPPED.search(now) and not _WRAPPED.search(was):
+        return effect_of("query", 0.75, "compares what a function makes of a column", after)
     weight = 0.85 if lost else 0.6
     return effect_of("query", weight, "query lost its " + " and ".join(sorted(lost)) if lost else "query changed", after)
 
 
+_WRAPPED = re2.compile(
+    r"(?i)\b(?:where|and|or|on)\s+(?:lower|upper|date|cast|trim|coalesce|substr(?:ing)?|to_char|date_trunc|year|month|md5)\s*\("
+)
+
+
 def _conditions(before: Statement, after: Statement) -> list[Effect]:
     old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
-    if old.count("!") + sum(text in ("not", "unless") for text in old) != new.count("!") + sum(
-        text in ("not", "unless") for text in new
-    ):
+    if _denials(before) != _denials(after):
         return [effect_of("negation", 0.85, "a negation came or went", after, other=before)]
     conditional = any(text in COMPARE | LOGIC for text in (*old, *new)) or before.text.startswith(GUARD)
     lost = {"await", "async", "volatile", "synchronized", "yield"} & (set(old) - set(new))
@@ -314,6 +368,10 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     if before.text.lstrip("} ").startswith(_CATCHES) and after.text.lstrip("} ").startswith(_CATCHES):
         return [effect_of("guard_removed", 0.5, "other errors are caught", after, other=before)]
     for left, right in _replaced(before, after):
+        if left.text in _SAME_CHECK and right.text in _SAME_CHECK:
+            continue
+        if left.text in last_names(before) and right.text in last_names(after) and loaded(left.text, right.text):
+            return [effect_of("condition", 0.7, f"{clean(left.text)} became {clean(right.text)}", after, other=before)]
         if (left.text in COMPARE and right.text in COMPARE) or (left.text in LOGIC and right.text in LOGIC):
             return [effect_of("condition", 0.75, f"{left.text} became {right.text}", after, other=before)]
         if left.text in ARITHMETIC and right.text in ARITHMETIC:
@@ -327,6 +385,23 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     if steps and not conditional and not texts and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []
+
+
+_SAME_CHECK = frozenset(("==", "===", "is"))  # of nothing, or of what is the same thing anyway
+
+
+def _denials(one: Statement) -> int:
+    """How often a statement says no; the mark of a macro's name (`format!(`) and of a sure value (`x!!`) says nothing."""
+    texts = [token.text for token in one.tokens]
+    marks = sum(text == "!" and not (place and _named(one.tokens[place - 1])) for place, text in enumerate(texts))
+    return marks + sum(text in ("not", "unless") for text in texts)
+
+
+def _named(token: Token) -> bool:
+    return token.text == "!" or token.text in (")", "]") or (token.kind == "word" and token.text not in _BEFORE_A_VALUE)
+
+
+_BEFORE_A_VALUE = frozenset(["return", "if", "while", "and", "or", "in", "when", "elif", "else", "await", "case", "yield", "assert"])
 
 
 def _unguarded(before: Statement, after: Statement) -> list[Effect]:
@@ -442,7 +517,7 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("came", 0.45, f"{clean(min(come))} made anew", after, resource=pool, direction="gone", other=before)]
     if (strict := come & CONVERTERS) and not before.text.startswith(GUARD):
         return [effect_of("conversion", 0.5, f"{clean(min(strict))} is demanded of a value", after, other=before)]
-    if come:
+    if come := come - TRIVIAL:
         weight = 0.5 if not lost else 0.3
         kind = "blocking" if blocks(come) else "loop_call" if after.loops and stem_set(come) & IO else "called"
         return [effect_of(kind, 0.8 if kind == "loop_call" else weight, f"{clean(min(come))} is called now", after, other=before)]

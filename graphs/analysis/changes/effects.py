@@ -239,9 +239,19 @@ TRIVIAL = frozenset(
         "Errorf",
         "toString",
         "String",
+        "Format",
+        "format_args",
+        "isset",
+        "size",
+        "length",
+        "count",
+        "entries",
     ]
 )
-SQL = re2.compile(r"(?i)\b(select|update|delete|insert|join|where|limit|order by|group by|create index|drop|alter)\b")
+SQL = re2.compile(r"(?i)\bselect(?:\s+[^\s{]|\s*$)|\b(update|delete|insert|join|where|limit|order by|group by|create index|drop|alter)\b")
+PATTERN = re2.compile(
+    r"(?i)\b(re|regex\w*|regexp|pattern)\b[.\w]*\s*\(|\b(pattern|regex\w*|\w+_re)\s*[:=]|MustCompile\(|Pattern\.compile\("
+)
 VERSION = re2.compile(
     r"^[\"'`]?(?:[~^=<>]+v?\d+(\.\d+)+|v\d+(\.\d+)+|\d+(\.\d+){2,})([.+-]\w+)*[\"'`]?$|^[\"'`]v?\d{4}\.\d\d[\w.-]*[\"'`]$"
 )
@@ -301,10 +311,13 @@ def name_of(one: Statement) -> str | None:
     return None
 
 
+_DIRECTIVES = re2.compile(r"^[\w-]+(?:=[\w-]+)?(?:[,;] ?[\w-]+(?:=[\w-]+)?)+$|^(?:[\d*/,-]+ ){4,5}[\w*/,-]+$")
+
+
 def wordy(text: str) -> bool:
-    """A message for people, rather than a name for machines."""
+    """A message for people, rather than a name, a list of directives or a timetable for machines."""
     bare = text.strip("\"'`")
-    return bare.count(" ") >= 1 and not SQL.search(bare) and "://" not in bare
+    return bare.count(" ") >= 1 and not _DIRECTIVES.match(bare) and not SQL.search(bare) and "://" not in bare
 
 
 def first_resource(words: frozenset[str]) -> Resource | None:

@@ -157,6 +157,11 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     _resource("probe", "probe liveness readiness health healthcheck", shrinks="crash", grows="errors", goes="errors", harm="down"),
     _resource("address", "host port url endpoint address dns uri domain region bucket topic", goes="connections missing errors"),
+    _resource(
+        "access",
+        "ingress egress cidr acl allow allowed allowlist whitelist grant grants firewall permission permissions",
+        goes="connections auth deadline rejected",
+    ),
     _resource("index", "index mapping schema column field migration", goes="missing latency"),
     _resource(
         "price", "price rate tax amount total discount quantity rounding currency", shrinks="wrong", grows="wrong", goes="wrong"
@@ -194,7 +199,7 @@ SYMPTOMS: dict[str, frozenset[str]] = {
         "descriptors too many open econnrefused",
         "stale": "stale lag behind outdated old age freshness",
         "queue": "queue queued backlog depth lag pending consumer offset redelivery",
-        "wrong": "mismatch incorrect wrong negative inconsistent total amount balance drift discrepancy "
+        "wrong": "mismatch incorrect wrong invalid implausible negative inconsistent total amount balance drift discrepancy "
         "duplicate duplicated twice rounding reconciliation differs",
     }.items()
 }
@@ -212,12 +217,14 @@ OUTSIDE: dict[str, frozenset[str]] = {
         PROVIDER: "provider vendor partner region unavailable slowdown thirdparty storage sdk outage degraded quota "
         "acquirer aws gcp azure",
         SURGE: "surge overloaded shedding autoscaler pending saturated demand spike traffic crawler bot",
-        DATA: "redelivering redelivered poison malformed record offset producer dead letter partition decode unparseable corrupt",
+        DATA: "redelivering redelivered poison malformed record row supplier feed offset producer dead letter partition decode unparseable corrupt",
         EXPIRED: "certificate x509 expired notafter handshake tls licence license lease",
         NEIGHBOUR: "steal neighbour neighbor node evicted pressure throttled host noisy hypervisor preempted",
     }.items()
 }
 """How causes that no change is guilty of read in logs; three different words are a hint, never a proof."""
+KEPT_OFF_BY: dict[str, tuple[str, ...]] = {EXPIRED: ("lifetime", "certificate")}
+"""Resources that keep such a cause off: a change to them is no bystander of it."""
 PLACES_OF_PROVIDERS = stem_set(["region", "zone", "datacenter", "datacentre", "az", "availability"])
 """Where only one of these is impaired, there is another one to go to."""
 
@@ -398,6 +405,7 @@ KIND_OF_EFFECT: dict[str, str] = {
     "loop_query": "n_plus_one",
     "growth": "memory_leak",
     "leak": "resource_leak",
+    "spawned": "resource_leak",
     "guard_removed": "missing_guard",
     "condition": "wrong_condition",
     "negation": "wrong_condition",
@@ -416,6 +424,7 @@ KIND_OF_EFFECT: dict[str, str] = {
     "schema_lock": "lock",
     "index_gone": "slow_query",
     "pattern": "wrong_literal",
+    "backtracking": "wrong_literal",
     "swallowed": "missing_guard",
     "flag": "feature_flag",
 }
@@ -426,6 +435,8 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "loop_query": ("load", "latency", "deadline"),
     "growth": ("memory", "crash"),
     "leak": ("waits", "exhausted", "memory", "connections"),
+    "spawned": ("memory", "crash", "waits", "exhausted"),
+    "backtracking": ("cpu", "latency", "deadline", "errors"),
     "guard_removed": ("nothing", "errors", "crash", "wrong"),
     "unguarded": ("nothing", "crash", "missing", "errors"),
     "unawaited": ("missing", "wrong", "lock", "errors"),
@@ -444,7 +455,7 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "condition": ("errors", "rejected", "wrong", "auth"),
     "negation": ("rejected", "errors", "auth", "wrong"),
     "literal": ("missing", "connections", "errors"),
-    "schema": ("missing", "errors"),
+    "schema": ("missing", "errors", "wrong"),
     "query": ("latency", "load", "cpu", "memory"),
     "strict": ("rejected", "errors", "missing"),
     "conversion": ("errors", "rejected", "crash", "wrong"),

@@ -17,6 +17,7 @@ from graphs.analysis.changes.effects import (
     Effect,
     clean,
     effect_of,
+    name_of,
     passes_error,
 )
 from graphs.analysis.changes.lexicon import Resource, resources_of
@@ -35,6 +36,9 @@ def numbers(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("image", 0.5, f"base image {clean(before.text[5:])} -> {clean(after.text[5:])}", after, other=before)]
     old, new = dict(_valued(before)), dict(_valued(after))
     found = []
+    if len(old) == len(new) == 1 and not old.keys() & new.keys() and (key := name_of(after)) and key == name_of(before):
+        ((number, value),), ((shown, now),) = old.values(), new.values()  # one of them stands in a call, as its default
+        return [_number(key.rpartition("/")[2], value, now, before, after, texts=(number, shown))] if value != now else []
     for key, (number, value) in old.items():
         if key in new and new[key][1] != value and not VERSION.match(number):
             found.append(_number(key, value, new[key][1], before, after, texts=(number, new[key][0])))
@@ -100,7 +104,7 @@ def _valued(one: Statement) -> Iterator[tuple[str, tuple[str, Measure]]]:
         if token.kind not in ("number", "string") or not text[:1].isdigit():
             continue
         if place and one.tokens[place - 1].text == "-" and (place < 2 or one.tokens[place - 2].kind == "op"):
-            text = "-" + text
+            text = text if _default_of(one, place) else "-" + text
         key = _key_at(one, place)
         found = _millicores(text, one, key) or measure(text, _unit_words(one, place, key))
         if found is None:
@@ -114,6 +118,11 @@ def _valued(one: Statement) -> Iterator[tuple[str, tuple[str, Measure]]]:
         unit = "".join(item.text for item in one.tokens[place + 1 : place + 5] if item.text not in ",;)}")
         shown = text + _unit_shown(unit)
         yield key if seen[key] == 1 else f"{key} {seen[key]}", (shown, found)
+
+
+def _default_of(one: Statement, place: int) -> bool:
+    """`${NAME:-3}`: what holds where nobody says otherwise, and no minus."""
+    return place >= 4 and one.tokens[place - 2].text == ":" and one.tokens[place - 4].text == "{"
 
 
 def _factors(one: Statement, place: int) -> list[int]:

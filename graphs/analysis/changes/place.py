@@ -11,6 +11,9 @@ from app.domain.telemetry import Topology
 from graphs.analysis.changes.tokens import stem_set, stems
 
 _FAR = 4
+_NO_SERVICE = -1.2
+"""Nats for going live under a name that nothing measures or calls: a part of the ground that all stand on, or far away."""
+_NAMED = 0.6  # of a service's closeness, for a change to the ground that spells its name out
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,17 @@ class Places:
         close = self.closeness.get(_bare(service))
         if close is not None:
             return close
-        return -2.0 if self.known else -0.5
+        if not self.known:
+            return -0.5
+        return -2.0 if _bare(service) in self.names else _NO_SERVICE
+
+    def nats_of(self, service: str | None, text: str) -> float:
+        """The same for a change to what is no service itself (a network, a cluster), with the services that `text` names."""
+        nats = self.nats(service)
+        if service is None or nats != _NO_SERVICE:
+            return nats
+        low = text.lower().replace("_", "-")
+        return max((_NAMED * close for name, close in self.closeness.items() if len(name) >= 5 and name.lower() in low), default=nats)
 
     def beside(self, service: str | None, entities: Iterable[str]) -> tuple[str, ...]:
         """Those of `entities` that `service` calls or that call it, by the scope's own names. Where nobody knows who calls whom,
