@@ -16,7 +16,7 @@ from app.domain.incident import Scope
 from app.domain.telemetry import Topology
 from graphs.analysis.changes.diff import Reading, read_diff
 from graphs.analysis.changes.effects import Effect
-from graphs.analysis.changes.lexicon import OUTSIDE, PLACES_OF_PROVIDERS, PROVIDER, SEEN_OF_EFFECT, SURGE, is_common, symptoms_in
+from graphs.analysis.changes.lexicon import KEPT_OFF_BY, OUTSIDE, PLACES_OF_PROVIDERS, PROVIDER, SEEN_OF_EFFECT, SURGE, is_common, symptoms_in
 from graphs.analysis.changes.place import Places
 from graphs.analysis.changes.shipping import Shipment, shipments
 from graphs.analysis.changes.stacks import Frame, frames, hits, touched
@@ -146,11 +146,17 @@ def innocence(
     best = max(suspects, key=lambda one: one.weight)
     most = 1.2 if best.effect is None and best.weight > 0.0 else 2.0
     outside = (min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0) + (_ENOUGH if surge else 0.0)
-    if hint is not None and best.mechanism >= _EXPLAINS and not surge and set(best.linked) & OUTSIDE[hint]:
-        outside = 0.0  # the very thing that a change works on
+    if hint is not None and best.mechanism >= _EXPLAINS and _does(best, hint):
+        outside = 0.0  # the very thing that this change stopped
     return Innocence(
         max(-3.0, min(most, _CLEARED - best.weight) + outside), hint if words >= _HINT else None, _kind(hint, symptoms)
     )
+
+
+def _does(best: ChangeSuspect, hint: str) -> bool:
+    """Whether what a change took away or altered is what keeps such a thing from happening."""
+    kind = best.effect.resource.kind if best.effect is not None and best.effect.resource is not None else None
+    return kind in KEPT_OFF_BY.get(hint, ())
 
 
 def _kind(hint: str | None, symptoms: Sequence[Finding]) -> str | None:

@@ -76,13 +76,15 @@ class Places:
         return max((_NAMED * close for name, close in self.closeness.items() if len(name) >= 5 and name.lower() in low), default=nats)
 
     def beside(self, service: str | None, entities: Iterable[str]) -> tuple[str, ...]:
-        """Those of `entities` that `service` calls or that call it, by the scope's own names. Where nobody knows who calls whom,
-        it may be any of them: not knowing acquits no change."""
+        """Those of `entities` that `service` calls, that call it, or that call what it troubles too, by the scope's own names.
+        Where nobody knows who calls whom, it may be any of them: not knowing acquits no change."""
         if service is None:
             return ()
         bare = _bare(service)
         ends = {end for entity in entities for end in _entities(entity, self.candidates)} - {bare}
         near = {end for edge in self.edges if bare in edge for end in edge} if self.edges else ends
+        shared = {callee for caller, callee in self.edges if caller == bare} & ends
+        near |= {caller for caller, callee in self.edges if callee in shared}  # who stands in the same queue
         found = {self.candidate(end) for end in ends & near}
         return tuple(sorted(name for name in found if name is not None))
 
