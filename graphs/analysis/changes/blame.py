@@ -16,7 +16,18 @@ from app.domain.incident import Scope
 from app.domain.telemetry import Topology
 from graphs.analysis.changes.diff import Reading, read_diff
 from graphs.analysis.changes.effects import Effect
-from graphs.analysis.changes.lexicon import KEPT_OFF_BY, OUTSIDE, PLACES_OF_PROVIDERS, PROVIDER, SEEN_OF_EFFECT, SURGE, is_common, symptoms_in
+from graphs.analysis.changes.lexicon import (
+    EXPIRED,
+    KEPT_OFF_BY,
+    OUTSIDE,
+    PLACES_OF_PROVIDERS,
+    PROVIDER,
+    RAN_OUT,
+    SEEN_OF_EFFECT,
+    SURGE,
+    is_common,
+    symptoms_in,
+)
 from graphs.analysis.changes.place import Places
 from graphs.analysis.changes.shipping import Shipment, shipments
 from graphs.analysis.changes.stacks import Frame, frames, hits, touched
@@ -33,7 +44,9 @@ _CLEARED = 1.6  # the weight of the best suspect from which on there is nothing 
 _HINT = 3  # different words
 _SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within an hour
 _ENOUGH = 1.2  # nats: so many more requests fill things up without anybody's change
-_ASKED = stem_set(["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput", "connected", "clients", "messages"])
+_ASKED = stem_set(
+    ["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput", "connected", "clients", "messages"]
+)
 _HOST = re2.compile(r"\b(?:[a-z0-9-]{1,60}\.){1,6}(?:com|net|org|io|cloud|dev|eu|co\.uk|de|example)(?:[/:,\s)\"']|$)")
 _FAILING = stem_set(["error", "errors", "failed", "latency", "duration", "ratio", "retries", "rejected", "queue", "login"])
 _MOVED = 2.0  # floored spreads: a series that moved less only varies
@@ -171,6 +184,8 @@ def _outside(symptoms: Sequence[Finding], *, surge: bool) -> tuple[str | None, i
     hits = {name: len(known & words) for name, known in OUTSIDE.items()}
     if any(_HOST.search(one.excerpt or "") for one in symptoms if one.signal == "logs"):
         hits[PROVIDER] += 2  # what fails is asked of somebody else's address
+    if not words & RAN_OUT:
+        hits[EXPIRED] = 0  # a handshake fails for other reasons too
     if surge:
         hits[SURGE] += _HINT
     name = max(sorted(hits), key=lambda one: hits[one])

@@ -17,6 +17,7 @@ from graphs.analysis.changes.effects import (
     PATTERN,
     SQL,
     TRIVIAL,
+    TYPES,
     WAITERS,
     Effect,
     blocks,
@@ -155,7 +156,7 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
     if one.text.startswith(FAILING):
         return effect_of("strict", 0.55, "a new way to fail", one)
     if one.text.startswith("go ") or names & _SPAWNERS:
-        return effect_of("spawned", 0.5, "work is left running behind the call", one)
+        return effect_of("spawned", 0.6, "work is left running behind the call", one)
     if _holds_the_loop(one, names):
         return effect_of("blocking", 0.7, f"{called_name(one)} blocks the loop it is called in", one)
     if blocks(names):
@@ -253,7 +254,7 @@ def _answers(handler: Statement, come: Sequence[Statement]) -> bool:
 
 
 _UNBOUNDED = re2.compile(
-    r"\.[*+]\??\)?\(?(?:\?:)?\.[*+]|\((?:\?:)?[^()\s]*[*+]\)[*+]|\((?:\?:)?[^()\s]*\.[*+][^()\s]*\)[*+{]"
+    r"\.[*+]\??\)?\(?(?:\?:)?\.[*+]|\((?:\?:)?[^()]*[*+](?:\\?.[?*])?\)[*+{]|\((?:\?:)?[^()\s]*\.[*+][^()\s]*\)[*+{]"
 )
 _ANYWHERE = re2.compile(r"(?i)\blike\s+[\"'`]?%|[\"'`]%[\"'`]\s*(?:\+|\|\||\.\s)|[\"'`]%[$#]?\{|concat\(\s*[\"']%[\"']")
 
@@ -329,6 +330,15 @@ def _step(old: str, new: str) -> float:
     return 0.02
 
 
+def stands_for(gone: Sequence[Statement], come: Sequence[Statement], helpers: set[str]) -> bool:
+    """Whether one call, of what asks nobody else, now makes the very value that several statements made of the same things."""
+    made = name_of(come[0]) if len(come) == 1 and len(gone) > 1 else None
+    if made is None or not helpers or stem_set(helpers) & IO or not any(made in one.key for one in gone):
+        return False
+    handed = {token.text for token in come[0].tokens if token.kind == "word"} - helpers - TYPES - {made, "auto"}
+    return bool(handed) and handed <= {token.text for one in gone for token in one.tokens}
+
+
 def replaced_by(gone: Sequence[Statement], come: Sequence[Statement], helpers: set[str]) -> bool:
     """Whether calls in `helpers` plausibly hold what `gone` did: named alike, or handed nearly everything it used."""
     lost = stem_set(name.rpartition(".")[2] for one in gone for name in called(one))
@@ -340,7 +350,7 @@ def replaced_by(gone: Sequence[Statement], come: Sequence[Statement], helpers: s
     kept = len(before & after) / max(1, len(before))
     numbers = {token.text for one in gone for token in one.tokens if token.kind == "number" and not passes_error(one)}
     return (
-        (bool(named) or kept >= 0.6)
+        (bool(named) or kept >= 0.6 or stands_for(gone, come, helpers))
         and len(helpers) > 0
         and not (numbers - {token.text for one in come for token in one.tokens} - _STATUSES)
     )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from graphs.analysis.changes import comings, edits
-from graphs.analysis.changes.effects import HARD, NEUTRAL_BELOW, Effect, name_of
+from graphs.analysis.changes.effects import HARD, NEUTRAL_BELOW, Effect, called_name, effect_of, name_of
 from graphs.analysis.changes.statements import FileKind, Statement, called, defined, file_kind, hunks, statements
-from graphs.analysis.changes.tokens import Token
+from graphs.analysis.changes.tokens import Token, stem_set
 
 _INERT: dict[FileKind, str] = {
     "docs": "documentation only",
@@ -97,9 +97,11 @@ def _effects(made: Sequence[Statement]) -> list[Effect]:
     new = [one for one in made if one.sign == "+" and not edits.boilerplate(one)]
     found: list[Effect] = []
     old, new = _without_rewrapped(old, new)
+    stood = new
     old, new, moved = _without_same(old, new)
     found += [effect for pair in moved if (effect := edits.into_loop(*pair)) is not None]
     renamed = _renames(old, new, made)
+    found += _out_of_turn(moved, stood)
     if renamed:
         old, new, more = _without_same([_renamed(one, renamed) for one in old], new)
         moved += more
@@ -123,8 +125,9 @@ def _effects(made: Sequence[Statement]) -> list[Effect]:
         return found
     whole = {name for one in made if one.sign == "-" and (name := defined(one.text)) is not None}
     whole -= {name for one in made if one.sign == "+" and (name := defined(one.text)) is not None}
+    handed = _handed_over(old, new)
     changed += [
-        (effect.scaled(_WHOLE) if whole & set(one.parents) else effect, one.block)
+        (effect.scaled(_WHOLE) if whole & set(one.parents) or one.block in handed else effect, one.block)
         for one in gone
         if (effect := comings.removed(one, gone, new)) is not None
     ]
@@ -146,6 +149,26 @@ def _turned_round(moved: Sequence[tuple[Statement, Statement]]) -> set[int]:
     return {block for block, pairs in blocks.items() if len(pairs) >= 2 and _crossed(pairs)}
 
 
+_LAST = stem_set(["ack", "acknowledge", "commit", "release", "unlock", "complete", "done", "confirm", "flush"])
+
+
+def _out_of_turn(moved: Sequence[tuple[Statement, Statement]], new: Sequence[Statement]) -> list[Effect]:
+    """Calls that say that something is done, made at another turn than before."""
+    per_block = Counter(one.block for pair in moved for one in pair)
+    turn = {id(one): place for place, one in enumerate(new)}
+    found = []
+    for place, (before, after) in enumerate(moved):
+        names = stem_set(name.rpartition(".")[2] for name in called(after))
+        if not _LAST & names or before.path != after.path or before.indent != after.indent:
+            continue
+        others = [(place < at, other) for at, (was, other) in enumerate(moved) if was.block == before.block and called(other)]
+        passed = any(first is not (turn[id(after)] < turn[id(other)]) for first, other in others if other is not after)
+        alone = abs(before.block - after.block) == 1 and per_block[before.block] == per_block[after.block] == 1
+        if passed or alone:
+            found.append(effect_of("swapped", 0.65, f"{called_name(after)} now has another turn", after))
+    return found
+
+
 def _crossed(pairs: Sequence[tuple[Statement, Statement]]) -> bool:
     """Whether what stood deeper stands less deep now, and the other way round."""
     steps = [after.indent - before.indent for before, after in pairs]
@@ -165,7 +188,8 @@ def _without_rewrapped(old: Sequence[Statement], new: Sequence[Statement]) -> tu
     same = {
         block
         for block in {one.block for one in old}
-        if [text for one in old if one.block == block for text in one.key] == [text for one in new if one.block == block for text in one.key]
+        if [text for one in old if one.block == block for text in one.key]
+        == [text for one in new if one.block == block for text in one.key]
     }
     return [one for one in old if one.block not in same], [one for one in new if one.block not in same]
 
@@ -334,6 +358,18 @@ def _same_atoms(old: Sequence[Statement], new: Sequence[Statement], helpers: set
     if lost or any(file_kind(one.path) == "schema" for one in (*old, *new)) or edits.named_only_before(old, new):
         return False
     return all(atom.partition(" ")[2] in helpers or atom in edits.EMPTY_ATOMS for atom in gained)
+
+
+def _handed_over(old: Sequence[Statement], new: Sequence[Statement]) -> set[int]:
+    """Blocks that one new call stands for."""
+    known = {name.rpartition(".")[2] for one in old for name in called(one)}
+    blocks = {one.block for one in old}
+    made = {block: ([one for one in old if one.block == block], [one for one in new if one.block == block]) for block in blocks}
+    return {
+        block
+        for block, (gone, come) in made.items()
+        if comings.stands_for(gone, come, {name.rpartition(".")[2] for one in come for name in called(one)} - known)
+    }
 
 
 def _covered_blocks(old: Sequence[Statement], new: Sequence[Statement], helpers: set[str]) -> set[int]:

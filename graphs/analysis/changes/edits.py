@@ -158,9 +158,17 @@ def between(before: Statement, after: Statement) -> list[Effect]:
         if before.path.endswith(".proto") and _numbered(before) != _numbered(after):
             return [effect_of("schema", 0.75, "another number or type of a field that others write or read", after, other=before)]
         return [effect_of("schema", 0.6, "schema statement changed", after)]
+    if _asks_for_nothing(before) and _asks_for_nothing(before) == _asks_for_nothing(after):
+        return []
     if file_kind(before.path) == "config" and (setting := _setting(before, after)) is not None:
         return [setting]
-    found = [*numbers(before, after), *_cut(before, after), *_switches(before, after), *_strings(before, after), *_conditions(before, after)]
+    found = [
+        *numbers(before, after),
+        *_cut(before, after),
+        *_switches(before, after),
+        *_strings(before, after),
+        *_conditions(before, after),
+    ]
     found += [*_unguarded(before, after), *_rounded(before, after), *_kept(before, after)]
     found += [effect for effect in (backtracking(after), scanning(after)) if effect is not None and _new_here(effect, before)]
     looped = into_loop(before, after)
@@ -180,6 +188,14 @@ def _new_here(effect: Effect, before: Statement) -> bool:
     return same(before) is None
 
 
+_ALIKE = {"is": "==", "===": "==", "!==": "!="}
+
+
+def _asks_for_nothing(one: Statement) -> list[str]:
+    """A statement's texts, where it compares with nothing: equal and identical are the same there."""
+    return [_ALIKE.get(text, text) for text in one.key] if _NOTHING & set(one.key) else []
+
+
 _CUT = re2.compile(r"\w\)?\[\s*:\s*\w[\w.]*\s*\]|\.(?:take|first|limit)\(\w[\w.]*\)")
 
 
@@ -188,7 +204,9 @@ def _cut(before: Statement, after: Statement) -> list[Effect]:
     if not _CUT.search(before.text) or _CUT.search(after.text) or not last_names(before) <= {*last_names(after), *_TAKERS}:
         return []
     queue = first_resource(stem_set(["buffer"]))
-    return [effect_of("gone", 0.5, "takes all, and no longer the first of them", after, resource=queue, direction="gone", other=before)]
+    return [
+        effect_of("gone", 0.5, "takes all, and no longer the first of them", after, resource=queue, direction="gone", other=before)
+    ]
 
 
 _TAKERS = frozenset(("take", "first", "limit"))
@@ -266,6 +284,8 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
     found = []
     for old, new in _replaced(before, after):
         was, now = old.text.strip("\"'`"), new.text.strip("\"'`")
+        if file_kind(after.path) == "image" and after.text.upper().startswith("FROM "):
+            continue  # told as another image
         plain = file_kind(after.path) in ("config", "image") and {old.kind, new.kind} <= {"string", "word"}
         if not (old.kind == new.kind == "string" or plain) or was == now or was.lower() in TRUTHS or was.lower() in _LEVELS:
             continue
@@ -273,7 +293,7 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
             found.append(_query(was, now, after))
         elif (VERSION.match(was) and VERSION.match(now)) or (was[:1].isdigit() and now[:1].isdigit()):
             continue
-        elif not wordy(was) and not passes_error(after):
+        elif (PATTERN.search(after.text) or not wordy(was)) and not passes_error(after):
             key = name_of(after) or ""
             if PATTERN.search(after.text):
                 found.append(
@@ -346,6 +366,8 @@ def _query(was: str, now: str, after: Statement) -> Effect:
     }
     if _WRAPPED.search(now) and not _WRAPPED.search(was):
         return effect_of("query", 0.75, "compares what a function makes of a column", after)
+    if was.lower().count(" and ") > now.lower().count(" and ") and " or " not in now.lower():
+        lost |= {"condition"}
     weight = 0.85 if lost else 0.6
     return effect_of("query", weight, "query lost its " + " and ".join(sorted(lost)) if lost else "query changed", after)
 
@@ -368,8 +390,6 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     if before.text.lstrip("} ").startswith(_CATCHES) and after.text.lstrip("} ").startswith(_CATCHES):
         return [effect_of("guard_removed", 0.5, "other errors are caught", after, other=before)]
     for left, right in _replaced(before, after):
-        if left.text in _SAME_CHECK and right.text in _SAME_CHECK:
-            continue
         if left.text in last_names(before) and right.text in last_names(after) and loaded(left.text, right.text):
             return [effect_of("condition", 0.7, f"{clean(left.text)} became {clean(right.text)}", after, other=before)]
         if (left.text in COMPARE and right.text in COMPARE) or (left.text in LOGIC and right.text in LOGIC):
@@ -387,9 +407,6 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     return []
 
 
-_SAME_CHECK = frozenset(("==", "===", "is"))  # of nothing, or of what is the same thing anyway
-
-
 def _denials(one: Statement) -> int:
     """How often a statement says no; the mark of a macro's name (`format!(`) and of a sure value (`x!!`) says nothing."""
     texts = [token.text for token in one.tokens]
@@ -401,7 +418,9 @@ def _named(token: Token) -> bool:
     return token.text == "!" or token.text in (")", "]") or (token.kind == "word" and token.text not in _BEFORE_A_VALUE)
 
 
-_BEFORE_A_VALUE = frozenset(["return", "if", "while", "and", "or", "in", "when", "elif", "else", "await", "case", "yield", "assert"])
+_BEFORE_A_VALUE = frozenset(
+    ["return", "if", "while", "and", "or", "in", "when", "elif", "else", "await", "case", "yield", "assert"]
+)
 
 
 def _unguarded(before: Statement, after: Statement) -> list[Effect]:

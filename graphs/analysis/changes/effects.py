@@ -33,6 +33,7 @@ HARD = frozenset(
         "renewed",
         "dropped",
         "pattern",
+        "backtracking",
         "swallowed",
     }
 )
@@ -248,7 +249,9 @@ TRIVIAL = frozenset(
         "entries",
     ]
 )
-SQL = re2.compile(r"(?i)\bselect(?:\s+[^\s{]|\s*$)|\b(update|delete|insert|join|where|limit|order by|group by|create index|drop|alter)\b")
+SQL = re2.compile(
+    r"(?i)\bselect(?:\s+[^\s{]|\s*$)|\b(update|delete|insert|join|where|limit|order by|group by|create index|drop|alter)\b"
+)
 PATTERN = re2.compile(
     r"(?i)\b(re|regex\w*|regexp|pattern)\b[.\w]*\s*\(|\b(pattern|regex\w*|\w+_re)\s*[:=]|MustCompile\(|Pattern\.compile\("
 )

@@ -188,7 +188,7 @@ SYMPTOMS: dict[str, frozenset[str]] = {
         "signature certificate credential "
         "handshake x509 tls auth login session authentication password credentials",
         "volume": "disk space write writes volume inode filesystem lps bytes logs log rotate full",
-        "missing": "missing unknown field column mapping table relation undefined found exist exists "
+        "missing": "missing lost lose unknown field column mapping table relation undefined found exist exists "
         "unrecognized schema key keyerror "
         "attributeerror parse deserialize decode unmarshal malformed unexpected validation 400 404 422",
         "nothing": "nil null none undefined nullpointer nullpointerexception typeerror attributeerror "
@@ -196,7 +196,7 @@ SYMPTOMS: dict[str, frozenset[str]] = {
         "dereference panic nonetype zerodivisionerror division zero valueerror",
         "lock": "deadlock lock locked contention serialization conflict transaction waiting concurrent race",
         "connections": "connection connections connect connected refused reset unreachable resolve dns sockets "
-        "descriptors too many open econnrefused",
+        "descriptors slots too many open econnrefused",
         "stale": "stale lag behind outdated old age freshness",
         "queue": "queue queued backlog depth lag pending consumer offset redelivery",
         "wrong": "mismatch incorrect wrong invalid implausible negative inconsistent total amount balance drift discrepancy "
@@ -217,12 +217,15 @@ OUTSIDE: dict[str, frozenset[str]] = {
         PROVIDER: "provider vendor partner region unavailable slowdown thirdparty storage sdk outage degraded quota "
         "acquirer aws gcp azure",
         SURGE: "surge overloaded shedding autoscaler pending saturated demand spike traffic crawler bot",
-        DATA: "redelivering redelivered poison malformed record row supplier feed offset producer dead letter partition decode unparseable corrupt",
+        DATA: "redelivering redelivered poison malformed record row supplier feed "
+        "offset producer dead letter partition decode unparseable corrupt",
         EXPIRED: "certificate x509 expired notafter handshake tls licence license lease",
         NEIGHBOUR: "steal neighbour neighbor node evicted pressure throttled host noisy hypervisor preempted",
     }.items()
 }
 """How causes that no change is guilty of read in logs; three different words are a hint, never a proof."""
+RAN_OUT = stem_set(["expired", "expires", "expiry", "expiration", "notafter", "lapsed", "ended", "validity"])
+"""Without one of these nothing ran out."""
 KEPT_OFF_BY: dict[str, tuple[str, ...]] = {EXPIRED: ("lifetime", "certificate")}
 """Resources that keep such a cause off: a change to them is no bystander of it."""
 PLACES_OF_PROVIDERS = stem_set(["region", "zone", "datacenter", "datacentre", "az", "availability"])
@@ -448,10 +451,12 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "dropped": ("wrong", "missing", "errors", "auth"),
     "pattern": ("rejected", "cpu", "latency", "errors"),
     "swallowed": ("wrong", "missing", "errors"),
-    "image": ("crash", "missing", "nothing", "errors"),
+    "image": ("crash", "missing", "auth", "errors"),
     "dependency": ("missing", "nothing", "crash", "errors"),
     "flag": ("errors", "latency", "missing", "rejected"),
     "changed": ("missing", "errors"),
+    "switch": ("errors", "latency", "missing", "rejected"),
+    "swapped": ("missing", "wrong", "errors"),
     "condition": ("errors", "rejected", "wrong", "auth"),
     "negation": ("rejected", "errors", "auth", "wrong"),
     "literal": ("missing", "connections", "errors"),

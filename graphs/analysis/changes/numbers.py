@@ -33,7 +33,8 @@ def numbers(before: Statement, after: Statement) -> list[Effect]:
     if passes_error(before) and passes_error(after):
         return []
     if file_kind(after.path) == "image" and after.text.upper().startswith("FROM "):
-        return [effect_of("image", 0.5, f"base image {clean(before.text[5:])} -> {clean(after.text[5:])}", after, other=before)]
+        weight = 0.2 if _PATCH.sub(r"\1", before.text) == _PATCH.sub(r"\1", after.text) else 0.6
+        return [effect_of("image", weight, f"base image {clean(before.text[5:])} -> {clean(after.text[5:])}", after, other=before)]
     old, new = dict(_valued(before)), dict(_valued(after))
     found = []
     if len(old) == len(new) == 1 and not old.keys() & new.keys() and (key := name_of(after)) and key == name_of(before):
@@ -49,6 +50,9 @@ def numbers(before: Statement, after: Statement) -> list[Effect]:
                 )
             )
     return found
+
+
+_PATCH = re2.compile(r"(\d+\.\d+)(?:\.\d+)+")
 
 
 def _number(key: str, was: Measure, now: Measure, before: Statement, after: Statement, *, texts: tuple[str, str]) -> Effect:

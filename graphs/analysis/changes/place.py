@@ -73,7 +73,9 @@ class Places:
         if service is None or nats != _NO_SERVICE:
             return nats
         low = text.lower().replace("_", "-")
-        return max((_NAMED * close for name, close in self.closeness.items() if len(name) >= 5 and name.lower() in low), default=nats)
+        return max(
+            (_NAMED * close for name, close in self.closeness.items() if len(name) >= 5 and name.lower() in low), default=nats
+        )
 
     def beside(self, service: str | None, entities: Iterable[str]) -> tuple[str, ...]:
         """Those of `entities` that `service` calls, that call it, or that call what it troubles too, by the scope's own names.

@@ -141,7 +141,12 @@ def file_kind(path: str) -> FileKind:
         return "build"
     if name.startswith("dockerfile") or ending == "dockerfile":
         return "image"
-    if ending in {"sql", "proto", "avsc", "graphql", "prisma", "xsd", "thrift"} or "migration" in low or "/migrate/" in low or "alembic/" in low:
+    if (
+        ending in {"sql", "proto", "avsc", "graphql", "prisma", "xsd", "thrift"}
+        or "migration" in low
+        or "/migrate/" in low
+        or "alembic/" in low
+    ):
         return "schema"
     if (
         ending in {"yaml", "yml", "json", "toml", "ini", "cfg", "conf", "properties", "env", "tf", "hcl", "xml", "plist"}
