@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.graphs.incidents.fourth import FOURTH
 from tests.unit.graphs.incidents.guilty import GUILTY
 from tests.unit.graphs.incidents.innocent import NONE
 from tests.unit.graphs.incidents.more import MORE
 from tests.unit.graphs.incidents.run import diagnose, incident_of
 from tests.unit.graphs.incidents.third import THIRD
 
-STORIES = {story.name: story for story in (*GUILTY, *NONE, *MORE, *THIRD)}
+STORIES = {story.name: story for story in (*GUILTY, *NONE, *MORE, *THIRD, *FOURTH)}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,15 @@ STORIES = {story.name: story for story in (*GUILTY, *NONE, *MORE, *THIRD)}
         ("header no longer sent", 0),
         ("wrong secret", 0),
         ("serial instead of parallel", 0),
+        ("one transaction for all rows", 0),
+        ("acknowledged before it is done", 1),
+        ("a pattern that backtracks", 1),
+        ("search anywhere", 0),
+        ("work left running", 1),
+        ("workers by default", 0),
+        ("workers by default", 1),
+        ("a query loses a condition", 2),
+        ("renegotiation no longer allowed", 0),
     ],
 )
 async def test_the_guilty_change_is_named_among_innocent_ones_with_its_repair(name: str, seed: int) -> None:

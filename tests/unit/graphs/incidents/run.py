@@ -14,6 +14,7 @@ from graphs import triage
 from graphs.analysis.calibration import AS_IT_IS
 from graphs.context import MemoryStore, TriageContext
 from graphs.models.none import NoModel
+from tests.unit.graphs.incidents.fourth import FOURTH
 from tests.unit.graphs.incidents.guilty import GUILTY
 from tests.unit.graphs.incidents.innocent import BAITS, CHORES, NONE
 from tests.unit.graphs.incidents.more import MORE
@@ -85,7 +86,7 @@ def main() -> None:
     seeds = [int(part) for part in (sys.argv[1] if len(sys.argv) > 1 else "0,1,2").split(",")]
     wanted = sys.argv[2:]
     outcomes = []
-    for story in (*GUILTY, *NONE, *MORE, *THIRD):
+    for story in (*GUILTY, *NONE, *MORE, *THIRD, *FOURTH):
         if wanted and not any(part in story.name for part in wanted):
             continue
         for seed in seeds:

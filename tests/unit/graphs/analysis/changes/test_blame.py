@@ -13,6 +13,7 @@ from app.domain.incident import Alert, Scope
 from app.domain.telemetry import Topology
 from app.domain.window import Window
 from graphs.analysis.changes.blame import ChangeSuspect, explain, innocence
+from graphs.analysis.changes.place import Places
 
 ONSET = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CALLS = Topology(source="t", edges=(("web", "orders"), ("orders", "stock"), ("web", "profile")))
@@ -320,3 +321,36 @@ def test_more_requests_count_as_a_surge_only_where_they_enter(entity: str, surge
     more = more.model_copy(update={"signal": "metrics", "query": f"{entity}|http_requests_per_sec"})
     suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, [more], CALLS)
     assert (innocence(suspects, scope(), [more], CALLS).remedy == "more traffic than usual") is surges
+
+
+def test_a_change_to_the_ground_is_near_the_service_that_it_names() -> None:
+    rule = "@@\n resource network orders {\n-  ingress { from_port = 5432 }\n }\n"
+    near = explain(deploy("near", -5, "network", rule, path="net/orders.tf"), scope(), ONSET, [WAITS], CALLS)[0]
+    far = explain(deploy("far", -5, "network", rule.replace("orders", "far"), path="net/far.tf"), scope(), ONSET, [WAITS], CALLS)[0]
+    assert near.place > 0.0 > far.place
+
+
+def test_what_runs_out_speaks_for_no_change_unless_a_change_stopped_its_renewal() -> None:
+    ran_out = symptom("orders", "tls handshake failed: x509 certificate has expired")
+    stopped = explain(
+        deploy("stopped", -50, "stock", "@@\n-    agent.renewAll(ctx)\n", path="a.go"), scope(), ONSET, [ran_out], CALLS
+    )
+    quiet = explain(deploy("quiet", -50, "stock", REFACTOR, path="a.py"), scope(), ONSET, [ran_out], CALLS)
+    assert innocence(quiet, scope(), [ran_out]).weight > 2.0
+    assert innocence(stopped, scope(), [ran_out]).weight < 1.0
+
+
+def test_a_handshake_that_fails_has_not_run_out() -> None:
+    refused = symptom("orders", "tls handshake failed: x509 certificate signed by unknown authority")
+    suspects = explain(deploy("quiet", -50, "stock", REFACTOR, path="a.py"), scope(), ONSET, [refused], CALLS)
+    assert innocence(suspects, scope(), [refused]).hint is None
+
+
+def test_who_shares_what_a_change_troubles_is_troubled_by_it_too() -> None:
+    shared = Topology(source="t", edges=(("orders", "db"), ("loader", "db")))
+    asked = Scope(
+        alert=Alert(fired_at=at(3), summary="s", service="db"), window=scope().window, candidates=("db", "loader", "orders")
+    )
+    places = Places.of(asked, [], shared)
+    assert places.beside("loader", ("db", "orders")) == ("db", "orders")
+    assert places.beside("loader", ("orders",)) == ()

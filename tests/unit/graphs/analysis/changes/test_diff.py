@@ -227,6 +227,22 @@ GUILTY: dict[str, tuple[str, str, set[str]]] = {
         ("@@\n-  if (node.children.length) return walk(node.children);\n+  return walk(node.children);\n"),
         {"wrong_condition"},
     ),
+    "default of an environment": ("w.yaml", ("@@\n-workers: 25\n+workers: ${WORKERS:-3}\n"), {"workers"}),
+    "rails index gone": ("db/migrate/7_tidy.rb", ('@@\n+    remove_index :parts, name: "by_bin"\n'), {"slow_query"}),
+    "slice gone": ("r.py", ("@@\n-    rows = list(reader)[:1000]\n+    rows = list(reader)\n"), {"queue"}),
+    "opposite question": (
+        "T.java",
+        ("@@\n-    if (end.isBefore(now)) expire();\n+    if (end.isAfter(now)) expire();\n"),
+        {"wrong_condition"},
+    ),
+    "kept by nobody": (
+        "h.ts",
+        ("@@\n-  set('Cache-Control', 'public, max-age=3600');\n+  set('Cache-Control', 'no-store');\n"),
+        {"wrong_literal"},
+    ),
+    "every minute": ("j.yaml", ('@@\n-cron: "0 3 * * *"\n+cron: "* * * * *"\n'), {"wrong_literal", "interval"}),
+    "field number": ("p.proto", ("@@\n-  double lat = 2;\n+  double lat = 3;\n"), {"schema_mismatch"}),
+    "way in gone": ("net.tf", ('@@\n   ingress {\n-    cidr_blocks = ["10.4.0.0/16"]\n   }\n'), {"access"}),
 }
 
 NEUTRAL: dict[str, tuple[str, str]] = {
@@ -335,6 +351,11 @@ NEUTRAL: dict[str, tuple[str, str]] = {
     ),
     "license header": ("h.c", ("@@\n-/* Copyright 2023 */\n+/* Copyright 2024 */\n")),
     "lockfile": ("poetry.lock", ('@@\n-version = "1.2.3"\n+version = "1.3.0"\n')),
+    "query on more lines": (
+        "q.sql",
+        ("@@\n-SELECT id, name FROM parts WHERE id = $1\n+SELECT id, name\n+FROM parts\n+WHERE id = $1\n"),
+    ),
+    "nothing by identity": ("n.py", ("@@\n-    if part == None:\n+    if part is None:\n")),
     "sort keys": ("i.yaml", ("@@\n-b: 2\n-a: 1\n+a: 1\n+b: 2\n")),
 }
 
@@ -354,6 +375,32 @@ def test_what_alters_nothing_is_vetoed_with_a_reason(name: str) -> None:
     reading = read_diff(diff, (path,))
     assert reading.weight < NEUTRAL_BELOW, reading.effects
     assert reading.neutral
+
+
+def test_a_value_that_a_helper_of_its_name_makes_now_weighs_less_than_one_that_is_made_otherwise() -> None:
+    def weight(after: str) -> float:
+        old = 'val attempts = message.headers["attempts"]?.toInt() ?: 0'
+        return read_diff(f"@@\n-    {old}\n+    val attempts = {after}\n", ("r.kt",)).weight
+
+    assert weight("message.attempts()") < 0.4 < weight('message.headers["attempts"].toInt()')
+
+
+def test_a_patch_of_the_base_image_weighs_less_than_another_system() -> None:
+    def weight(after: str) -> float:
+        return read_diff(f"@@\n-FROM python:3.11.4-bullseye\n+FROM python:{after}\n", ("Dockerfile",)).weight
+
+    assert weight("3.11.5-bullseye") < weight("3.11.4-bookworm")
+
+
+def test_the_mark_of_a_macro_is_no_negation() -> None:
+    reading = read_diff('@@\n-    let q = format!("{}", id);\n+    let q = quoted(id);\n', ("q.rs",))
+    assert "negation" not in {effect.kind for effect in reading.effects}
+    assert read_diff("@@\n-    if !ready() {\n+    if ready() {\n", ("q.rs",)).effects[0].kind == "negation"
+
+
+def test_a_select_over_channels_is_no_query() -> None:
+    reading = read_diff("@@\n+\tselect {\n+\tcase <-done:\n+\t}\n", ("a.go",))
+    assert "query" not in {effect.kind for effect in reading.effects}
 
 
 def test_a_smaller_step_weighs_less_than_a_larger_one() -> None:
