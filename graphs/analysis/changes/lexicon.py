@@ -46,7 +46,7 @@ RESOURCES: tuple[Resource, ...] = (
         "ttl cache cached cacheable eviction evict expiry lru memo memoize memoized maxentries maxage entries invalidate",
         shrinks="misses load latency",
         grows="memory stale",
-        goes="misses memory load latency stale",
+        goes="misses load memory latency stale",
         slow=True,
     ),
     _resource(
@@ -101,6 +101,7 @@ RESOURCES: tuple[Resource, ...] = (
         goes="waits load",
         harm="down",
     ),
+    _resource("work", "rounds iterations passes difficulty", shrinks="", grows="cpu latency deadline", harm="up"),
     _resource("cpu", "cpu cores millicores", shrinks="cpu latency", grows="", harm="down"),
     _resource(
         "queue",
@@ -163,9 +164,7 @@ RESOURCES: tuple[Resource, ...] = (
         goes="connections auth deadline rejected",
     ),
     _resource("index", "index mapping schema column field migration", goes="missing latency"),
-    _resource(
-        "price", "price rate tax amount total discount quantity rounding currency", shrinks="wrong", grows="wrong", goes="wrong"
-    ),
+    _resource("price", "price rate tax amount total discount quantity currency", shrinks="wrong", grows="wrong", goes="wrong"),
 )
 
 SYMPTOMS: dict[str, frozenset[str]] = {

@@ -56,6 +56,8 @@ _TELEMETRY_WORDS = frozenset(
         "registry",
     ]
 )
+_SPANS_OF_TIME = frozenset(["milliseconds", "seconds", "minutes", "hours", "sleep", "after", "send_after", "schedule"])
+"""What a timer does when it times nothing, but says how long something lasts."""
 _LOG_WORDS = frozenset(
     ["log", "logger", "logging", "slog", "console", "klog", "zap", "logrus", "tracing", "printf", "println", "print", "str"]
 )
@@ -338,7 +340,10 @@ def _only_telemetry(text: str) -> bool:
 
 def _all_observing(chains: Iterable[str]) -> bool:
     listed = list(chains)
-    return bool(listed) and all(set(split_identifier(chain)) & (_TELEMETRY_WORDS | _LOG_WORDS) for chain in listed)
+    return bool(listed) and all(
+        set(split_identifier(chain)) & (_TELEMETRY_WORDS | _LOG_WORDS) and chain.rpartition(".")[2] not in _SPANS_OF_TIME
+        for chain in listed
+    )
 
 
 def _calls(tokens: Sequence[Token]) -> set[str]:

@@ -243,6 +243,12 @@ GUILTY: dict[str, tuple[str, str, set[str]]] = {
     "every minute": ("j.yaml", ('@@\n-cron: "0 3 * * *"\n+cron: "* * * * *"\n'), {"wrong_literal", "interval"}),
     "field number": ("p.proto", ("@@\n-  double lat = 2;\n+  double lat = 3;\n"), {"schema_mismatch"}),
     "way in gone": ("net.tf", ('@@\n   ingress {\n-    cidr_blocks = ["10.4.0.0/16"]\n   }\n'), {"access"}),
+    "a timer's seconds": (
+        "prod.exs",
+        ("@@\n-config :hub, idle_timeout: :timer.seconds(90)\n+config :hub, idle_timeout: :timer.seconds(15)\n"),
+        {"timeout"},
+    ),
+    "hashing rounds": ("hash.py", ("@@\n-ROUNDS = 10\n+ROUNDS = 16\n"), {"work"}),
 }
 
 NEUTRAL: dict[str, tuple[str, str]] = {
