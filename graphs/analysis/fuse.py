@@ -118,7 +118,10 @@ class _Draft:
 
 def _innocent(innocence: Sequence[Suspicion]) -> list[Term]:
     best = min(innocence, key=lambda s: (-s.weight, s.target, s.statement), default=None)
-    return [] if best is None or not best.weight else [Term(what="no change explains it", nats=best.weight, findings=best.findings)]
+    if best is None or not best.weight:
+        return []
+    what = "no change explains it" if best.weight > 0 else "nothing but a change explains it"
+    return [Term(what=what, nats=best.weight, findings=best.findings)]
 
 
 def _sum(terms: Iterable[Term]) -> float:

@@ -145,8 +145,8 @@ def _about_changes(
         findings.append(_summary(silent, len(suspects), scope, asked))
     suspicions = [made for one, finding in pairs[:_SUSPECTS] if (made := _suspicion(one, finding, scope)) is not None]
     target = scope.alert.service
-    if nobody.weight > 0.0 and target is not None:
-        cleared = _cleared(suspects, nobody.hint, scope, asked)
+    if nobody.weight and target is not None:
+        cleared = _cleared(suspects, nobody.hint, scope, asked) if nobody.weight > 0.0 else _due(suspects, scope, asked)
         findings.append(cleared)
         suspicions.append(
             Suspicion(
@@ -255,6 +255,11 @@ def _cleared(suspects: list[ChangeSuspect], hint: str | None, scope: Scope, aske
     return _about_all(
         f"no change is guilty: {considered_} the symptoms{f'; they read like {hint}' if hint else ''}", count, scope, asked
     )
+
+
+def _due(suspects: list[ChangeSuspect], scope: Scope, asked: _Asked) -> Finding:
+    """That something was changed is the best reason there is, where nothing from outside is one."""
+    return _about_all("nothing from outside reads like the cause, and a change that was live fits", len(suspects), scope, asked)
 
 
 def _summary(silent: int, considered_count: int, scope: Scope, asked: _Asked) -> Finding:

@@ -43,6 +43,7 @@ _THROWN = 3.0  # nats: the line that throws is one that the change wrote
 _CLEARED = 1.6  # the weight of the best suspect from which on there is nothing to say for all changes' innocence
 _HINT = 3  # different words
 _SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within an hour
+_UNEXPLAINED = 1.2  # nats against innocence where nothing from outside reads like the cause: things break for a reason
 _ENOUGH = 1.2  # nats: so many more requests fill things up without anybody's change
 _ASKED = stem_set(
     ["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput", "connected", "clients", "messages"]
@@ -139,7 +140,8 @@ def explain(
 
 @dataclass(frozen=True)
 class Innocence:
-    """That no change is guilty: `weight` in nats, and what from outside reads like the cause instead, if anything does.
+    """That no change is guilty: `weight` in nats, and what from outside reads like the cause instead, if anything does. Below 0
+    a change must be: one fits, and nothing from outside does.
 
     `remedy` is the family of repairs that such a cause needs."""
 
@@ -161,9 +163,10 @@ def innocence(
     outside = (min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0) + (_ENOUGH if surge else 0.0)
     if hint is not None and best.mechanism >= _EXPLAINS and _does(best, hint):
         outside = 0.0  # the very thing that this change stopped
-    return Innocence(
-        max(-3.0, min(most, _CLEARED - best.weight) + outside), hint if words >= _HINT else None, _kind(hint, symptoms)
-    )
+    cleared = min(most, _CLEARED - best.weight) + outside
+    if hint is None:
+        return Innocence(max(-3.0, cleared - min(_UNEXPLAINED, 1.5 * max(0.0, best.weight))))
+    return Innocence(max(0.0, cleared), hint if words >= _HINT else None, _kind(hint, symptoms))
 
 
 def _does(best: ChangeSuspect, hint: str) -> bool:

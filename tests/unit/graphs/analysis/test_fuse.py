@@ -161,3 +161,13 @@ def test_where_no_change_is_guilty_its_repair_is_the_one_for_what_is() -> None:
     cleared = suspicion("front", 2.0, CHANGE, no_change=True, remediation="scale")
     best = possibilities([suspicion("back", 4.0, METRIC), cleared], alerting="front")[0]
     assert (best.target, best.remediation) == ("back", "scale")
+
+
+def test_where_nothing_from_outside_is_a_cause_a_fitting_change_outweighs_none() -> None:
+    seen, fits = suspicion("back", 3.0, METRIC), suspicion("back", 1.0, CHANGE, change="c0ffee1")
+    due = suspicion("front", -0.7, CHANGE, no_change=True)
+    assert possibilities([seen, fits], alerting="front")[0].change is None
+    best = possibilities([seen, fits, due], alerting="front")[0]
+    assert best.change == "c0ffee1"
+    plain = next(each for each in possibilities([seen, fits, due], alerting="front") if each.change is None)
+    assert ("nothing but a change explains it", -0.7) in [(term.what, term.nats) for term in plain.terms]

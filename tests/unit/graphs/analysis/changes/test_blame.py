@@ -152,6 +152,13 @@ def test_a_guilty_change_silences_innocence() -> None:
     assert innocence(suspects, scope(), [WAITS]).weight < suspects[0].weight
 
 
+def test_a_change_that_fits_must_be_it_where_nothing_from_outside_reads_like_the_cause() -> None:
+    outage = symptom("orders", "provider sdk: ServiceUnavailable, SlowDown in region eu-1, upstream degraded")
+    suspects = explain(deploy("pool", -6, "orders", POOL), scope(), ONSET, [WAITS], CALLS)
+    assert innocence(suspects, scope(), [WAITS]).weight < -1
+    assert innocence(suspects, scope(), [WAITS, outage]).weight >= 0
+
+
 def test_what_reads_like_an_outage_elsewhere_is_said() -> None:
     outage = symptom("orders", "provider sdk: ServiceUnavailable, SlowDown in region eu-1, upstream degraded")
     suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, [outage], CALLS)
