@@ -18,6 +18,8 @@ TOP = {
     *("Makefile", "requirements.lock", "LICENSE", "CHANGELOG.md"),  # what tools demand
 }
 LONG = {
+    "graphs/analysis/changes/lexicon.py": "one vocabulary: what resources, remedies and outside causes are called",
+    "tests/unit/graphs/analysis/changes/test_diff.py": "one table of edits, each with what it says",
     "tests/unit/graphs/analysis/objects/test_examine.py": "one test per kind of misconfiguration, over one table of manifests",
     "tests/unit/graphs/analysis/objects/test_fault_kinds.py": "one table of faults, each as Kubernetes would report it",
 }

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
-from itertools import pairwise
 
 import re2
 
@@ -19,13 +18,11 @@ from graphs.analysis.changes.effects import (
     CONVERTERS,
     EAGER,
     ERRORISH,
-    FALLBACKS,
     GUARD,
     IO,
     LOCKERS,
     LOGIC,
     NEGATIONS,
-    OPTIONAL,
     PATTERN,
     ROUNDERS,
     SQL,
@@ -45,8 +42,9 @@ from graphs.analysis.changes.effects import (
     passes_error,
     wordy,
 )
+from graphs.analysis.changes.guards import subsequence, unguarded
 from graphs.analysis.changes.numbers import HEADS, numbers, resource_at
-from graphs.analysis.changes.statements import Statement, called, defined, file_kind
+from graphs.analysis.changes.statements import Statement, called, file_kind
 from graphs.analysis.changes.tokens import Token, stem, stem_set
 
 _LEVELS = ("off", "fatal", "error", "warn", "warning", "info", "debug", "trace", "all")
@@ -169,7 +167,7 @@ def between(before: Statement, after: Statement) -> list[Effect]:
         *_strings(before, after),
         *_conditions(before, after),
     ]
-    found += [*_unguarded(before, after), *_rounded(before, after), *_kept(before, after)]
+    found += [*unguarded(before, after), *_rounded(before, after), *_kept(before, after)]
     found += [effect for effect in (backtracking(after), scanning(after)) if effect is not None and _new_here(effect, before)]
     looped = into_loop(before, after)
     found += [looped] if looped is not None else []
@@ -306,9 +304,6 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
     return found
 
 
-_ITS_OWN = CHECKERS | CLOSERS | LOCKERS  # what such a call does is told by itself
-
-
 def _setting(before: Statement, after: Statement) -> Effect | None:
     """A configured name, address or word became another; numbers, switches and levels are read elsewhere."""
     (key, was), (same, now) = _key_value(before.text), _key_value(after.text)
@@ -396,7 +391,7 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
             return [effect_of("condition", 0.75, f"{left.text} became {right.text}", after, other=before)]
         if left.text in ARITHMETIC and right.text in ARITHMETIC:
             return [effect_of("arithmetic", 0.6, f"{left.text} became {right.text}", after, other=before)]
-    if conditional and len(new) < len(old) and _subsequence(new, old) and before.text.startswith((*GUARD, "return", "while")):
+    if conditional and len(new) < len(old) and subsequence(new, old) and before.text.startswith((*GUARD, "return", "while")):
         return [effect_of("condition", 0.8, "part of a condition was dropped", after, other=before)]
     if conditional and sum(text in LOGIC for text in new) != sum(text in LOGIC for text in old):
         return [effect_of("condition", 0.65, "a condition has other parts", after, other=before)]
@@ -423,57 +418,6 @@ _BEFORE_A_VALUE = frozenset(
 )
 
 
-def _unguarded(before: Statement, after: Statement) -> list[Effect]:
-    """What answered for a missing value, or said that it may be missing, is gone; or what takes its place throws."""
-    old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
-    lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
-    if _safe_steps(old) > _safe_steps(new) or lost & FALLBACKS:
-        return [effect_of("unguarded", 0.7, "a missing value is no longer provided for", after, other=before)]
-    if daring := {name for name in come if _DARING.match(name)}:
-        return [effect_of("unguarded", 0.7, f"{clean(min(daring))} gives up where it fails", after, other=before)]
-    gone = set(old) - set(new)
-    declares = (
-        not {text for text in gone if text[0].isalpha()} - OPTIONAL
-        and not before.text.startswith((*GUARD, "return"))
-        and not set(new) - set(old)
-    )
-    if gone & OPTIONAL and declares and _subsequence([text for text in new if text not in "()"], old):
-        return [
-            effect_of("tightened", 0.6, f"{clean(name_of(after) or called_name(after))} must be given now", after, other=before)
-        ]
-    if (
-        defined(before.text) is not None
-        or lost - _shed(old, new)
-        or come
-        or stem_set(lost) & _ITS_OWN
-        or lost & EAGER
-        or not _subsequence(new, old)
-    ):
-        return []
-    if shed := _shed(old, new):
-        if not lost and last_names(after) & _LOOKUPS:
-            return [effect_of("unguarded", 0.6, "a default is no longer given", after, other=before)]
-        return [effect_of("dropped", 0.5, f"{clean(max(shed, key=len))} is no longer passed", after, other=before)]
-    return []
-
-
-def _shed(old: Sequence[str], new: Sequence[str]) -> set[str]:
-    """Names and texts of a call or a mapping that its new version goes without; empty where something else than arguments went."""
-    if len(new) >= len(old) or old[:2] != new[:2] or not {"(", "{", "["} & set(old):
-        return set()
-    gone = set(old) - set(new) - TYPES - OPTIONAL - HEADS - {"str", "string", "await"}
-    return {text for text in gone if text[0].isalpha() or text[0] in "\"'`_"}
-
-
-_DARING = re2.compile(r"^(Must[A-Z]\w*|unwrap|expect|orElseThrow|getOrThrow|requireNonNull|first_or_fail|findOrFail)$")
-_LOOKUPS = frozenset(["get", "getattr", "getenv", "pop", "next", "fetch", "dig", "getProperty", "get_or"])
-
-
-def _safe_steps(texts: Sequence[str]) -> int:
-    """Steps that stop quietly at nothing: `a?.b`, `a ?? b`, `a ?: b`."""
-    return sum(text == "??" or (text == "?" and following in (".", ":", "[")) for text, following in pairwise(texts))
-
-
 def _kept(before: Statement, after: Statement) -> list[Effect]:
     """What was only passed on is put into something that outlives the call."""
     growth = keeping(after) if keeping(before) is None else None
@@ -489,11 +433,6 @@ def _rounded(before: Statement, after: Statement) -> list[Effect]:
 
 def _arithmetic_differs(old: Sequence[str], new: Sequence[str]) -> bool:
     return any(text in ("+", "-", "/", "%") or text.isdigit() for text in (set(old) ^ set(new)))
-
-
-def _subsequence(short: Sequence[str], long: Sequence[str]) -> bool:
-    rest = iter(long)
-    return all(item in rest for item in short)
 
 
 def _field(before: Statement, after: Statement) -> Effect | None:
