@@ -27,6 +27,7 @@ class ObjectFault:
     speaks for the target being the cause, in nats. `statement` is our sentence; `query` the command whose output shows it;
     `excerpt` the line quoted from that output. Who may change the cluster writes those; `outsider_text` marks what an
     application said of itself, into which anybody's request may have found its way; `seen` an effect that was observed.
+    `concerns` names what a fault of something larger keeps from running: workloads, services, claims.
     """
 
     target: str
@@ -38,3 +39,4 @@ class ObjectFault:
     numbers: dict[str, float] = field(default_factory=dict)
     outsider_text: bool = False
     seen: bool = False
+    concerns: frozenset[str] = frozenset()

@@ -101,11 +101,22 @@ class Look:
         excerpt: str | None = None,
         numbers: Mapping[str, float] | None = None,
         outsider_text: bool = False,
+        concerns: Iterable[str] = (),
     ) -> Iterator[ObjectFault]:
         """Nothing where no candidate answers for it."""
         if target is not None and weight > 0:
             quoted = excerpt[:_EXCERPT] if excerpt else None
-            yield ObjectFault(target, kind, round(weight, 2), statement[:400], query, quoted, dict(numbers or {}), outsider_text)
+            yield ObjectFault(
+                target=target,
+                kind=kind,
+                weight=round(weight, 2),
+                statement=statement[:400],
+                query=query,
+                excerpt=quoted,
+                numbers=dict(numbers or {}),
+                outsider_text=outsider_text,
+                concerns=frozenset(concerns),
+            )
 
     # The cluster, seen as units
 

@@ -9,7 +9,7 @@ import re2
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit
 from graphs.analysis.objects.model import Event, Quota
-from graphs.analysis.objects.text import pairs, quantity
+from graphs.analysis.objects.text import amount, pairs, quantity
 
 _EXCEEDED = re2.compile(r"exceeded quota: ([^,\s]+), requested: (.+?), used: (.+?), limited: (.+)$")
 _UNSPECIFIED = re2.compile(r"failed quota: ([^:\s]+): must specify ([a-z0-9.,: ]+)")
@@ -71,7 +71,9 @@ def _exceeded(look: Look, event: Event, query: str, unit: Unit | None, name: str
     lacking = unit is None or len(unit.pods) < (unit.desired or 1)
     why = f"quota {match.group(1)} refuses {name}: {match.group(2)} on top of {match.group(3)}, limited to {match.group(4)}"
     kind = f"namespace_{word_of(resource)}_quota_exceeded"
-    yield from look.fault(look.namespace(None), kind, 6.0 if lacking else 2.0, why, query=query, excerpt=event.line)
+    yield from look.fault(
+        look.namespace(None), kind, 6.0 if lacking else 2.0, why, query=query, excerpt=event.line, concerns=[name]
+    )
     if unit is not None and lacking:
         less = f"{unit.kind} {unit.name} is short of pods because a quota refuses them"
         yield from look.fault(unit.target, "pod_creation_refused", 1.0, less, query=query, excerpt=event.line)
@@ -93,7 +95,7 @@ def _full(look: Look, quota: Quota) -> Iterator[ObjectFault]:
         lacking = _lacking(look, word, used, hard)
         weight = 5.5 if lacking else 0.7 if used >= hard else 0.0
         what = f"and {', '.join(lacking[:3])} is declared and missing" if lacking else "and is full"
-        why = f"quota {quota.name} allows {resource} {hard:g}, {used:g} is used, {what}"
+        why = f"quota {quota.name} allows {amount(resource, hard)} of {resource}, {amount(resource, used)} is used, {what}"
         numbers = {"used": used, "hard": hard}
         yield from look.fault(
             look.namespace(quota.namespace),
@@ -103,6 +105,7 @@ def _full(look: Look, quota: Quota) -> Iterator[ObjectFault]:
             query=quota.query,
             excerpt=quota.lines.get(resource),
             numbers=numbers,
+            concerns=lacking,
         )
 
 

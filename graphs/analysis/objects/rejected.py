@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look
 from graphs.analysis.objects.model import Workload
+from graphs.analysis.objects.text import amount
 
 _LISTS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 
@@ -30,7 +31,8 @@ def _against(asked: Workload) -> Iterator[tuple[str, str]]:
         for resource, wanted in sorted(container.requests.items()):
             limit = container.limits.get(resource)
             if limit is not None and wanted > limit:
-                reason = f"container {container.name} requests {wanted:g} of {resource} and is limited to {limit:g}"
+                most = amount(resource, limit)
+                reason = f"container {container.name} requests {amount(resource, wanted)} of {resource} and is limited to {most}"
                 yield "resource_requests_exceed_limits", reason
     names = Counter(container.name for container in asked.template.containers)
     if twice := [name for name, count in names.items() if count > 1]:

@@ -10,6 +10,7 @@ from app.domain.quantity import counted
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit
 from graphs.analysis.objects.model import Container, Pod
+from graphs.analysis.objects.text import amount
 
 _NOT_STARTED = (
     "executable file not found",
@@ -86,7 +87,7 @@ def _container(look: Look, unit: Unit, pod: Pod, container: Container) -> Iterat
     numbers = {"restarts": float(container.restarts)}
     if "OOMKilled" in {container.reason, container.last_reason} and recent:
         limit = container.limits.get("memory")
-        why = f"{who} was killed for memory" + (f" at its limit of {limit / 2**20:g} MiB" if limit else "")
+        why = f"{who} was killed for memory" + (f" at its limit of {amount('memory', limit)}" if limit else "")
         weight = 6.0 if not pod.ready or container.restarts > 1 else 4.5
         yield from look.fault(unit.target, "oom_killed", weight, why, query=pod.query, excerpt=pod.line or None, numbers=numbers)
         return
@@ -189,7 +190,8 @@ def _starved(look: Look) -> Iterator[ObjectFault]:
             for container in unit.main[:1]:
                 limit = container.limits.get(resource)
                 if limit is not None and limit <= min(floor, usual / 4):
-                    why = f"{unit.kind} {unit.name} may use {limit:g} of {resource}, its siblings usually {usual:g}"
+                    own, others = amount(resource, limit), amount(resource, usual)
+                    why = f"{unit.kind} {unit.name} may use {own} of {resource}, its siblings usually {others}"
                     numbers = {"limit": limit, "usual": usual}
                     yield from look.fault(unit.target, kind, 2.5, why, query=unit.query, numbers=numbers)
 

@@ -9,6 +9,7 @@ import re2
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit, holds, latest, tied
 from graphs.analysis.objects.model import Event, Node, Pod, Template
+from graphs.analysis.objects.text import amount
 
 _CLAUSE = re2.compile(r"(\d+) (Insufficient [a-z0-9./-]+|Too many pods|node\(s\) [^,]*(?:\{[^}]*\})?[^,.]*)")
 _INSUFFICIENT = re2.compile(r"Insufficient ([a-z0-9./-]+)")
@@ -70,7 +71,7 @@ def _reasons(look: Look, unit: Unit, said: str) -> Iterator[tuple[str, float, st
         asked = sum(container.requests.get(resource, 0.0) for container in unit.main)
         too_much = bool(most) and asked > most
         beyond = (
-            f"asks for {asked:g} of {resource}, the largest node has {most:g}"
+            f"asks for {amount(resource, asked)} of {resource}, the largest node has {amount(resource, most)}"
             if too_much
             else f"no node has enough {resource} left"
         )
@@ -155,7 +156,8 @@ def _too_large(look: Look) -> Iterator[ObjectFault]:
             most = max((node.allocatable.get(resource, 0.0) for node in look.cluster.nodes.values()), default=0.0)
             asked = sum(container.requests.get(resource, 0.0) for container in unit.main)
             if most and asked > most:
-                why = f"{unit.kind} {unit.name} requests {asked:g} of {resource}, more than the largest node's {most:g}"
+                wanted, largest = amount(resource, asked), amount(resource, most)
+                why = f"{unit.kind} {unit.name} requests {wanted} of {resource}, more than the largest node's {largest}"
                 kind = f"{resource.replace('-', '_')}_capacity_mismatch"
                 numbers = {"requested": asked, "largest_node": most}
                 yield from look.fault(unit.target, kind, 4.5, why, query=unit.query, numbers=numbers)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit, holds, latest, matches, tied
 from graphs.analysis.objects.model import Claim, Event, Volume
+from graphs.analysis.objects.text import amount
 
 _MOUNT = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "VolumeResizeFailed")
 _IDLE = 0.4  # nats: what is wrong with a claim that nobody waits for
@@ -153,7 +154,11 @@ def _against(
             f"is of class {storage_class or 'none'}, volume {volume.name} of {volume.storage_class or 'none'}",
         )
     if wanted.size and size and wanted.size > size:
-        yield "pvc_capacity_mismatch", 6.0, f"asks for {wanted.size / 2**30:g} GiB, volume {volume.name} holds {size / 2**30:g}"
+        yield (
+            "pvc_capacity_mismatch",
+            6.0,
+            f"asks for {amount('storage', wanted.size)}, volume {volume.name} holds {amount('storage', size)}",
+        )
     if wanted.modes and modes and not set(wanted.modes) <= set(modes):
         yield "pvc_access_mode_mismatch", 6.0, f"asks for {'/'.join(wanted.modes)}, volume {volume.name} offers {'/'.join(modes)}"
     labels = volume.labels or (full.labels if full else {})

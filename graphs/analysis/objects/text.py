@@ -119,6 +119,17 @@ def quantity(text: object) -> float | None:
         return None
 
 
+def amount(resource: str, value: float) -> str:
+    """`value` of a resource as a person writes it: `1 GiB` of what is counted in bytes, `500m` of a processor, else the number."""
+    if "memory" in resource or "storage" in resource:
+        by, name = next(((by, name) for by, name in _BINARY if value >= by), (1.0, "bytes"))
+        return f"{value / by:.3g} {name}"
+    return f"{1000 * value:g}m" if "cpu" in resource and 0 < value < 1 else f"{value:g}"
+
+
+_BINARY = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
+
+
 def table(output: str) -> Iterator[tuple[dict[str, str], str]]:
     """Rows of a column-aligned listing, as column name → cell, with the line itself.
 

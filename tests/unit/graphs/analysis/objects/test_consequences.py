@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.graphs.analysis.objects.test_examine import daemon, found, refused
+from graphs.analysis.objects.text import amount
+from tests.unit.graphs.analysis.objects.test_examine import PENDING, asks, daemon, found, quota, refused
 
 REFUSED = refused("exceeded quota: cap, requested: pods=1, used: pods=3, limited: pods=3")
 
@@ -25,7 +26,7 @@ def test_an_effect_is_told_from_the_contradiction_that_brought_it_about(shop: An
 def test_a_quota_that_refuses_a_workload_is_borne_out_by_that_workload(shop: Any) -> None:
     bent = shop.bend("ledger", set_events=(REFUSED,), pods=0)
     (told,) = seen(bent, "namespace/shop")
-    assert told.startswith("1 workload of it suffer")
+    assert told.startswith("1 workload of it suffers")
     assert "ledger" in told
 
 
@@ -39,3 +40,20 @@ def test_a_dead_daemon_is_borne_out_by_the_pods_on_its_node_and_by_no_others(sho
 
 def test_without_a_grave_fault_nothing_is_a_consequence(shop: Any) -> None:
     assert seen(short(shop, "ledger", node="n1"), "node/n1") == []
+
+
+def test_a_claim_that_a_quota_refuses_is_borne_out_by_who_mounts_it_and_by_nobody_of_a_similar_name(shop: Any) -> None:
+    wants = asks("ledger-data", "    resources:\n      requests:\n        storage: 2Gi")
+    full = (quota("requests.storage  0  1Gi"), wants, ("kubectl get pvc -n shop", ""))
+    mounts = shop.bend("basket", claim="ledger-data", **PENDING).also(*full)
+    (told,) = seen(mounts, "namespace/shop")
+    assert "basket" in told
+    assert seen(short(shop, "ledger").also(*full), "namespace/shop") == []
+
+
+def test_amounts_are_said_as_people_write_them() -> None:
+    said = [
+        amount(*each)
+        for each in (("memory", 2.0**31), ("requests.storage", 1.5 * 2**20), ("cpu", 0.25), ("cpu", 14.0), ("pods", 3.0))
+    ]
+    assert said == ["2 GiB", "1.5 MiB", "250m", "14", "3"]
