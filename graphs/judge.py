@@ -17,7 +17,7 @@ from graphs.analysis.labels import choose_first
 from graphs.analysis.objects.fault import EFFECTS
 from graphs.contract import Report
 
-AGENT = Agent(name="judge", version="1.0.0")
+AGENT = Agent(name="judge", version="1.1.0")
 
 MOST_HYPOTHESES = 5
 CONCLUSIVE = 0.9

@@ -36,7 +36,7 @@ def calibrate(
     if made.sources is not None:
         console.print(f"calibration error on sources left out {made.sources.error:.3f}, Brier score {made.sources.brier:.3f}")
     if out is not None:
-        out.write_text(made.calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        out.write_text(made.calibration.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
         console.print(f"written to {out}", markup=False)
 
 

@@ -48,7 +48,15 @@ def outcomes(results: Iterable[Path], truth_folder: Path) -> list[Outcome]:
             if hypotheses[0].get("odds") is None:
                 raise BadInput(f"{path} is from a version that kept no odds; run firstmate eval again")
             right = mark(result["case"], truth, result).main <= 1
-            found.append(Outcome(odds=hypotheses[0]["odds"], right=right, group=_culprit(truth), source=str(truth.get("source"))))
+            found.append(
+                Outcome(
+                    odds=hypotheses[0]["odds"],
+                    right=right,
+                    group=_culprit(truth),
+                    source=str(truth.get("source")),
+                    case=result["case"],
+                )
+            )
     if not found:
         named = ", ".join(str(path) for path in given)
         raise BadInput(f"no result in {named} has a truth below {truth_folder}; name the folder that holds the truth files")
@@ -62,6 +70,7 @@ def fitted(held: Sequence[Outcome], *, reserve: float, folds: int = FOLDS) -> Fi
     by_source = _judged(held, lambda each: each.source, reserve=reserve) if several else None
     provenance = {
         "answers": len(held),
+        "incidents": len({each.case for each in held}),
         "right": sum(each.right for each in held),
         "sources": dict(sorted(Counter(each.source for each in held).items())),
         "folds": {"error": round(by_fold.error, 4), "brier": round(by_fold.brier, 4)},

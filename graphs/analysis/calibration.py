@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from app.domain.value import Value
 class Calibration(Value):
     """A stored format: fields may only be added, with defaults. `slope` > 0, so a better score is never a lesser probability."""
 
+    schema_: Literal["calibration/1"] = Field(default="calibration/1", alias="schema")
     intercept: float
     slope: float = Field(gt=0)
     reserve: float = Field(default=0.0, ge=0, lt=1)
@@ -38,12 +39,13 @@ AS_IT_IS = Calibration(intercept=0.0, slope=1.0)
 @dataclass(frozen=True)
 class Outcome:
     """One incident looked back on: the first hypothesis' odds (nats), and whether it was right. `group`: what must not be on
-    both sides of a fold; `source`: where the incident is from."""
+    both sides of a fold; `source`: where the incident is from; `case`: which one it is, as several answers may be about one."""
 
     odds: float
     right: bool
     group: str
     source: str
+    case: str = ""
 
 
 _FURTHEST = 8.0

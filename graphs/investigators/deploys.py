@@ -23,7 +23,7 @@ from graphs.analysis.objects.writes import Failing, failing
 from graphs.asking import ask_all
 from graphs.contract import Budget, Question, Report, View
 
-AGENT = Agent(name="deploys", version="1.0.0")
+AGENT = Agent(name="deploys", version="1.1.0")
 _BACK = timedelta(hours=24)
 _SUSPECTS = 8  # suspicions about changes; the findings name the rest
 _FAULTS = 25  # findings about objects

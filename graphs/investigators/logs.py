@@ -49,7 +49,7 @@ DEPARTED, MOST_DEPARTED = 4.0, 6
 class LogsInvestigator:
     """Reads every source of lines, statuses, topology and addresses once a round; the arithmetic runs beside the event loop."""
 
-    agent = Agent(name="logs", version="1.0.0")
+    agent = Agent(name="logs", version="1.1.0")
     answers = "which lines are new, gone, or changed in rate?"
     may_use = frozenset({"logs", "spans", "statuses", "topology", "objects"})
     budget = Budget(deadline_s=20.0, findings=MOST_FINDINGS)

@@ -17,7 +17,7 @@ from graphs.analysis.metrics.selftime import SpanShifts, failed
 from graphs.analysis.metrics.sentences import SOURCE_MARK
 from graphs.analysis.metrics.spark import downsample
 
-AGENT = Agent(name="metrics", version="1.0.0")
+AGENT = Agent(name="metrics", version="1.1.0")
 
 
 def utc(moment_s: float) -> datetime:

@@ -25,8 +25,8 @@ def written(folder: Path, answers: list[tuple[str, str, float | None]]) -> tuple
 
 def test_outcomes_are_read_from_results_and_truth(tmp_path: Path) -> None:
     assert outcomes(*written(tmp_path, [("a", "back", 2.0), ("b", "front", -1.0)])) == [
-        Outcome(odds=2.0, right=True, group="two:None:back", source="two"),
-        Outcome(odds=-1.0, right=False, group="one:None:back", source="one"),
+        Outcome(odds=2.0, right=True, group="two:None:back", source="two", case="a"),
+        Outcome(odds=-1.0, right=False, group="one:None:back", source="one", case="b"),
     ]
 
 
@@ -54,7 +54,7 @@ def test_a_culprit_is_never_on_both_sides_of_a_fold() -> None:
 
 def test_the_reserve_bounds_what_is_ever_said_and_stands_in_the_file() -> None:
     made = fitted([Outcome(odds=float(n), right=True, group=f"g{n}", source=f"s{n % 2}") for n in range(10)], reserve=0.1)
-    again = Calibration.model_validate_json(made.calibration.model_dump_json())
+    again = Calibration.model_validate_json(made.calibration.model_dump_json(by_alias=True))
     assert again.probability(99.0) == pytest.approx(0.9)
     assert again.provenance["answers"] == 10
     assert made.sources is not None

@@ -57,4 +57,5 @@ def test_the_calibration_in_use_says_what_it_was_fitted_on() -> None:
     stored = resources.files("graphs.analysis").joinpath("calibration.json").read_text(encoding="utf-8")
     used = Calibration.model_validate_json(stored)
     assert used.provenance["answers"] == sum(used.provenance["sources"].values())
+    assert used.provenance["incidents"] <= used.provenance["answers"]
     assert used.reserve > 0
