@@ -32,6 +32,7 @@ from graphs.analysis.changes.place import Places
 from graphs.analysis.changes.shipping import Shipment, shipments
 from graphs.analysis.changes.stacks import Frame, frames, hits, touched
 from graphs.analysis.changes.tokens import Measure, measure, measures_in, split_identifier, stem_set, stems
+from graphs.analysis.metrics.words import read
 
 SAMPLING_S = 120.0  # onsets are found on samples a minute or two apart
 _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
@@ -49,7 +50,6 @@ _ASKED = stem_set(
     ["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput", "connected", "clients", "messages"]
 )
 _HOST = re2.compile(r"\b(?:[a-z0-9-]{1,60}\.){1,6}(?:com|net|org|io|cloud|dev|eu|co\.uk|de|example)(?:[/:,\s)\"']|$)")
-_FAILING = stem_set(["error", "errors", "failed", "latency", "duration", "ratio", "retries", "rejected", "queue", "login"])
 _MOVED = 2.0  # floored spreads: a series that moved less only varies
 _NAMING = frozenset({"literal", "schema", "changed", "call_removed", "tightened", "dependency", "flag"})
 _EXPLAINS = 0.25  # mechanism from which on a symptom elsewhere counts as this change's doing
@@ -202,7 +202,13 @@ def _more_arrives(scope: Scope, symptoms: Sequence[Finding], topology: Topology 
         bare = (one.entity or "").rpartition("/")[2]
         base, level = one.numbers.get("base", 0.0), one.numbers.get("level", 0.0)
         asked = one.signal == "metrics" and bool(_ASKED & stem_set([one.query]) or "traffic" in one.query)
-        if asked and bare and bare not in called and base > 0.0 and level >= _SURGE * base and not _FAILING & stem_set([one.query]):
+        # The time that requests take, or how many fail, is no number of requests.
+        counted = read(one.query.rpartition("|")[2]).family in (
+            "traffic",
+            "pool_use",
+            "other",
+        )
+        if asked and counted and bare and bare not in called and base > 0.0 and level >= _SURGE * base:
             return True
     return False
 

@@ -29,58 +29,38 @@ Family = Literal[
 ]
 Side = Literal["server", "client", "any"]
 
-_LATENCY = {"latency", "latencies", "lat", "duration", "durations", "elapsed", "rt", "rtt", "ttfb"}
-_ERROR = {
-    *("error", "errors", "err", "errs", "fail", "fails", "failed", "failure", "failures", "5xx", "4xx", "exception", "exceptions"),
-    *("timeout", "timeouts", "cancelled", "canceled", "exhausted", "reject", "rejected", "rejections", "unauthorized", "forbidden"),
-    *("dropped", "drops", "aborted", "crash", "crashes", "restarts", "restart", "oom", "panic", "panics"),
-}
-_SUCCESS = {"success", "succeeded", "availability", "available", "hit", "hits", "uptime", "healthy", "ok", "2xx", "ready", "up"}
-_CPU = {"cpu", "cpus", "cfs", "throttled", "throttling", "processor", "millicores", "cores"}
-_MEMORY = {"mem", "memory", "rss", "heap", "oomscore"}
-_NETWORK = {"net", "network", "tcp", "rx", "tx", "packet", "packets", "retrans", "retransmits", "retransmissions", "bandwidth"}
-_TRAFFIC = {
-    *(
-        "rate",
-        "ops",
-        "request",
-        "requests",
-        "rps",
-        "qps",
-        "tps",
-        "rpm",
-        "throughput",
-        "calls",
-        "queries",
-        "load",
-        "hits",
-        "messages",
-    ),
-    *("count", "invocations", "transactions"),
-}
-_QUEUE = {"queue", "queued", "backlog", "lag", "pending", "waiting", "depth", "inflight", "age"}
-_DISK = {"disk", "filesystem", "fs", "volume", "inode", "inodes", "iops", "io", "storage"}
-_POOL = {
-    "pool",
-    "pools",
-    "conn",
-    "conns",
-    "connection",
-    "connections",
-    "thread",
-    "threads",
-    "worker",
-    "workers",
-    "slots",
-    "semaphore",
-}
-_WAIT = {"wait", "waits", "waiting", "pending", "acquire", "acquisition", "blocked"}
-_USE = {"use", "used", "usage", "active", "busy", "open", "checked", "current"}
-_LIMIT = {"size", "max", "maximum", "limit", "limits", "capacity", "quota", "total", "ceiling"}
-_SERVER = {"server", "callee", "inbound", "received"}
-_CLIENT = {"client", "caller", "outbound", "outgoing", "upstream"}
-_MEDIAN = {"median", "p50"}
-_RATIO = {"ratio", "pct", "percent", "percentage", "utilization", "utilisation", "share", "availability"}
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_LATENCY = _set("latency latencies lat duration durations elapsed rt rtt ttfb")
+_ERROR = _set(
+    "error errors err errs fail fails failed failure failures 5xx 4xx exception exceptions timeout timeouts cancelled "
+    "canceled exhausted reject rejected rejections unauthorized forbidden dropped drops aborted crash crashes restarts "
+    "restart oom panic panics lost killed kills reset resets refused denied unreachable disconnects disconnected deadlock "
+    "deadlocks evicted evictions redelivered redeliveries retries violations mismatch mismatches invalid corrupt duplicates"
+)
+_SUCCESS = _set("success succeeded availability available hit hits uptime healthy ok 2xx ready up")
+_CPU = _set("cpu cpus cfs throttled throttling processor millicores cores")
+_MEMORY = _set("mem memory rss heap oomscore")
+_NETWORK = _set("net network tcp rx tx packet packets retrans retransmits retransmissions bandwidth")
+_TRAFFIC = _set(
+    "rate ops request requests rps qps tps rpm throughput calls queries load hits messages count invocations transactions"
+)
+_QUEUE = _set("queue queued backlog lag pending waiting depth inflight age")
+_DISK = _set("disk filesystem fs volume inode inodes iops io storage")
+_POOL = _set(
+    "pool pools conn conns connection connections thread threads worker workers slots semaphore fd fds descriptors sockets "
+    "goroutines handles"
+)
+_WAIT = _set("wait waits waiting pending acquire acquisition blocked")
+_USE = _set("use used usage active busy open checked current")
+_LIMIT = _set("size max maximum limit limits capacity quota total ceiling")
+_SERVER = _set("server callee inbound received")
+_CLIENT = _set("client caller outbound outgoing upstream")
+_MEDIAN = _set("median p50")
+_RATIO = _set("ratio pct percent percentage utilization utilisation share availability")
 _UNITS = {
     "s": "s",
     "sec": "s",
@@ -100,9 +80,15 @@ _UNITS = {
     "qps": "1/s",
     "millicores": "mCPU",
 }
+_TIMES = _set("s ms us")
+_MOMENTS = _set("remaining expiry expires expiration until since start started timestamp ttl interval")
+"""Of a name in seconds: how far off something is, or how long it is meant to take. Nobody waits for that."""
+_STATUS = _set("http status code codes response responses ratio rate pct per total count")
+"""Beside these a number from 400 to 599 is an HTTP status."""
 _TOKEN = re2.compile(r"[1-5]xx|p\d+|[a-z]+|\d+")
+_HTTP = re2.compile(r"(?:^|[^a-z0-9])([245])\d\d(?:$|[^a-z0-9])")
 _LABEL = re2.compile(r'([A-Za-z_][A-Za-z0-9_.]*)\s*=~?\s*"([^"]*)"')
-_PERCENTILES = {"50", "75", "90", "95", "99", "999"}
+_PERCENTILES = _set("50 75 90 95 99 999")
 
 
 @dataclass(frozen=True)
@@ -121,7 +107,7 @@ class Words:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-def _family(words: frozenset[str], ordered: tuple[str, ...]) -> Family:
+def _family(base: str, words: frozenset[str], ordered: tuple[str, ...], unit: str) -> Family:
     pooled = bool(words & _POOL)
     if pooled and words & _WAIT:
         return "pool_wait"
@@ -131,13 +117,16 @@ def _family(words: frozenset[str], ordered: tuple[str, ...]) -> Family:
         return "limit"
     if any("retrans" in word or word == "retans" for word in ordered) or ("packet" in words and words & {"loss", "lost"}):
         return "loss"
-    if words & _ERROR:
+    statuses = set(_HTTP.findall(base)) if words & _STATUS else set()
+    if words & _ERROR or statuses & {"4", "5"}:
         return "error"
+    if "2" in statuses:
+        return "success"
     if words & _SUCCESS and not words & _LATENCY:
         return "success"
     if {"in", "flight"} <= words:  # how many are being answered: it grows with their length, not only with their number
         return "queue"
-    tests: tuple[tuple[Family, set[str]], ...] = (
+    tests: tuple[tuple[Family, frozenset[str]], ...] = (
         ("latency", _LATENCY),
         ("queue", _QUEUE),
         ("cpu", _CPU),
@@ -148,7 +137,8 @@ def _family(words: frozenset[str], ordered: tuple[str, ...]) -> Family:
     for family, test in tests:
         if words & test:
             return family
-    if "response" in words and "time" in words:
+    timed = unit in _TIMES and not words & _MOMENTS
+    if timed or ("time" in words and words & {"response", "request", "query", "call", "wait", "processing"}):
         return "latency"
     if words & _TRAFFIC or (len(ordered) > 2 and "per" in words and ordered[-1] in {"s", "sec", "second", "min", "minute"}):
         return "traffic"
@@ -173,7 +163,10 @@ def read(metric: str) -> Words:
     labels = tuple((key, value) for key, value in _LABEL.findall(rest))
     ordered = tuple(_TOKEN.findall(base.lower()))
     words = frozenset(ordered)
-    family = _family(words, ordered) if ordered else "other"
+    unit = next((_UNITS[word] for word in reversed(ordered) if word in _UNITS), "")
+    if "per" in ordered and unit:
+        unit = f"1/{unit}"
+    family = _family(base.lower(), words, ordered, unit) if ordered else "other"
     side: Side = "server" if words & _SERVER else "client" if words & _CLIENT else "any"
     bad = {
         "success": -1,
@@ -186,9 +179,6 @@ def read(metric: str) -> Words:
         "cpu": 1,
         "memory": 1,
     }.get(family, 0)
-    unit = next((_UNITS[word] for word in reversed(ordered) if word in _UNITS), "")
-    if "per" in ordered and unit:
-        unit = f"1/{unit}"
     per_node = bool(ordered) and ordered[0] in {"node", "host", "machine"}
     return Words(family, _stat(ordered), side, bad, unit, bool(words & _RATIO), per_node, base, labels)
 

@@ -322,10 +322,13 @@ def test_what_nobody_changed_is_told_apart_by_what_repairs_it(text: str, family:
     assert innocence(suspects, scope(), [symptom("orders", text)], CALLS).remedy == family
 
 
-@pytest.mark.parametrize(("entity", "surges"), [("web", True), ("stock", False)])
-def test_more_requests_count_as_a_surge_only_where_they_enter(entity: str, surges: bool) -> None:
-    more = symptom(entity, "", f"{entity}: requests went up", base=100.0, level=400.0, z=30.0)
-    more = more.model_copy(update={"signal": "metrics", "query": f"{entity}|http_requests_per_sec"})
+@pytest.mark.parametrize(
+    ("entity", "metric", "surges"),
+    [("web", "http_requests_per_sec", True), ("stock", "http_requests_per_sec", False), ("web", "http_requests_p99_ms", False)],
+)
+def test_more_requests_count_as_a_surge_only_where_they_enter(entity: str, metric: str, surges: bool) -> None:
+    more = symptom(entity, "", f"{entity}: it went up", base=100.0, level=400.0, z=30.0)
+    more = more.model_copy(update={"signal": "metrics", "query": f"{entity}|{metric}"})
     suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, [more], CALLS)
     assert (innocence(suspects, scope(), [more], CALLS).remedy == "more traffic than usual") is surges
 
