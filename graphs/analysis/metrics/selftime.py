@@ -93,7 +93,8 @@ def failed(op: str) -> bool:
 
 def own_times(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` (SPAN_SCHEMA) with `own_ms` (duration minus the union of its children's intervals), `kids` (children),
-    `callee` (the one other service it calls, where its only child is there) and the parent's `parent_service`, `parent_op`."""
+    `callee` (the one other service it calls, where its only child is there and its service made it: a client's span) and the
+    parent's `parent_service`, `parent_op`."""
     spans = frame.with_row_index("row").with_columns(end=pl.col("start") + pl.col("dur_ms") / 1000)
     parents = spans.select(
         "trace",
@@ -134,7 +135,8 @@ def own_times(frame: pl.DataFrame) -> pl.DataFrame:
         )
         .join(callee, on="row", how="left", maintain_order="left")
         .with_columns(
-            callee=pl.when(pl.col("kids") == 1).then(pl.col("callee")).otherwise(None),
+            # a span that came over the network (or nobody knows how) serves a request, however little else it seems to do
+            callee=pl.when((pl.col("kids") == 1) & (pl.col("parent_service") == pl.col("service"))).then(pl.col("callee")),
             # client span minus server span needs no common clock
             gap_ms=(pl.col("dur_ms") - pl.col("callee_ms")).clip(lower_bound=0.0),
         )

@@ -46,6 +46,21 @@ def test_a_span_beside_its_own_services_call_only_waits_for_it() -> None:
     assert spans.filter(pl.col("span") == "c")["gap_ms"][0] == pytest.approx(10.0)
 
 
+def test_only_a_span_that_its_service_made_for_a_call_is_that_call() -> None:
+    """What a request that came over the network spends beside its one call is its own time, not the network's."""
+    served = own_times(
+        frame(
+            [
+                (True, "t", "a", "", "edge", "GET", 0.0, 100.0),
+                (True, "t", "b", "a", "web", "list", 0.0, 90.0),
+                (True, "t", "c", "b", "store", "SELECT", 0.0, 10.0),
+            ]
+        )
+    )
+    assert served["callee"].to_list() == [None, None, None]
+    assert served["own_ms"].to_list() == pytest.approx([10.0, 80.0, 10.0])
+
+
 def test_the_same_span_id_in_two_traces_is_two_spans() -> None:
     spans = own_times(
         frame(
