@@ -203,23 +203,25 @@ SYMPTOMS: dict[str, frozenset[str]] = {
     }.items()
 }
 
-PROVIDER, SURGE, DATA, EXPIRED, NEIGHBOUR = (
+PROVIDER, SURGE, DATA, EXPIRED, NEIGHBOUR, HARDWARE = (
     "a provider's trouble",
     "more traffic than usual",
     "one record that nobody can read",
     "something that ran out or expired",
     "a noisy neighbour",
+    "failing hardware",
 )
 OUTSIDE: dict[str, frozenset[str]] = {
     name: stem_set(words.split())
     for name, words in {
         PROVIDER: "provider vendor partner region unavailable slowdown thirdparty storage sdk outage degraded quota "
-        "acquirer aws gcp azure",
+        "acquirer aws gcp azure daily monthly billing subscription",
         SURGE: "surge overloaded shedding autoscaler pending saturated demand spike traffic crawler bot",
         DATA: "redelivering redelivered poison malformed record row supplier feed "
         "offset producer dead letter partition decode unparseable corrupt",
         EXPIRED: "certificate x509 expired notafter handshake tls licence license lease",
         NEIGHBOUR: "steal neighbour neighbor node evicted pressure throttled host noisy hypervisor preempted",
+        HARDWARE: "hardware sector nvme ecc uncorrectable medium raid mce fsync input output failing",
     }.items()
 }
 """How causes that no change is guilty of read in logs; three different words are a hint, never a proof."""
@@ -480,6 +482,7 @@ REMEDIES: dict[str, tuple[frozenset[str], ...]] = {
         SURGE: ("scale", "capacity", "resize", "shed", "limit"),
         DATA: ("purge", "quarantine", "skip", "dead letter", "discard", "bad data"),
         EXPIRED: ("rotate", "renew", "certificate", "cert", "reissue"),
+        HARDWARE: ("failover", "fail over", "replace", "reschedule", "move", "drain"),
         NEIGHBOUR: ("reschedule", "move", "drain", "migrate", "cordon", "evict"),
     }.items()
 }
