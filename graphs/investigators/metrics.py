@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -107,8 +108,15 @@ def _think(
         findings=_strongest(writer, suspicions[:_SUSPICIONS]),
         suspicions=tuple(suspicions[:_SUSPICIONS]),
         gaps=tuple(_own_gaps(scope, metrics, spans, measured, shifts)),
-        onset=given or (utc(found) if found is not None else None),
+        onset=_onset(given, utc(found) if found is not None else None, alerted=scope.alert.fired_at),
     )
+
+
+def _onset(given: datetime | None, found: datetime | None, *, alerted: datetime) -> datetime | None:
+    """When it began. An alert comes after what it is about: an onset that is no earlier than it is a bound, not known."""
+    if given is None or found is None:
+        return given or found
+    return found if given >= alerted and found < given else given
 
 
 def _joined(spans: Sequence[SpanTable]) -> SpanTable | None:

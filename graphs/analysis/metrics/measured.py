@@ -85,7 +85,7 @@ def measure_all(tables: Sequence[MetricTable], onset_s: float | None, symptom: S
     """All tables' series in one picture. The onset is found where none is given. `symptom`: the series that the alert is about;
     what shifted is measured while that one is out of range."""
     turned = [(table, *_badness(table)) for table in tables]
-    found = _find_onset([(table, values) for table, values, _ in turned]) if onset_s is None else None
+    found = _find_onset([(table, values) for table, values, _ in turned])
     at = onset_s if onset_s is not None else found
     if at is None:
         ends = [table.times[table.incident] for table, _, _ in turned if table.incident.any()]
