@@ -6,6 +6,7 @@ Times are float seconds since the UTC epoch. `incident` says which of the two st
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -96,6 +97,18 @@ class Topology:
     edges: tuple[tuple[str, str], ...] = ()  # (caller, callee)
     placement: dict[str, str] = field(default_factory=dict)  # service or pod -> node
     truncated: str | None = None
+
+    @classmethod
+    def joined(cls, several: Iterable[Topology]) -> Topology:
+        """What all sources know together: each call once, and where two of them place one thing, as the later one says. Of none
+        an empty one: nobody is known to call anybody."""
+        held = tuple(several)
+        return cls(
+            source=", ".join(one.source for one in held),
+            edges=tuple(dict.fromkeys(edge for one in held for edge in one.edges)),
+            placement={name: node for one in held for name, node in one.placement.items()},
+            truncated="; ".join(one.truncated for one in held if one.truncated) or None,
+        )
 
 
 @dataclass(frozen=True)

@@ -164,9 +164,8 @@ def _epoch(moment: datetime) -> float:
 def _topology(tables: Sequence[Topology]) -> str:
     if not tables:
         return ""
-    edges = sorted({edge for table in tables for edge in table.edges})
-    placement = {thing: node for table in tables for thing, node in table.placement.items()}
-    return json.dumps({"edges": edges, "placement": placement}, ensure_ascii=False, indent=1) + "\n"
+    known = Topology.joined(tables)
+    return json.dumps({"edges": sorted(known.edges), "placement": known.placement}, ensure_ascii=False, indent=1) + "\n"
 
 
 def _lines(rows: Iterable[Any]) -> str:

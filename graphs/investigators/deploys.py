@@ -72,7 +72,7 @@ class Deploys:
         gaps += [*more, *objects_gaps]
         changes = _once([change for answer in answers for change in answer])
         findings, suspicions = await asyncio.to_thread(
-            _opinion, changes, scope, question, _joined(topologies), tables, requests, asked, answered=bool(answers)
+            _opinion, changes, scope, question, Topology.joined(topologies), tables, requests, asked, answered=bool(answers)
         )
         kept = findings[: self.budget.findings]
         if len(findings) > len(kept):
@@ -92,7 +92,7 @@ def _opinion(
     changes: list[Change],
     scope: Scope,
     question: Question,
-    topology: Topology | None,
+    topology: Topology,
     tables: list[ObjectTable],
     requests: tuple[Failing, ...],
     asked: _Asked,
@@ -102,9 +102,8 @@ def _opinion(
     suspects = explain(changes, scope, question.onset, question.symptoms, topology)
     cleared = innocence(suspects, scope, question.symptoms, topology)
     findings, suspicions = _about_changes(suspects, scope, asked, cleared, answered=answered)
-    edges = topology.edges if topology is not None else ()
     for table in tables:
-        found, suspected = _about_objects(examine(table, scope, requests=requests, edges=edges), table, scope)
+        found, suspected = _about_objects(examine(table, scope, requests=requests, edges=topology.edges), table, scope)
         findings = [*found[:_FAULTS], *findings]  # never cut for the sake of changes that are ruled out
         suspicions += suspected
     return findings, suspicions
@@ -124,14 +123,6 @@ def _once(changes: list[Change]) -> list[Change]:
     for change in changes:
         seen.setdefault((change.id, change.kind, change.service, change.at), change)
     return list(seen.values())
-
-
-def _joined(topologies: list[Topology]) -> Topology | None:
-    if not topologies:
-        return None
-    edges = tuple(dict.fromkeys(edge for one in topologies for edge in one.edges))
-    placement = {name: node for one in topologies for name, node in one.placement.items()}
-    return Topology(source=topologies[0].source, edges=edges, placement=placement)
 
 
 def _about_changes(

@@ -66,7 +66,7 @@ class LogsInvestigator:
             ask_all(sources.objects, lambda s: s.objects(scope), agent=self.agent, what="objects"),
         )
         asked = (sources.logs, sources.spans, sources.statuses, sources.topology, sources.objects)
-        told = (tuple(tables), tuple(statuses), tuple(topologies), tuple(spans), tuple(objects))
+        told = (tuple(tables), tuple(statuses), Topology.joined(topologies), tuple(spans), tuple(objects))
         queries = sum(map(len, asked))
         report = await asyncio.to_thread(_Reporter(self.agent, question, scope, *told).report)
         unread = [gap for gap in unread if gap.reason != "no_data"]  # that there are none is usual
@@ -83,7 +83,7 @@ class _Reporter:
     scope: Scope
     tables: tuple[LogTable, ...]
     statuses: tuple[StatusTable, ...]
-    topologies: tuple[Topology, ...]
+    topology: Topology
     spans: tuple[SpanTable, ...] = ()
     objects: tuple[ObjectTable, ...] = ()
 
@@ -117,9 +117,8 @@ class _Reporter:
         frames = [table.frame for table in self.tables if table.frame.height]
         frame = pl.concat(frames) if frames else pl.DataFrame(schema=LOG_SCHEMA)
         callees: dict[str, list[str]] = {}
-        for topology in self.topologies:
-            for caller, callee in topology.edges:
-                callees.setdefault(bare(caller), []).append(bare(callee))
+        for caller, callee in self.topology.edges:
+            callees.setdefault(bare(caller), []).append(bare(callee))
         services = [bare(c) for c in self.scope.candidates if c.split("/", 1)[0] not in ("node", "namespace")]
         start_s, end_s = self.scope.window.start.timestamp(), self.scope.window.end.timestamp()
         onset = self.question.onset or self.scope.onset

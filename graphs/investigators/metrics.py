@@ -34,8 +34,8 @@ _SUSPICIONS = 12
 _FINDINGS = 40
 
 
-def _topology(topologies: Sequence[Topology], names: Iterable[SeriesName], spans: SpanShifts | None) -> tuple[Edge, ...]:
-    edges = {edge for topology in topologies for edge in topology.edges}
+def _edges(topology: Topology, names: Iterable[SeriesName], spans: SpanShifts | None) -> tuple[Edge, ...]:
+    edges = set(topology.edges)
     for name in names:
         caller, arrow, callee = name.entity.partition(">")
         if arrow:
@@ -65,7 +65,7 @@ class MetricsInvestigator:
             ask_all(view.sources.statuses, lambda source: source.statuses(scope), agent=AGENT, what="detectors' words"),
         )
         queries = sum(len(getattr(view.sources, port)) for port in sorted(self.may_use))
-        report = await asyncio.to_thread(_think, question, scope, metrics, spans, topologies, objects, statuses)
+        report = await asyncio.to_thread(_think, question, scope, metrics, spans, Topology.joined(topologies), objects, statuses)
         return _with_gaps(report, tuple(gaps + more), queries)
 
 
@@ -78,7 +78,7 @@ def _think(
     scope: Scope,
     metrics: Sequence[MetricTable],
     spans: Sequence[SpanTable],
-    topologies: Sequence[Topology],
+    topology: Topology,
     objects: Sequence[ObjectTable] = (),
     statuses: Sequence[StatusTable] = (),
 ) -> Report:
@@ -90,12 +90,12 @@ def _think(
     table = _joined(spans)
     shifts = compare(table.frame, onset_s) if table is not None else None
     names = measured.picture.names if measured else ()
-    edges = _topology(topologies, names, shifts)
+    edges = _edges(topology, names, shifts)
     naming = Names.of(scope.candidates, {part for edge in edges for part in edge})
     writer = Writer(scope, measured, table)
     suspicions: list[Suspicion] = []
     if measured is not None:
-        pods = {name: node for topology in topologies for name, node in topology.placement.items()} | pods_on_nodes(objects)
+        pods = topology.placement | pods_on_nodes(objects)
         suspicions += _from_metrics(writer, measured, edges, naming, scope, pods)
     if shifts is not None and table is not None:
         suspicions += _from_spans(writer, shifts, naming)

@@ -124,7 +124,7 @@ class _Tie:
 
 
 def explain(
-    changes: Sequence[Change], scope: Scope, onset: datetime | None, symptoms: Sequence[Finding], topology: Topology | None
+    changes: Sequence[Change], scope: Scope, onset: datetime | None, symptoms: Sequence[Finding], topology: Topology
 ) -> list[ChangeSuspect]:
     """Every change weighed as the cause, heaviest first. Without `onset` the alert's time is an upper bound of it."""
     shipped = shipments(changes, services=_services(changes, scope, topology))
@@ -150,9 +150,7 @@ class Innocence:
     remedy: str | None = None
 
 
-def innocence(
-    suspects: Sequence[ChangeSuspect], scope: Scope, symptoms: Sequence[Finding], topology: Topology | None = None
-) -> Innocence:
+def innocence(suspects: Sequence[ChangeSuspect], scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> Innocence:
     """What clears the changes is that they don't explain what was measured: where nothing moved, nothing is cleared."""
     if not suspects or not any(abs(one.numbers.get("z", _MOVED)) >= _MOVED for one in symptoms):
         return Innocence(0.0)
@@ -195,9 +193,9 @@ def _outside(symptoms: Sequence[Finding], *, surge: bool) -> tuple[str | None, i
     return (name, hits[name]) if hits[name] >= 2 else (None, 0)
 
 
-def _more_arrives(scope: Scope, symptoms: Sequence[Finding], topology: Topology | None) -> bool:
+def _more_arrives(scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> bool:
     """Whether a service that nobody of ours calls is asked much more often than before."""
-    called = {callee.rpartition("/")[2] for _, callee in topology.edges} if topology is not None else set()
+    called = {callee.rpartition("/")[2] for _, callee in topology.edges}
     for one in symptoms:
         bare = (one.entity or "").rpartition("/")[2]
         base, level = one.numbers.get("base", 0.0), one.numbers.get("level", 0.0)
@@ -213,9 +211,9 @@ def _more_arrives(scope: Scope, symptoms: Sequence[Finding], topology: Topology 
     return False
 
 
-def _services(changes: Sequence[Change], scope: Scope, topology: Topology | None) -> frozenset[str]:
+def _services(changes: Sequence[Change], scope: Scope, topology: Topology) -> frozenset[str]:
     named = {change.service for change in changes if change.service}
-    edges = {end for edge in topology.edges for end in edge} if topology is not None else set()
+    edges = {end for edge in topology.edges for end in edge}
     alerting = {scope.alert.service} if scope.alert.service else set()
     return frozenset(named | edges | alerting | {name.rpartition("/")[2] for name in scope.candidates})
 

@@ -27,11 +27,11 @@ class Places:
     edges: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls, scope: Scope, symptoms: Sequence[Finding], topology: Topology | None) -> Places:
+    def of(cls, scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> Places:
         """From the alert, the symptoms' entities and the calls between services."""
         alerting = _bare(scope.alert.service or "")
         closeness: dict[str, float] = {alerting: 1.0} if alerting else {}
-        edges = [(_bare(caller), _bare(callee)) for caller, callee in topology.edges] if topology is not None else []
+        edges = [(_bare(caller), _bare(callee)) for caller, callee in topology.edges]
         for service, steps in _downstream(alerting, edges).items():
             _raise(closeness, service, 0.9 if steps == 1 else 0.75)
         for caller, callee in edges:
@@ -40,7 +40,7 @@ class Places:
         for symptom in symptoms:
             for entity in _entities(symptom.entity, scope.candidates):
                 _raise(closeness, entity, 0.75)
-        if topology is not None and alerting:
+        if alerting:
             home = {_bare(name): node for name, node in topology.placement.items()}
             for service, node in home.items():
                 if node == home.get(alerting):

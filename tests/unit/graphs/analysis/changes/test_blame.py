@@ -141,7 +141,7 @@ def test_no_change_is_guilty_when_all_diffs_are_neutral() -> None:
         *deploy("c", 9, "orders", POOL),
     ]
     suspects = explain(changes, scope(), ONSET, [WAITS], CALLS)
-    weight = innocence(suspects, scope(), [WAITS]).weight
+    weight = innocence(suspects, scope(), [WAITS], CALLS).weight
     assert all(one.innocent for one in suspects)
     assert weight >= 1.5
     assert weight > max(one.weight for one in suspects)
@@ -149,20 +149,20 @@ def test_no_change_is_guilty_when_all_diffs_are_neutral() -> None:
 
 def test_a_guilty_change_silences_innocence() -> None:
     suspects = explain(deploy("pool", -6, "orders", POOL), scope(), ONSET, [WAITS], CALLS)
-    assert innocence(suspects, scope(), [WAITS]).weight < suspects[0].weight
+    assert innocence(suspects, scope(), [WAITS], CALLS).weight < suspects[0].weight
 
 
 def test_a_change_that_fits_must_be_it_where_nothing_from_outside_reads_like_the_cause() -> None:
     outage = symptom("orders", "provider sdk: ServiceUnavailable, SlowDown in region eu-1, upstream degraded")
     suspects = explain(deploy("pool", -6, "orders", POOL), scope(), ONSET, [WAITS], CALLS)
-    assert innocence(suspects, scope(), [WAITS]).weight < -1
-    assert innocence(suspects, scope(), [WAITS, outage]).weight >= 0
+    assert innocence(suspects, scope(), [WAITS], CALLS).weight < -1
+    assert innocence(suspects, scope(), [WAITS, outage], CALLS).weight >= 0
 
 
 def test_what_reads_like_an_outage_elsewhere_is_said() -> None:
     outage = symptom("orders", "provider sdk: ServiceUnavailable, SlowDown in region eu-1, upstream degraded")
     suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, [outage], CALLS)
-    assert innocence(suspects, scope(), [outage]).hint == "a provider's trouble"
+    assert innocence(suspects, scope(), [outage], CALLS).hint == "a provider's trouble"
 
 
 def test_a_flag_does_what_the_code_that_asks_for_it_does() -> None:
@@ -349,14 +349,14 @@ def test_what_runs_out_speaks_for_no_change_unless_a_change_stopped_its_renewal(
         deploy("stopped", -50, "stock", "@@\n-    agent.renewAll(ctx)\n", path="a.go"), scope(), ONSET, [ran_out], CALLS
     )
     quiet = explain(deploy("quiet", -50, "stock", REFACTOR, path="a.py"), scope(), ONSET, [ran_out], CALLS)
-    assert innocence(quiet, scope(), [ran_out]).weight > 2.0
-    assert innocence(stopped, scope(), [ran_out]).weight < 1.0
+    assert innocence(quiet, scope(), [ran_out], CALLS).weight > 2.0
+    assert innocence(stopped, scope(), [ran_out], CALLS).weight < 1.0
 
 
 def test_a_handshake_that_fails_has_not_run_out() -> None:
     refused = symptom("orders", "tls handshake failed: x509 certificate signed by unknown authority")
     suspects = explain(deploy("quiet", -50, "stock", REFACTOR, path="a.py"), scope(), ONSET, [refused], CALLS)
-    assert innocence(suspects, scope(), [refused]).hint is None
+    assert innocence(suspects, scope(), [refused], CALLS).hint is None
 
 
 def test_who_shares_what_a_change_troubles_is_troubled_by_it_too() -> None:
