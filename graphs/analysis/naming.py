@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import re2
 
 _ADDRESS = re2.compile(r"(?:^|[^0-9.])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?:$|[^0-9.])")
+POD_TAIL = r"(?:-[a-f0-9]{6,10}-[a-z0-9]{5}|-\d{1,3})"
+"""What a Deployment or a StatefulSet appends to its name for a pod's: plain enough to know a pod by in any text."""
+_POD_TAILS = re2.compile(rf"(?:{POD_TAIL}|-[a-z0-9]{{5}})$")
 _APPLICATIONS = ("app/", "service/", "deployment/")
 
 
@@ -16,13 +19,20 @@ def bare(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+def workload(pod: str) -> str:
+    """Whose pod it is, by its name alone. A DaemonSet or a Job appends five signs, which could be a word of any other name: give
+    it only what is known to be a pod."""
+    return str(_POD_TAILS.sub("", pod))
+
+
 def addresses(text: str) -> list[str]:
     """IPv4 addresses in a text, in their order."""
     return [str(address) for address in _ADDRESS.findall(text)]
 
 
 def _parents(name: str) -> Iterable[str]:
-    """`x-7d9f8-abc12` → `x-7d9f8`, `x`: a pod's name without its tails, nearest first, at most two."""
+    """`x-7d9f8-abc12` → `x-7d9f8`, `x`: what may be a pod's name without its tails, nearest first, at most two. More is taken
+    for a tail than `workload` does: these are only asked for among names that exist."""
     for _ in range(2):
         name, dash, tail = name.rpartition("-")
         if not dash or not name or (len(tail) not in (5, 10) and not any(sign.isdigit() for sign in tail)):

@@ -11,7 +11,7 @@ from typing import Any
 import re2
 
 from graphs.analysis.logs import error_words
-from graphs.analysis.naming import addresses
+from graphs.analysis.naming import POD_TAIL, addresses
 
 _EXCEPTION = re2.compile(
     r"\b((?:[A-Za-z_][A-Za-z0-9_]{0,40}[.$]){0,8}[A-Z][A-Za-z0-9_]{0,60}(?:Exception|Error|Failure|Fault|Timeout))\b"
@@ -21,7 +21,6 @@ _HOST = re2.compile(r"(?i)(?:https?|tcp|grpc|amqp|redis|postgres(?:ql)?|mysql|mo
 _HOST_PORT = re2.compile(r"(?i)\b([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*):(\d{2,5})\b")
 _PORT = re2.compile(r"(?:\b\d{1,3}(?:\.\d{1,3}){3}|\]|localhost):(\d{2,5})\b")
 _LISTENS = re2.compile(r"(?i)(?:listening|started|serving|running|bound|ready)\b[^\n]{0,80}?(?:port\(?s?\)?[:= ]+|:)(\d{2,5})\b")
-_POD = r"(?:-[a-f0-9]{6,10}-[a-z0-9]{5}|-\d{1,2})?"  # what a scheduler appends to a service's name
 _WORDS = re2.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{3,}")
 
 
@@ -90,7 +89,7 @@ class Names:
         if not ordered:
             return None
         spelled = "|".join(re2.escape(alias) for alias in ordered)
-        return re2.compile(rf"(?i)(?:^|[^a-z0-9_-])({spelled}){_POD}(?:$|[^a-z0-9_-])")
+        return re2.compile(rf"(?i)(?:^|[^a-z0-9_-])({spelled}){POD_TAIL}?(?:$|[^a-z0-9_-])")
 
     def mentioned(self, text: str) -> tuple[str, ...]:
         """Services a text names, in the order of their first mention."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from app.domain.incident import Scope
+from graphs.analysis.naming import workload
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.model import Cluster, Container, Event, Node, Pod, Service, Template, Workload
 
@@ -133,7 +134,7 @@ class Look:
         assert known is not None
         sets = {set_.name: set_ for set_ in self.cluster.workloads.values() if set_.kind == "ReplicaSet" and set_.owner == name}
         owners = {name, *sets} if kind != "Deployment" or sets else {name}
-        pods = tuple(pod for pod in self.cluster.pods.values() if self._owns(pod, owners, kind, name, known))
+        pods = tuple(pod for pod in self.cluster.pods.values() if self._owns(pod, owners, name, known))
         template = _complete(live.template if live else Template(), declared.template if declared else Template())
         events = (live.events if live else ()) + tuple(
             event for key in sorted(sets) for event in sets[key].events if (sets[key].desired or 0) > 0
@@ -156,13 +157,12 @@ class Look:
             events=tuple(dict.fromkeys(events + loose)),
         )
 
-    def _owns(self, pod: Pod, owners: set[str], kind: str, name: str, known: Workload) -> bool:
+    def _owns(self, pod: Pod, owners: set[str], name: str, known: Workload) -> bool:
         if pod.owner is not None:
             return pod.owner in owners
         if known.selector and pod.labels:
             return matches(known.selector, pod.labels)
-        rest = pod.name.removeprefix(name + "-")
-        return rest != pod.name and rest.count("-") == (1 if kind == "Deployment" else 0)
+        return workload(pod.name) == name
 
     @cached_property
     def workers(self) -> tuple[Node, ...]:

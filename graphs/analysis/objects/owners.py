@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import re2
-
 from app.domain.telemetry import Recorded
-from graphs.analysis.naming import addresses
+from graphs.analysis.naming import addresses, workload
 
-_REPLICA = re2.compile(r"(?:-[a-f0-9]{6,10})?-[a-z0-9]{5}$|-\d{1,3}$")
 _LISTED = ("services", "service", "svc", "endpoints", "ep", "pods", "pod", "po", "all")
 _HELD = ("CLUSTER-IP", "ENDPOINTS", "IP")
 _MOST = 50_000
@@ -43,6 +40,6 @@ def _rows(output: str) -> Iterable[tuple[str, str]]:
             pods = "READY" in cells
         elif at is not None and len(cells) > at + 1:
             kind, _, bare = cells[at].rpartition("/")  # `kubectl get all` writes pod/name
-            name = _REPLICA.sub("", bare) if pods or kind == "pod" else bare
+            name = workload(bare) if pods or kind == "pod" else bare
             for address in addresses(line):
                 yield name, address

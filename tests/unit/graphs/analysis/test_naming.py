@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from graphs.analysis.naming import Names
+import pytest
+
+from graphs.analysis.naming import Names, workload
 
 
 def test_bare_names_and_pods_are_mapped_to_candidates() -> None:
@@ -29,3 +31,18 @@ def test_without_candidates_the_telemetrys_own_names_are_answers() -> None:
 def test_of_several_with_one_last_part_the_application_is_meant() -> None:
     assert Names.of(["configmap/stock", "deployment/stock", "namespace/stock"]).target("stock") == "deployment/stock"
     assert Names.of(["service/stock", "app/stock"]).target("stock") == "app/stock"
+
+
+@pytest.mark.parametrize(
+    ("pod", "owner"),
+    [
+        ("stock-7d9f8c6b5-x2x9z", "stock"),
+        ("stock-db-0", "stock-db"),
+        ("log-agent-x2x9z", "log-agent"),
+        ("nightly-28391040-x2x9z", "nightly"),
+        ("stock", "stock"),
+        ("stock-db", "stock-db"),
+    ],
+)
+def test_a_pods_name_says_whose_it_is(pod: str, owner: str) -> None:
+    assert workload(pod) == owner
