@@ -14,6 +14,7 @@ from app.domain.incident import Scope
 from graphs.analysis.calibration import Calibration
 from graphs.analysis.fuse import Possibility, possibilities
 from graphs.analysis.labels import choose_first
+from graphs.analysis.naming import Names
 from graphs.analysis.objects.fault import EFFECTS
 from graphs.contract import Report
 
@@ -89,8 +90,7 @@ def _alerting(scope: Scope, suspicions: list[Suspicion]) -> str | None:
     named = scope.alert.service
     if not named:
         return None
-    known = {s.target for s in suspicions} | set(scope.candidates)
-    return next((t for t in sorted(known) if t == named or t.endswith("/" + named)), named)
+    return Names.of({s.target for s in suspicions} | set(scope.candidates)).target(named) or named
 
 
 def _believed(shown: list[Possibility], calibration: Calibration) -> list[float]:

@@ -24,7 +24,7 @@ from graphs.analysis.metrics.sentences import said_tables
 from graphs.analysis.metrics.suspects import metric_clues, span_clues
 from graphs.analysis.metrics.wording import AGENT, Writer, span_findings, utc
 from graphs.analysis.metrics.words import read, route
-from graphs.analysis.naming import Names
+from graphs.analysis.naming import Names, bare
 from graphs.analysis.objects.placement import pods_on_nodes
 from graphs.asking import ask_all
 from graphs.contract import Budget, Question, Report, View
@@ -279,11 +279,11 @@ def _impact(writer: Writer, measured: Measured, scope: Scope, question: Question
     """What users see, the alert's own series, and the routes and operations asked about; then whatever moved most."""
     picture, shifts = measured.picture, measured.picture.shifts
     wanted = {scope.alert.service, ENTRY} | set(question.entities)
-    bare = {name.rpartition("/")[2] for name in wanted if name}
+    asked = {bare(name) for name in wanted if name}
 
     def rank(column: int) -> tuple[int, float, int]:
         name, words = picture.names[column], picture.words[column]
-        near = name.entity in bare
+        near = name.entity in asked
         own_metric = near and scope.alert.metric is not None and words.base == read(scope.alert.metric).base
         visible = words.family in {"error", "success", "latency"}
         routed = near and visible and route(name.metric) is not None

@@ -33,6 +33,7 @@ from graphs.analysis.changes.shipping import Shipment, shipments
 from graphs.analysis.changes.stacks import Frame, frames, hits, touched
 from graphs.analysis.changes.tokens import Measure, measure, measures_in, split_identifier, stem_set, stems
 from graphs.analysis.metrics.words import read
+from graphs.analysis.naming import bare
 
 SAMPLING_S = 120.0  # onsets are found on samples a minute or two apart
 _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
@@ -195,18 +196,14 @@ def _outside(symptoms: Sequence[Finding], *, surge: bool) -> tuple[str | None, i
 
 def _more_arrives(scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> bool:
     """Whether a service that nobody of ours calls is asked much more often than before."""
-    called = {callee.rpartition("/")[2] for _, callee in topology.edges}
+    called = {bare(callee) for _, callee in topology.edges}
     for one in symptoms:
-        bare = (one.entity or "").rpartition("/")[2]
+        own = bare(one.entity or "")
         base, level = one.numbers.get("base", 0.0), one.numbers.get("level", 0.0)
         asked = one.signal == "metrics" and bool(_ASKED & stem_set([one.query]) or "traffic" in one.query)
         # The time that requests take, or how many fail, is no number of requests.
-        counted = read(one.query.rpartition("|")[2]).family in (
-            "traffic",
-            "pool_use",
-            "other",
-        )
-        if asked and counted and bare and bare not in called and base > 0.0 and level >= _SURGE * base:
+        counted = read(one.query.rpartition("|")[2]).family in ("traffic", "pool_use", "other")
+        if asked and counted and own and own not in called and base > 0.0 and level >= _SURGE * base:
             return True
     return False
 
@@ -215,7 +212,7 @@ def _services(changes: Sequence[Change], scope: Scope, topology: Topology) -> fr
     named = {change.service for change in changes if change.service}
     edges = {end for edge in topology.edges for end in edge}
     alerting = {scope.alert.service} if scope.alert.service else set()
-    return frozenset(named | edges | alerting | {name.rpartition("/")[2] for name in scope.candidates})
+    return frozenset(named | edges | alerting | {bare(name) for name in scope.candidates})
 
 
 def _reading(shipment: Shipment, shipped: Sequence[Shipment]) -> Reading:

@@ -9,6 +9,7 @@ from app.domain.finding import Finding
 from app.domain.incident import Scope
 from app.domain.telemetry import Topology
 from graphs.analysis.changes.tokens import stem_set, stems
+from graphs.analysis.naming import Names, bare
 
 _FAR = 4
 _NO_SERVICE = -1.2
@@ -22,33 +23,34 @@ class Places:
 
     closeness: dict[str, float]
     known: bool
-    candidates: tuple[str, ...]
+    naming: Names
     names: frozenset[str]
     edges: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> Places:
         """From the alert, the symptoms' entities and the calls between services."""
-        alerting = _bare(scope.alert.service or "")
+        naming = Names.of(scope.candidates)
+        alerting = bare(scope.alert.service or "")
         closeness: dict[str, float] = {alerting: 1.0} if alerting else {}
-        edges = [(_bare(caller), _bare(callee)) for caller, callee in topology.edges]
+        edges = [(bare(caller), bare(callee)) for caller, callee in topology.edges]
         for service, steps in _downstream(alerting, edges).items():
             _raise(closeness, service, 0.9 if steps == 1 else 0.75)
         for caller, callee in edges:
             if callee == alerting:
                 _raise(closeness, caller, 0.5)
         for symptom in symptoms:
-            for entity in _entities(symptom.entity, scope.candidates):
+            for entity in _entities(symptom.entity, naming):
                 _raise(closeness, entity, 0.75)
         if alerting:
-            home = {_bare(name): node for name, node in topology.placement.items()}
+            home = {bare(name): node for name, node in topology.placement.items()}
             for service, node in home.items():
                 if node == home.get(alerting):
                     _raise(closeness, service, 0.3)
         names = frozenset(
-            [alerting, *closeness, *(_bare(name) for name in scope.candidates), *(end for edge in edges for end in edge)]
+            [alerting, *closeness, *(bare(name) for name in scope.candidates), *(end for edge in edges for end in edge)]
         )
-        return cls(closeness, bool(edges or symptoms), scope.candidates, names, tuple(edges))
+        return cls(closeness, bool(edges or symptoms), naming, names, tuple(edges))
 
     @property
     def name_words(self) -> frozenset[str]:
@@ -60,12 +62,12 @@ class Places:
         """What being deployed to `service` says: up to 1 at the failing one, -2 where nothing moved."""
         if service is None:
             return 0.0
-        close = self.closeness.get(_bare(service))
+        close = self.closeness.get(bare(service))
         if close is not None:
             return close
         if not self.known:
             return -0.5
-        return -2.0 if _bare(service) in self.names else _NO_SERVICE
+        return -2.0 if bare(service) in self.names else _NO_SERVICE
 
     def nats_of(self, service: str | None, text: str) -> float:
         """The same for a change to what is no service itself (a network, a cluster), with the services that `text` names."""
@@ -82,23 +84,17 @@ class Places:
         Where nobody knows who calls whom, it may be any of them: not knowing acquits no change."""
         if service is None:
             return ()
-        bare = _bare(service)
-        ends = {end for entity in entities for end in _entities(entity, self.candidates)} - {bare}
-        near = {end for edge in self.edges if bare in edge for end in edge} if self.edges else ends
-        shared = {callee for caller, callee in self.edges if caller == bare} & ends
+        own = bare(service)
+        ends = {end for entity in entities for end in _entities(entity, self.naming)} - {own}
+        near = {end for edge in self.edges if own in edge for end in edge} if self.edges else ends
+        shared = {callee for caller, callee in self.edges if caller == own} & ends
         near |= {caller for caller, callee in self.edges if callee in shared}  # who stands in the same queue
         found = {self.candidate(end) for end in ends & near}
         return tuple(sorted(name for name in found if name is not None))
 
     def candidate(self, service: str | None) -> str | None:
         """The scope's own name for a service; where nothing is offered, the service's."""
-        if service is None or not self.candidates or service in self.candidates:
-            return service
-        return next((name for name in self.candidates if _bare(name) == _bare(service)), None)
-
-
-def _bare(name: str) -> str:
-    return name.rpartition("/")[2]
+        return self.naming.target(service) if service is not None else None
 
 
 def _raise(closeness: dict[str, float], service: str, value: float) -> None:
@@ -115,15 +111,6 @@ def _downstream(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, int]:
     return steps
 
 
-def _entities(entity: str | None, candidates: Sequence[str]) -> list[str]:
-    """Services that a finding's entity names: itself, both ends of a call, or the candidate that a pod belongs to."""
-    if entity is None:
-        return []
-    found = []
-    for end in entity.split(">"):
-        bare = _bare(end)
-        owner = next(
-            (_bare(name) for name in sorted(candidates, key=len, reverse=True) if bare.startswith(_bare(name) + "-")), None
-        )
-        found.append(owner or bare)
-    return found
+def _entities(entity: str | None, naming: Names) -> list[str]:
+    """Services that a finding's entity names, bare: itself, both ends of a call, or the candidate that a pod belongs to."""
+    return [bare(naming.target(end) or end) for end in entity.split(">")] if entity is not None else []

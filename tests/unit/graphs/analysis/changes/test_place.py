@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from app.domain.telemetry import Topology
 from graphs.analysis.changes.place import Places
-from tests.unit.graphs.said import SCOPE
+from graphs.analysis.naming import Names
+from tests.unit.graphs.said import SCOPE, finding
 
 
 def places(*edges: tuple[str, str]) -> Places:
-    return Places({}, True, SCOPE.candidates, frozenset(), edges)
+    return Places({}, True, Names.of(SCOPE.candidates), frozenset(), edges)
 
 
 def test_beside_a_service_is_what_it_calls_and_what_calls_it() -> None:
@@ -16,3 +18,14 @@ def test_beside_a_service_is_what_it_calls_and_what_calls_it() -> None:
 def test_where_nobody_knows_who_calls_whom_anything_may_be_beside_anything() -> None:
     assert places().beside("back", ["front", "side", "back"]) == ("front", "side")
     assert places().beside(None, ["front"]) == ()
+
+
+def test_what_moved_is_the_service_that_has_the_name_or_the_pod() -> None:
+    asked = SCOPE.model_copy(update={"candidates": ("app/cart", "app/cart-db", "app/front")})
+
+    def close(entity: str) -> set[str]:
+        return Places.of(asked, [finding("waits", entity=entity)], Topology.joined([])).closeness.keys() - {"front"}
+
+    assert close("cart-db") == {"cart-db"}
+    assert close("cart-7d9f8c6b5-x2x9z") == {"cart"}
+    assert close("cart>cart-db") == {"cart", "cart-db"}
