@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 import re2
 
+from graphs.analysis.detectors import detected
 from graphs.analysis.logs import error_words, templates
 from graphs.analysis.logs.complaints import Testimony
 from graphs.analysis.logs.shift import Change, Shift
@@ -110,21 +111,13 @@ def _words(text: str) -> list[str]:
 def detections(documents: Iterable[Mapping[str, object]]) -> tuple[Detection, ...]:
     """What detectors said, the strongest first."""
     found = []
-    for document in documents:
-        if document.get("doc") != "detector_alert":
-            continue
-        if isinstance(document.get("entry_service"), str):
-            found.append(Detection(str(document["entry_service"]), 0.3, str(document.get("raw_error") or ""), entry=True))
-        elif isinstance(document.get("name"), str):
-            evidence = document.get("evidence")
-            lines = (
-                [str(line) for line in evidence]
-                if isinstance(evidence, Sequence) and not isinstance(evidence, str)
-                else [str(evidence or "")]
-            )
-            percents = [abs(float(p)) for line in lines for p in _PERCENT.findall(line)]
+    for alert in detected(documents):
+        if alert.entry:
+            found.append(Detection(alert.entry, 0.3, alert.error, entry=True))
+        elif alert.name:
+            percents = [abs(float(p)) for line in alert.lines for p in _PERCENT.findall(line)]
             size = min(1.0, 0.2 + 0.2 * math.log10(1 + max(percents, default=0.0)))
-            found.append(Detection(str(document["name"]), size, " ; ".join(lines)))
+            found.append(Detection(alert.name, size, " ; ".join(alert.lines)))
     return tuple(sorted(found, key=lambda d: (-d.size, d.name, d.text)))
 
 

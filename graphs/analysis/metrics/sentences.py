@@ -14,6 +14,7 @@ import numpy as np
 import re2
 
 from app.domain.telemetry import MetricTable, SeriesName, StatusTable
+from graphs.analysis.detectors import detected
 from graphs.analysis.metrics.words import Words, read
 from graphs.analysis.naming import bare
 
@@ -115,11 +116,10 @@ def said_tables(tables: Iterable[StatusTable], *, known: Iterable[SeriesName], s
     out = []
     for table in tables:
         pairs: dict[SeriesName, Stated] = {}
-        for document in table.documents:
-            for entity, text in _sentences(document):
-                for one in stated(entity, text):
-                    if (bare(entity), *_what(read(one.metric))) not in measured:
-                        pairs.setdefault(SeriesName(entity, one.metric), one)
+        told = [(alert.entity, line) for alert in detected(table.documents) if alert.name for line in alert.lines]
+        for one in (one for entity, line in told for one in stated(entity, line)):
+            if (bare(one.entity), *_what(read(one.metric))) not in measured:
+                pairs.setdefault(SeriesName(one.entity, one.metric), one)
         if pairs:
             out.append(_as_table(table, dict(sorted(pairs.items(), key=lambda item: str(item[0]))), since_s))
     return out
@@ -127,17 +127,6 @@ def said_tables(tables: Iterable[StatusTable], *, known: Iterable[SeriesName], s
 
 def _what(words: Words) -> tuple[str, int]:
     return words.family, words.stat
-
-
-def _sentences(document: Mapping[str, object]) -> Iterable[tuple[str, str]]:
-    name, kind, told = document.get("name"), str(document.get("type") or ""), document.get("evidence")
-    if document.get("doc") != "detector_alert" or not isinstance(name, str) or not name:
-        return
-    entity = f"node/{name}" if kind.lower() in {"node", "host", "machine"} and "/" not in name else name
-    lines = told if isinstance(told, Sequence) and not isinstance(told, str) else [told]
-    for line in lines:
-        if isinstance(line, str):
-            yield entity, line
 
 
 def _as_table(table: StatusTable, pairs: Mapping[SeriesName, Stated], since_s: float) -> MetricTable:

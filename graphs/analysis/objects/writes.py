@@ -10,6 +10,7 @@ from itertools import chain
 import re2
 
 from graphs.analysis.calls import callees_of, reach
+from graphs.analysis.detectors import detected
 from graphs.analysis.objects.addresses import services_told
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look, Unit
@@ -31,15 +32,17 @@ class Failing:
 
 
 def failing(documents: Iterable[Mapping[str, object]]) -> tuple[Failing, ...]:
-    """Failing requests of which a document names the method and the service they entered at."""
-    found = []
-    for document in documents:
-        method, service = document.get("request_method"), document.get("entry_service")
-        if isinstance(method, str) and isinstance(service, str):
-            error = str(document.get("raw_error") or "")
-            writing = method.strip().upper() in _WRITING
-            found.append(Failing(service, writing, bool(_UNREACHABLE.search(error)), bool(_SAYS_SO.search(error))))
-    return tuple(found)
+    """Failing requests of which a detector names the method and the service they entered at."""
+    return tuple(
+        Failing(
+            alert.entry,
+            alert.method.upper() in _WRITING,
+            bool(_UNREACHABLE.search(alert.error)),
+            bool(_SAYS_SO.search(alert.error)),
+        )
+        for alert in detected(documents)
+        if alert.method and alert.entry
+    )
 
 
 def check(look: Look, requests: Collection[Failing], edges: Collection[tuple[str, str]]) -> Iterator[ObjectFault]:
