@@ -24,7 +24,7 @@ def calibrate(
 ) -> None:
     """Fit what odds are worth to results whose truth is known."""
     try:
-        held = fitting.outcomes(results, truth)
+        held = fitting.forecasts(results, truth)
     except (OSError, ValueError) as error:
         raise BadInput(f"the results, or a file below {truth}, can't be read ({error}); mend it and try again") from error
     made = fitting.fitted(held, reserve=reserve)

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.domain.errors import BadInput
 from app.evaluation.score import brier, calibration_error, mark, read_truth
-from graphs.analysis.calibration import Calibration, Outcome, fit
+from graphs.analysis.calibration import Calibration, Forecast, fit
 
 FOLDS = 5
 
@@ -34,7 +34,7 @@ class Fitted:
     sources: Worth | None  # None where all incidents are from one source
 
 
-def outcomes(results: Iterable[Path], truth_folder: Path) -> list[Outcome]:
+def forecasts(results: Iterable[Path], truth_folder: Path) -> list[Forecast]:
     """The first hypothesis of each result that has a truth; several files of the same cases may be given, with a share of their
     telemetry taken away in some. Raises `BadInput` when there is none, or one without odds."""
     truths, found = read_truth(truth_folder), []
@@ -49,7 +49,7 @@ def outcomes(results: Iterable[Path], truth_folder: Path) -> list[Outcome]:
                 raise BadInput(f"{path} is from a version that kept no odds; run firstmate eval again")
             right = mark(result["case"], truth, result).main <= 1
             found.append(
-                Outcome(
+                Forecast(
                     odds=hypotheses[0]["odds"],
                     right=right,
                     group=_culprit(truth),
@@ -63,7 +63,7 @@ def outcomes(results: Iterable[Path], truth_folder: Path) -> list[Outcome]:
     return found
 
 
-def fitted(held: Sequence[Outcome], *, reserve: float, folds: int = FOLDS) -> Fitted:
+def fitted(held: Sequence[Forecast], *, reserve: float, folds: int = FOLDS) -> Fitted:
     """Fitted to all of them; judged by fits that each left a part out."""
     by_fold = _judged(held, lambda each: str(int(sha256(each.group.encode()).hexdigest(), 16) % folds), reserve=reserve)
     several = len({each.source for each in held}) > 1
@@ -80,7 +80,7 @@ def fitted(held: Sequence[Outcome], *, reserve: float, folds: int = FOLDS) -> Fi
     return Fitted(calibration=whole, folds=by_fold, sources=by_source)
 
 
-def _judged(held: Sequence[Outcome], part: Callable[[Outcome], str], *, reserve: float) -> Worth:
+def _judged(held: Sequence[Forecast], part: Callable[[Forecast], str], *, reserve: float) -> Worth:
     said: list[tuple[float, bool]] = []
     for left_out in sorted({part(each) for each in held}):
         others = [each for each in held if part(each) != left_out]

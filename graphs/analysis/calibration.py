@@ -37,7 +37,7 @@ AS_IT_IS = Calibration(intercept=0.0, slope=1.0)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Forecast:
     """One incident looked back on: the first hypothesis' odds (nats), and whether it was right. `group`: what must not be on
     both sides of a fold; `source`: where the incident is from; `case`: which one it is, as several answers may be about one."""
 
@@ -54,11 +54,11 @@ _STEADY = 1.0
 """Strength of the pull towards `AS_IT_IS`, as that many incidents' worth of curvature."""
 
 
-def fit(outcomes: Sequence[Outcome]) -> Calibration:
-    """The likeliest intercept and slope, by Newton's method. Raises ValueError on no outcome at all."""
-    if not outcomes:
-        raise ValueError("no outcome to fit to")
-    points = [(max(-_FURTHEST, min(_FURTHEST, each.odds)), 1.0 if each.right else 0.0) for each in outcomes]
+def fit(forecasts: Sequence[Forecast]) -> Calibration:
+    """The likeliest intercept and slope, by Newton's method. Raises ValueError on none at all."""
+    if not forecasts:
+        raise ValueError("no forecast to fit to")
+    points = [(max(-_FURTHEST, min(_FURTHEST, each.odds)), 1.0 if each.right else 0.0) for each in forecasts]
     intercept, slope = 0.0, 1.0
     for _ in range(50):
         g0, g1 = -_STEADY * intercept, -_STEADY * (slope - 1.0)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import BadInput
-from app.evaluation.calibrate import fitted, outcomes
-from graphs.analysis.calibration import Calibration, Outcome
+from app.evaluation.calibrate import fitted, forecasts
+from graphs.analysis.calibration import Calibration, Forecast
 
 
 def written(folder: Path, answers: list[tuple[str, str, float | None]]) -> tuple[list[Path], Path]:
@@ -23,29 +23,29 @@ def written(folder: Path, answers: list[tuple[str, str, float | None]]) -> tuple
     return [results], truth
 
 
-def test_outcomes_are_read_from_results_and_truth(tmp_path: Path) -> None:
-    assert outcomes(*written(tmp_path, [("a", "back", 2.0), ("b", "front", -1.0)])) == [
-        Outcome(odds=2.0, right=True, group="two:None:back", source="two", case="a"),
-        Outcome(odds=-1.0, right=False, group="one:None:back", source="one", case="b"),
+def test_forecasts_are_read_from_results_and_truth(tmp_path: Path) -> None:
+    assert forecasts(*written(tmp_path, [("a", "back", 2.0), ("b", "front", -1.0)])) == [
+        Forecast(odds=2.0, right=True, group="two:None:back", source="two", case="a"),
+        Forecast(odds=-1.0, right=False, group="one:None:back", source="one", case="b"),
     ]
 
 
 def test_results_without_odds_are_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="run firstmate eval again"):
-        outcomes(*written(tmp_path, [("a", "back", None)]))
+        forecasts(*written(tmp_path, [("a", "back", None)]))
 
 
 def test_no_result_with_a_truth_is_refused(tmp_path: Path) -> None:
     results, _ = written(tmp_path, [("a", "back", 1.0)])
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="no result in"):
-        outcomes(results, tmp_path / "empty")
+        forecasts(results, tmp_path / "empty")
 
 
 def test_a_culprit_is_never_on_both_sides_of_a_fold() -> None:
     """One culprit, always wrong though sure: a fold that had seen it would have learnt so."""
-    fine = [Outcome(odds=3.0, right=True, group=f"g{n}", source="s") for n in range(40)]
-    odd = [Outcome(odds=3.0, right=False, group="same", source="s") for _ in range(20)]
+    fine = [Forecast(odds=3.0, right=True, group=f"g{n}", source="s") for n in range(40)]
+    odd = [Forecast(odds=3.0, right=False, group="same", source="s") for _ in range(20)]
     made = fitted([*fine, *odd], reserve=0.0)
     fooled = made.folds.brier * 60 / 20  # what the 20 contribute, when the others are near 0
     assert fooled > 0.7
@@ -53,7 +53,7 @@ def test_a_culprit_is_never_on_both_sides_of_a_fold() -> None:
 
 
 def test_the_reserve_bounds_what_is_ever_said_and_stands_in_the_file() -> None:
-    made = fitted([Outcome(odds=float(n), right=True, group=f"g{n}", source=f"s{n % 2}") for n in range(10)], reserve=0.1)
+    made = fitted([Forecast(odds=float(n), right=True, group=f"g{n}", source=f"s{n % 2}") for n in range(10)], reserve=0.1)
     again = Calibration.model_validate_json(made.calibration.model_dump_json(by_alias=True))
     assert again.probability(99.0) == pytest.approx(0.9)
     assert again.provenance["answers"] == 10

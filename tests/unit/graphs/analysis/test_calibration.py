@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.analysis.calibration import AS_IT_IS, Calibration, Outcome, fit
+from graphs.analysis.calibration import AS_IT_IS, Calibration, Forecast, fit
 
 
-def drawn(intercept: float, slope: float, *, many: int) -> list[Outcome]:
-    """Outcomes of a forecaster whose odds are really worth that much."""
+def drawn(intercept: float, slope: float, *, many: int) -> list[Forecast]:
+    """Forecasts of one whose odds are really worth that much."""
     dice = random.Random(7)
     found = []
     for n in range(many):
         odds = dice.uniform(-4, 5)
         chance = 1 / (1 + math.exp(-(intercept + slope * odds)))
-        found.append(Outcome(odds=odds, right=dice.random() < chance, group=str(n), source="made"))
+        found.append(Forecast(odds=odds, right=dice.random() < chance, group=str(n), source="made"))
     return found
 
 
@@ -31,13 +31,13 @@ def test_what_odds_are_worth_is_found_again(intercept: float, slope: float) -> N
 
 @pytest.mark.parametrize("right", [True, False])
 def test_a_handful_that_all_went_one_way_makes_nothing_certain(right: bool) -> None:
-    found = fit([Outcome(odds=3.0, right=right, group=str(n), source="made") for n in range(5)])
+    found = fit([Forecast(odds=3.0, right=right, group=str(n), source="made") for n in range(5)])
     assert 0.02 < found.probability(0.0) < 0.98
     assert found.slope > 0
 
 
 def test_with_nothing_to_fit_to_there_is_no_fit() -> None:
-    with pytest.raises(ValueError, match="no outcome"):
+    with pytest.raises(ValueError, match="no forecast"):
         fit([])
 
 
