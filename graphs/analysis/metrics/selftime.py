@@ -32,7 +32,6 @@ class OpShift:
     service: str
     op: str
     callee: str | None
-    n_ref: int
     n_inc: int
     ref_ms: float
     inc_ms: float
@@ -47,19 +46,16 @@ class OpShift:
 
 @dataclass(frozen=True)
 class CallShift:
-    """How often `op` of `service` calls `child_op` of `child_service`, per call of its own. `z` signed; `per_trace` the
-    calls per trace that are missing (negative) or extra."""
+    """How often `op` of `service` calls `child_op` of `child_service`, per call of its own. `z` signed."""
 
     service: str
     op: str
     child_service: str
     child_op: str
-    n_ref: int
     n_inc: int
     ref: float
     inc: float
     z: float
-    per_trace: float
 
 
 @dataclass(frozen=True)
@@ -210,7 +206,7 @@ def compare(frame: pl.DataFrame, onset_s: float) -> SpanShifts:
         return SpanShifts(marks=marks, edges=edges, traces_ref=n_ref, traces_inc=n_inc)
     own = _op_shifts(spans.filter(pl.col("callee").is_null()).with_columns(callee=pl.lit("")), "own_ms", n_inc)
     gaps = _op_shifts(spans.filter(pl.col("callee").is_not_null()), "gap_ms", n_inc)
-    return SpanShifts(own, gaps, _call_shifts(spans, n_inc), marks, edges, n_ref, n_inc)
+    return SpanShifts(own, gaps, _call_shifts(spans), marks, edges, n_ref, n_inc)
 
 
 def _held(z: float, control: float | None) -> float:
@@ -248,11 +244,11 @@ def _op_shifts(spans: pl.DataFrame, column: str, traces: int) -> tuple[OpShift, 
         if before and before[0] >= 5:
             held = _z_means(before, by[_LATE], drift)
         z = _held(_z_means(by[_REFERENCE], by[_LATE], drift), held)
-        n, mean, n_inc, mean_inc = *by[_REFERENCE][:2], *by[_LATE][:2]
+        mean, (n_inc, mean_inc) = by[_REFERENCE][1], by[_LATE][:2]
         extra, (calls, usual_ms) = max(mean_inc - mean, 0.0), felt[service, op, callee]
         # next to what such requests are used to take, a small rise is no cause, however sure
         heard = extra * calls / (extra * calls + 0.1 * usual_ms) if extra > 0 else 0.0
-        shifts.append(OpShift(service, op, callee or None, n, n_inc, mean, mean_inc, z, (mean_inc - mean) * n_inc / traces, heard))
+        shifts.append(OpShift(service, op, callee or None, n_inc, mean, mean_inc, z, (mean_inc - mean) * n_inc / traces, heard))
     return tuple(shifts)
 
 
@@ -308,7 +304,7 @@ def _z_shares(ref: tuple[int, int], inc: tuple[int, int]) -> float:
     return (k_inc / n_inc - k / n) / float(np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / n_inc)))
 
 
-def _call_shifts(spans: pl.DataFrame, traces: int) -> tuple[CallShift, ...]:
+def _call_shifts(spans: pl.DataFrame) -> tuple[CallShift, ...]:
     parents = spans.group_by("service", "op", "phase").agg(pl.len().alias("n"))
     per = {(s, o, phase): n for s, o, phase, n in parents.iter_rows()}
     pairs = (
@@ -328,8 +324,7 @@ def _call_shifts(spans: pl.DataFrame, traces: int) -> tuple[CallShift, ...]:
         late = (having_inc, n_inc)
         control = _z_shares((by.get(_BEFORE, (0, 0))[1], n_before), late) if n_before >= 5 else None
         z = _held(_z_shares((having, n_ref), late), control)
-        lost = (having_inc / n_inc - having / n_ref) * n_inc / traces
-        shifts.append(CallShift(service, op, child, child_op, n_ref, n_inc, calls / n_ref, calls_inc / n_inc, z, lost))
+        shifts.append(CallShift(service, op, child, child_op, n_inc, calls / n_ref, calls_inc / n_inc, z))
     return tuple(shifts)
 
 

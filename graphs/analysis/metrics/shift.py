@@ -214,7 +214,6 @@ class Change:
 
     at: NDArray[np.int64]
     score: Floats
-    up: Bools
 
 
 def change_points(rows: Floats, *, clip: float = 6.0, ends: int = 2) -> Change:
@@ -222,13 +221,13 @@ def change_points(rows: Floats, *, clip: float = 6.0, ends: int = 2) -> Change:
     strongest. `ends` samples on either side are never a change."""
     blocks = (np.ascontiguousarray(rows[start : start + _BLOCK]) for start in range(0, max(len(rows), 1), _BLOCK))
     parts = [_changed(block, clip, ends) for block in blocks]
-    return Change(*(np.concatenate([getattr(part, field) for part in parts]) for field in ("at", "score", "up")))
+    return Change(*(np.concatenate([getattr(part, field) for part in parts]) for field in ("at", "score")))
 
 
 def _changed(rows: Floats, clip: float, ends: int) -> Change:
     k, n = rows.shape
     if n < 2 * ends + 1 or k == 0:
-        return Change(np.zeros(k, np.int64), np.zeros(k), np.zeros(k, np.bool_))
+        return Change(np.zeros(k, np.int64), np.zeros(k))
     (middle,) = quantiles(rows, (0.5,))
     # steps from sample to sample tell the noise even where half the window is the fault
     (jump,) = quantiles(np.abs(np.diff(rows, axis=1)), (0.5,))
@@ -256,7 +255,7 @@ def _changed(rows: Floats, clip: float, ends: int) -> Change:
     with np.errstate(invalid="ignore", divide="ignore"):
         within = (z**2).sum(axis=1) / total_n[:, 0] - (total[:, 0] / total_n[:, 0]) ** 2 - between
     strength = score[line, best] / np.sqrt(np.maximum(np.nan_to_num(within), 1.0))
-    return Change(best.astype(np.int64) + 1, np.abs(strength), strength > 0)
+    return Change(best.astype(np.int64) + 1, np.abs(strength))
 
 
 def consensus_onset(times: Floats, change: Change, *, floor: float = 5.0, seam: int | None = None) -> tuple[float, float] | None:

@@ -68,7 +68,6 @@ def pod(parts: Parts, query: str) -> Pod:
         status=_value(parts, "Reason") or _value(parts, "Status"),
         ready=conditions.get("Ready") == "True" if "Ready" in conditions else None,
         node=node if node and node != "<none>" else None,
-        ip=_value(parts, "IP") or None,
         owner=_value(parts, "Controlled By").rpartition("/")[2] or None,
         template=template(parts),
         conditions=conditions,
@@ -142,7 +141,6 @@ def _container(section: Section, *, init: bool) -> Container:
         image=_value(parts, "Image"),
         init=init,
         ports=_ports(_value(parts, "Port") or _value(parts, "Ports")),
-        host_ports=tuple(port.number for port in _ports(_value(parts, "Host Port") or _value(parts, "Host Ports")) if port.number),
         probes=tuple(
             probe
             for role in ("Liveness", "Readiness", "Startup")
@@ -329,7 +327,6 @@ def node(parts: Parts, query: str) -> Node:
         roles=tuple(_value(parts, "Roles").split(",")),
         cordoned=_value(parts, "Unschedulable") == "true",
         labels=pairs(items(parts.get("Labels"))),
-        taints=tuple(items(parts.get("Taints"))),
         conditions=conditions,
         allocatable=_amounts(parts.get("Allocatable")),
         events=events(parts.get("Events")),

@@ -135,7 +135,6 @@ def _container(entry: Document, pod_security: Document, *, init: bool) -> Contai
             for port in _list(entry, "ports")
             if str(port.get("containerPort", "")).isdigit()
         ),
-        host_ports=tuple(int(port["hostPort"]) for port in _list(entry, "ports") if str(port.get("hostPort", "")).isdigit()),
         probes=tuple(probe for role in _ROLES if (probe := _probe(role, _map(entry, f"{role}Probe"))) is not None),
         limits=_amounts(resources.get("limits")),
         requests=_amounts(resources.get("requests")),

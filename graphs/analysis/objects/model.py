@@ -66,7 +66,6 @@ class Container:
     image: str
     init: bool = False
     ports: tuple[Port, ...] = ()
-    host_ports: tuple[int, ...] = ()
     probes: tuple[Probe, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     requests: Mapping[str, float] = field(default_factory=dict)
@@ -150,7 +149,6 @@ class Pod:
     restarted_s: float | None = None
     age_s: float | None = None
     node: str | None = None
-    ip: str | None = None
     owner: str | None = None
     template: Template = Template()
     conditions: Mapping[str, str] = field(default_factory=dict)
@@ -234,7 +232,6 @@ class Node:
     roles: tuple[str, ...] = ()
     cordoned: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
-    taints: tuple[str, ...] = ()
     conditions: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)  # type -> (status, reason, line)
     allocatable: Mapping[str, float] = field(default_factory=dict)
     events: tuple[Event, ...] = ()

@@ -26,7 +26,7 @@ def check(look: Look) -> Iterator[ObjectFault]:
             yield from _down(look, service)
     for node in look.cluster.nodes.values():
         yield from _conditions(look, node, known=node.name in down)
-        yield from _taints(look, node)
+        yield from _cordoned(look, node)
     yield from _sockets(look)
     yield from _restarted(look)
 
@@ -59,8 +59,9 @@ def _conditions(look: Look, node: Node, *, known: bool) -> Iterator[ObjectFault]
             yield from look.fault(target, kind, 5.0, f"node {node.name} reports {name} ({reason})", query=node.query, excerpt=line)
 
 
-def _taints(look: Look, node: Node) -> Iterator[ObjectFault]:
-    """A worker that is cordoned or tainted matters once pods wait; alone it is only worth a mention."""
+def _cordoned(look: Look, node: Node) -> Iterator[ObjectFault]:
+    """A worker that takes no pods matters once pods wait, and then the scheduler says so, of taints too; alone it is only worth a
+    mention."""
     if node.cordoned and not node.control_plane:
         yield from look.fault(look.node(node.name), "node_cordon_mismatch", 1.0, f"node {node.name} is cordoned", query=node.query)
 

@@ -401,7 +401,7 @@ class _Reading:
 def _pod_row(name: str, row: dict[str, str], line: str, command: str) -> Pod:
     ready, _, total = row.get("READY", "").partition("/")
     match = _RESTARTS.match(row.get("RESTARTS", ""))
-    node, address = row.get("NODE", ""), row.get("IP", "")
+    node = row.get("NODE", "")
     return Pod(
         name=name,
         query=command,
@@ -412,7 +412,6 @@ def _pod_row(name: str, row: dict[str, str], line: str, command: str) -> Pod:
         restarted_s=age(match.group(2)) if match else None,
         age_s=age(row.get("AGE")),
         node=node if node and not node.startswith("<") else None,
-        ip=address if address and not address.startswith("<") else None,
         line=" ".join(line.split()),
     )
 

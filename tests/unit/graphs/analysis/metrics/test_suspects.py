@@ -99,14 +99,14 @@ def between(columns: Columns) -> dict[str, float]:
 
 
 def test_milliseconds_that_nobody_feels_are_little_against_a_service_however_sure() -> None:
-    sure = OpShift("stock", "SELECT", None, 900, 900, 1.0, 3.0, 40.0, 2.0)
+    sure = OpShift("stock", "SELECT", None, 900, 1.0, 3.0, 40.0, 2.0)
     (loud,), (quiet,) = (span_clues(SpanShifts((replace(sure, felt=felt),))) for felt in (1.0, 0.05))
     assert loud.strength > 0.8
     assert quiet.strength < 0.05
 
 
 def test_time_that_may_be_chance_takes_nothing_from_a_service_that_is_slow_for_sure() -> None:
-    sure = OpShift("stock", "SELECT", None, 900, 900, 1.0, 21.0, 15.0, 20.0)
+    sure = OpShift("stock", "SELECT", None, 900, 1.0, 21.0, 15.0, 20.0)
     chance = tuple(replace(sure, service=name, z=2.0) for name in ("web", "orders", "billing"))
     strength = {clue.target: clue.strength for clue in span_clues(SpanShifts((sure, *chance)))}
     assert strength["stock"] > 0.6
