@@ -29,7 +29,8 @@ class Suspicion(Value):
     `kind` names the fault in our own words, lower snake case (`connection_pool`, `memory_leak`, `service_selector_mismatch`);
     the judge maps it to a closed list where one is given. `change` is the id of the change that did it.
     `explains`: other targets whose symptoms a guilty change brings about too.
-    `no_change` says: this explains the incident without any guilty change (an outage upstream, a surge).
+    `no_change` says: this explains the incident without any guilty change (an outage upstream, a surge). About changes and below
+    0 it says the opposite: a change must be guilty, so every possibility without one loses that much. It names no cause itself.
     """
 
     target: str

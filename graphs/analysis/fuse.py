@@ -77,8 +77,8 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
             accused = Term(what=f"change {(guilty.change or '')[:12]}", nats=guilty.weight, findings=guilty.findings)
             terms = [*(own if here else there), accused, Term(what="most changes are innocent", nats=-CHANGE_PRIOR)]
             drafts.append(_Draft(target, guilty, terms, [guilty, *(plain if here else shown)]))
-    if innocence and not any(draft.guilty is None for draft in drafts):
-        best = min(innocence, key=lambda s: (-s.weight, s.target, s.statement))
+    best = _best_innocence(innocence)
+    if best is not None and best.weight > 0 and not any(draft.guilty is None for draft in drafts):
         drafts.append(_Draft(best.target, None, _innocent(innocence), [best]))
 
     scores = [_sum(draft.terms) for draft in drafts]
@@ -116,8 +116,12 @@ class _Draft:
     repair: str | None = None  # where nobody who speaks for it names one
 
 
+def _best_innocence(innocence: Sequence[Suspicion]) -> Suspicion | None:
+    return min(innocence, key=lambda s: (-s.weight, s.target, s.statement), default=None)
+
+
 def _innocent(innocence: Sequence[Suspicion]) -> list[Term]:
-    best = min(innocence, key=lambda s: (-s.weight, s.target, s.statement), default=None)
+    best = _best_innocence(innocence)
     if best is None or not best.weight:
         return []
     what = "no change explains it" if best.weight > 0 else "nothing but a change explains it"

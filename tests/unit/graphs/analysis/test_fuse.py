@@ -171,3 +171,11 @@ def test_where_nothing_from_outside_is_a_cause_a_fitting_change_outweighs_none()
     assert best.change == "c0ffee1"
     plain = next(each for each in possibilities([seen, fits, due], alerting="front") if each.change is None)
     assert ("nothing but a change explains it", -0.7) in [(term.what, term.nats) for term in plain.terms]
+
+
+@pytest.mark.parametrize(("weight", "many"), [(-0.7, 1), (0.0, 1), (0.7, 2)])
+def test_only_what_speaks_for_no_guilty_change_is_itself_a_possibility(weight: float, many: int) -> None:
+    fits = suspicion("back", 3.0, CHANGE, change="c0ffee1")
+    found = possibilities([fits, suspicion("front", weight, CHANGE, no_change=True)], alerting=None)
+    assert len(found) == many
+    assert found[0].change == "c0ffee1"
