@@ -1,0 +1,98 @@
+"""Whether any change is guilty at all: what clears all of them together, and what from outside reads like the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import re2
+
+from app.domain.finding import Finding
+from app.domain.incident import Scope
+from app.domain.telemetry import Topology
+from graphs.analysis.changes.blame import ChangeSuspect
+from graphs.analysis.changes.lexicon import EXPIRED, KEPT_OFF_BY, OUTSIDE, PLACES_OF_PROVIDERS, PROVIDER, RAN_OUT, SURGE
+from graphs.analysis.changes.ties import EXPLAINS
+from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.metrics.words import read
+from graphs.analysis.naming import bare
+
+_CLEARED = 1.6  # the weight of the best suspect from which on there is nothing to say for all changes' innocence
+_HINT = 3  # different words
+_SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within an hour
+_UNEXPLAINED = 1.2  # nats against innocence where nothing from outside reads like the cause: things break for a reason
+_ENOUGH = 1.2  # nats: so many more requests fill things up without anybody's change
+_ASKED = stem_set(
+    ["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput", "connected", "clients", "messages"]
+)
+_HOST = re2.compile(r"\b(?:[a-z0-9-]{1,60}\.){1,6}(?:com|net|org|io|cloud|dev|eu|co\.uk|de|example)(?:[/:,\s)\"']|$)")
+_MOVED = 2.0  # floored spreads: a series that moved less only varies
+
+
+@dataclass(frozen=True)
+class Innocence:
+    """That no change is guilty: `weight` in nats, and what from outside reads like the cause instead, if anything does. Below 0
+    a change must be: one fits, and nothing from outside does.
+
+    `remedy` is the family of repairs that such a cause needs."""
+
+    weight: float
+    hint: str | None = None
+    remedy: str | None = None
+
+
+def innocence(suspects: Sequence[ChangeSuspect], scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> Innocence:
+    """What clears the changes is that they don't explain what was measured: where nothing moved, nothing is cleared."""
+    if not suspects or not any(abs(one.numbers.get("z", _MOVED)) >= _MOVED for one in symptoms):
+        return Innocence(0.0)
+    surge = _more_arrives(scope, symptoms, topology)
+    hint, words = _outside(symptoms, surge=surge)
+    best = max(suspects, key=lambda one: one.weight)
+    most = 1.2 if best.effect is None and best.weight > 0.0 else 2.0
+    outside = (min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0) + (_ENOUGH if surge else 0.0)
+    if hint is not None and best.mechanism >= EXPLAINS and _does(best, hint):
+        outside = 0.0  # the very thing that this change stopped
+    cleared = min(most, _CLEARED - best.weight) + outside
+    if hint is None:
+        return Innocence(max(-3.0, cleared - min(_UNEXPLAINED, 1.5 * max(0.0, best.weight))))
+    return Innocence(max(0.0, cleared), hint if words >= _HINT else None, _kind(hint, symptoms))
+
+
+def _does(best: ChangeSuspect, hint: str) -> bool:
+    """Whether what a change took away or altered is what keeps such a thing from happening."""
+    kind = best.effect.resource.kind if best.effect is not None and best.effect.resource is not None else None
+    return kind in KEPT_OFF_BY.get(hint, ())
+
+
+def _kind(hint: str | None, symptoms: Sequence[Finding]) -> str | None:
+    """The family of repairs: one region of a provider can be left for another, a provider as a whole cannot."""
+    text = stem_set(f"{one.excerpt or ''} {one.statement}" for one in symptoms)
+    return "a region's trouble" if hint == PROVIDER and text & PLACES_OF_PROVIDERS else hint
+
+
+def _outside(symptoms: Sequence[Finding], *, surge: bool) -> tuple[str | None, int]:
+    """What the symptoms read like, and by how many different words; more requests at the very entrance count as many."""
+    words = stem_set(f"{one.excerpt or ''} {one.statement}" for one in symptoms)
+    hits = {name: len(known & words) for name, known in OUTSIDE.items()}
+    if any(_HOST.search(one.excerpt or "") for one in symptoms if one.signal == "logs"):
+        hits[PROVIDER] += 2  # what fails is asked of somebody else's address
+    if not words & RAN_OUT:
+        hits[EXPIRED] = 0  # a handshake fails for other reasons too
+    if surge:
+        hits[SURGE] += _HINT
+    name = max(sorted(hits), key=lambda one: hits[one])
+    return (name, hits[name]) if hits[name] >= 2 else (None, 0)
+
+
+def _more_arrives(scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> bool:
+    """Whether a service that nobody of ours calls is asked much more often than before."""
+    called = {bare(callee) for _, callee in topology.edges}
+    for one in symptoms:
+        own = bare(one.entity or "")
+        base, level = one.numbers.get("base", 0.0), one.numbers.get("level", 0.0)
+        asked = one.signal == "metrics" and bool(_ASKED & stem_set([one.query]) or "traffic" in one.query)
+        # The time that requests take, or how many fail, is no number of requests.
+        counted = read(one.query.rpartition("|")[2]).family in ("traffic", "pool_use", "other")
+        if asked and counted and own and own not in called and base > 0.0 and level >= _SURGE * base:
+            return True
+    return False

@@ -1,0 +1,163 @@
+"""How an edit is tied to what is seen: by the words both use, by what such edits cause, by a value that was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import re2
+
+from app.domain.finding import Finding
+from app.domain.incident import Scope
+from graphs.analysis.changes.effects import Effect
+from graphs.analysis.changes.lexicon import SEEN_OF_EFFECT, is_common, symptoms_in
+from graphs.analysis.changes.stacks import Frame, frames
+from graphs.analysis.changes.tokens import Measure, measure, measures_in, split_identifier, stem_set, stems
+
+_TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
+_RANKED = (1.0, 0.85, 0.7, 0.6)
+_NAMING = frozenset({"literal", "schema", "changed", "call_removed", "tightened", "dependency", "flag"})
+EXPLAINS = 0.25  # mechanism from which on a symptom elsewhere counts as this change's doing
+_NAME = re2.compile(r"[\pL_][\pL\pN_]*(?:-[\pL_][\pL\pN_]*)*")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One symptom: stems with their worth, names of symptoms with their strength, numbers with the words beside them."""
+
+    entity: str | None
+    words: dict[str, float]
+    named: dict[str, float]
+    values: tuple[tuple[Measure, frozenset[str]], ...]
+    frames: tuple[Frame, ...] = ()
+    names: frozenset[str] = frozenset()  # of log lines, spelled as they are
+
+
+@dataclass(frozen=True)
+class Tie:
+    """How one effect is tied to the symptoms."""
+
+    effect: Effect
+    link: float
+    mechanism: float
+    measured: float
+    linked: tuple[str, ...]
+    spelled: float = 0.0
+    at: frozenset[str] = frozenset()
+
+    @property
+    def nats(self) -> float:
+        """A value of the diff that is measured shows that the change is live; it accuses as far as the mechanism fits."""
+        b = self.effect.weight
+        tied = max(b, 0.5) if self.effect.kind in ("flag", "unread") else b
+        met = tied * (1.8 * self.link + 1.8 * self.mechanism + 1.5 * self.spelled)
+        return 3.0 * (b - 0.35) - 0.8 + met + 1.5 * b * self.mechanism * self.measured
+
+
+def of_alert(scope: Scope) -> Seen:
+    alert = scope.alert
+    text = " ".join(filter(None, (alert.summary, alert.metric, alert.name, alert.monitor)))
+    return _seen(alert.service, [(text, 0.8)], {})
+
+
+def of_finding(finding: Finding) -> Seen:
+    seen = _seen(finding.entity, [(finding.excerpt or "", 1.0), (finding.statement, 0.6)], finding.numbers)
+    if finding.signal != "logs":
+        return seen
+    text = finding.excerpt or ""
+    return replace(seen, frames=frames(text), names=frozenset(_NAME.findall(text)))
+
+
+def tie(effect: Effect, seen: Sequence[Seen], rarity: dict[str, float]) -> Tie:
+    sums: dict[str, float] = {}
+    for symptom in seen:
+        for word in (effect.words | effect.context) & symptom.words.keys():
+            worth = symptom.words[word] * rarity.get(word, 0.0) * (1.0 if word in effect.words else 0.4)
+            sums[word] = max(sums.get(word, 0.0), worth)
+    link = 1.0 - math.exp(-sum(sums.values()) / 1.2)
+    linked = tuple(sorted((word for word in sums if sums[word] >= 0.2), key=lambda word: (-sums[word], word))[:4])
+    spelled = _spelled(effect, seen)
+    at = frozenset(one.entity for one in seen if one.entity and _mechanism(effect, [one], max(link, spelled)) >= EXPLAINS)
+    return Tie(effect, link, _mechanism(effect, seen, max(link, spelled)), _measured(effect, seen), linked, spelled, at)
+
+
+def together(ties: Sequence[Tie]) -> list[Tie]:
+    """Edits of one file are one intent: what one of them does explains, nearly as well, through the others."""
+    most: dict[str, float] = {}
+    for one in ties:
+        most[one.effect.path] = max(most.get(one.effect.path, 0.0), one.mechanism)
+    return [replace(one, mechanism=max(one.mechanism, 0.8 * most[one.effect.path])) for one in ties]
+
+
+def _seen(entity: str | None, texts: Sequence[tuple[str, float]], numbers: dict[str, float]) -> Seen:
+    words: dict[str, float] = {}
+    named: dict[str, float] = {}
+    values: list[tuple[Measure, frozenset[str]]] = []
+    for text, worth in texts:
+        found = stems(text)
+        for word in found:
+            if not is_common(word):
+                words[word] = max(words.get(word, 0.0), worth)
+        for name, count in symptoms_in(frozenset(found)).items():
+            named[name] = max(named.get(name, 0.0), min(1.0, 0.55 * count) * worth)
+        values += [(one, frozenset(found)) for one in measures_in(text)]
+    around = frozenset(words)
+    for key, value in numbers.items():
+        one = measure(str(value), split_identifier(key)[::-1])
+        values.append((one or Measure(value, ""), around | stem_set([key])))
+    return Seen(entity, words, named, tuple(values))
+
+
+def _spelled(effect: Effect, seen: Sequence[Seen]) -> float:
+    """Whether new log lines spell a name out that the edit touches, 0..1: one made of several words is nobody else's."""
+    if not effect.line:
+        return 0.0
+    names = frozenset(one for one in _NAME.findall(effect.line) if len(one) >= 5 and not is_common(one.lower()))
+    found = [1.0 if len(split_identifier(one)) > 1 else 0.35 for symptom in seen for one in names & symptom.names]
+    return max(found, default=0.0)
+
+
+def _mechanism(effect: Effect, seen: Sequence[Seen], link: float) -> float:
+    """How well what such an edit causes meets what is seen, 0..1. An edit that only renames explains what is missing as far as
+    `link` says that it is this name."""
+    expected: dict[str, float] = {}
+    sure = min(1.0, 0.2 + link) if effect.kind in _NAMING else 1.0
+    for rank, name in enumerate(SEEN_OF_EFFECT.get(effect.kind, ())):
+        expected[name] = 0.8 * sure * _RANKED[min(rank, 3)]
+    resource = effect.resource
+    if resource is not None:
+        sure, listed = {
+            "down": (1.0, resource.shrinks),
+            "up": (1.0, resource.grows),
+            "gone": (1.0, resource.goes or resource.shrinks),
+            "new": (0.6, (*resource.shrinks, *resource.grows)),
+            "other": (0.5, (*resource.goes, *resource.shrinks)),
+        }[effect.direction]
+        for rank, name in enumerate(listed):
+            expected[name] = max(expected.get(name, 0.0), sure * _RANKED[min(rank, 3)])
+    named = {name: max((one.named.get(name, 0.0) for one in seen), default=0.0) for name in expected}
+    return max((expected[name] * named[name] * _TELLING.get(name, 1.0) for name in expected), default=0.0)
+
+
+def _measured(effect: Effect, seen: Sequence[Seen]) -> float:
+    """1 when a symptom went from the old value of the diff to the new one, .8 when it holds the new one under the same name."""
+    if effect.after is None or effect.before is None:
+        return 0.0
+    best = 0.0
+    for symptom in seen:
+        now = [words for value, words in symptom.values if _same(value, effect.after)]
+        if not now:
+            continue
+        was = any(_same(value, effect.before) for value, _ in symptom.values)
+        alike = any(not is_common(word) for words in now for word in words & effect.words)
+        rare = effect.after.value not in (0.0, 1.0, 2.0, 100.0) or effect.after.unit != ""
+        best = max(best, 1.0 if was and alike else 0.8 if alike and rare else 0.3 if was and rare else 0.0)
+    return best
+
+
+def _same(seen: Measure, written: Measure) -> bool:
+    """A bare measurement may be in the diff's unit; a bare number of the diff is never 5 seconds."""
+    if seen.unit and seen.unit != written.unit:
+        return False
+    return math.isclose(seen.value, written.value, rel_tol=0.005) and seen.value != 0.0
