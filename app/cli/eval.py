@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, Group
+from rich.console import Console
 from rich.progress import track
 
 import app
-from app.cli import evaltables
 from app.cli.composition import Composition
+from app.cli.evalreport import Figures, print_ablation, print_figures
 from app.domain.errors import BadInput
 from app.domain.quantity import counted
 from app.evaluation import combinations, compare, runner
-from app.evaluation.combinations import AblationRow, Combination
+from app.evaluation.combinations import Combination
 from app.evaluation.compare import Comparison
-from app.evaluation.reliability import Reliability, reliability
+from app.evaluation.reliability import reliability
 from app.evaluation.runner import Scored
-from app.evaluation.score import NEVER, confidences, row_as_json, table
+from app.evaluation.score import confidences
 from app.evaluation.thin import run_thinned
 
-WIDEST = 400
 BROKE, REGRESSED = 1, 3
 
 
@@ -87,32 +85,23 @@ def evaluate(
         raise typer.Exit(2)
     if truth is not None and not truth.is_dir():
         raise BadInput(f"--truth {truth} is no folder; name the one that holds the truth files")
-    run_case: Callable[[str], str] = compose.run_case_by_name
-    if ablation:
-        run_case = partial(compose.run_combinations_by_name, asked=combinations.every(known), whole=False)
-    elif part:
-        run_case = partial(compose.run_combinations_by_name, asked=(part,), whole=True)
+    run_case = _worker(compose, every=combinations.every(known) if ablation else (), part=part)
     if lose:
         run_case = partial(run_thinned, run_case=run_case, share=lose, seed=seed)
     broken = _run(cases, run_case, workers=workers, out=out, console=console)
     if truth is None:
         raise typer.Exit(BROKE if broken else 0)
     if ablation:
-        _print_ablation(*_readable(truth, out, lambda: combinations.score_all(out, truth)), as_json=as_json)
+        print_ablation(*_readable(truth, out, lambda: combinations.score_all(out, truth)), as_json=as_json)
         raise typer.Exit(BROKE if broken else 0)
 
     counts = dict(compose.candidates(case) for case in cases)
     scored = _readable(truth, out, lambda: runner.score(out, truth, candidates=counts))
     compared = _compare(scored, earlier, named=against is not None or fail_on_regression)
     figures = Figures(scored, compared, reliability(confidences(scored.marked)) if trust else None)
-    if as_json:
-        print(json.dumps(figures.as_json(), ensure_ascii=False, indent=1))
-    else:
-        _print(figures, console)
-    if save_release and not broken:
-        console.print(f"kept in {_save(scored, compose.releases())}", markup=False)
-    elif save_release:
-        console.print("not kept: a case broke", style="red")
+    print_figures(figures, console, as_json=as_json)
+    if save_release:
+        _keep(scored, compose.releases(), console, broken=broken)
     regressed = fail_on_regression and compared is not None and bool(compared.lost)
     raise typer.Exit(BROKE if broken else REGRESSED if regressed else 0)
 
@@ -129,35 +118,13 @@ def _refuse(asked: set[str], *, part: Combination | None, truth: Path | None, lo
         raise BadInput(f"{min(asked)} is about right and wrong: name the folder of truth files with --truth")
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Everything one evaluation has to say."""
-
-    scored: Scored
-    compared: Comparison | None
-    trust: Reliability | None
-
-    def as_json(self) -> dict[str, Any]:
-        """`rows` as `row_as_json` has them; ranks that were never reached are null."""
-        body: dict[str, Any] = {"rows": [row_as_json(row) for row in table(self.scored.marked)]}
-        body |= {"missing": self.scored.without_result, "without_truth": self.scored.without_truth}
-        if self.compared is not None:
-            rows = [
-                {"before": row_as_json(each.before), "after": row_as_json(each.after), "won": each.won, "lost": each.lost}
-                for each in self.compared.rows
-            ]
-            flips = {
-                name: [asdict(replace(f, before=_rank(f.before), after=_rank(f.after))) for f in held]
-                for name, held in (("won", self.compared.won), ("lost", self.compared.lost))
-            }
-            body["against"] = {**asdict(replace(self.compared, rows=())), "rows": rows, **flips}
-        if self.trust is not None:
-            body["reliability"] = {**asdict(self.trust), "looks_perfect": self.trust.looks_perfect}
-        return body
-
-
-def _rank(rank: float) -> Any:
-    return None if rank == NEVER else int(rank)
+def _worker(compose: Composition, *, every: tuple[Combination, ...], part: Combination | None) -> Callable[[str], str]:
+    """Who runs a case: each of `every` combination by itself, else `part` of the engine, else all of it."""
+    if every:
+        return partial(compose.run_combinations_by_name, asked=every, whole=False)
+    if part:
+        return partial(compose.run_combinations_by_name, asked=(part,), whole=True)
+    return compose.run_case_by_name
 
 
 def _run(cases: list[Path], run_case: Callable[[str], str], *, workers: int, out: Path, console: Console) -> int:
@@ -217,6 +184,13 @@ def _compare(scored: Scored, before: Before | None, *, named: bool) -> Compariso
     return None
 
 
+def _keep(scored: Scored, folder: Path, console: Console, *, broken: int) -> None:
+    if broken:
+        console.print("not kept: a case broke", style="red")
+    else:
+        console.print(f"kept in {_save(scored, folder)}", markup=False)
+
+
 def _save(scored: Scored, folder: Path) -> Path:
     path = folder / f"{app.__version__}{compare.SUFFIX}"
     try:
@@ -225,47 +199,6 @@ def _save(scored: Scored, folder: Path) -> Path:
     except OSError as error:
         raise BadInput(f"{path} can't be written ({error.strerror}); save a release from a checkout of your own") from error
     return path
-
-
-def _print(figures: Figures, console: Console) -> None:
-    screen, rows = _screen(), table(figures.scored.marked)
-    _show(screen, [evaltables.share_table(rows), evaltables.honest_table(rows)])
-    if figures.trust is not None:
-        _show(screen, [evaltables.reliability_table(figures.trust)], evaltables.reliability_lines(figures.trust))
-    if figures.compared is not None:
-        _show(screen, [evaltables.comparison_table(figures.compared)], evaltables.comparison_lines(figures.compared))
-    if figures.scored.without_truth:
-        console.print(f"{counted(figures.scored.without_truth, 'result')} without a truth: not in the table")
-    if figures.scored.without_result:
-        console.print(f"{counted(figures.scored.without_result, 'truth')} without a result: not in the table")
-
-
-def _print_ablation(rows: list[AblationRow], cases: int, *, as_json: bool) -> None:
-    if as_json:
-        held = [
-            {
-                "parts": row.combination,
-                "sources": {name: row_as_json(each) for name, each in row.sources.items()},
-                "all": row_as_json(row.pooled),
-            }
-            for row in rows
-        ]
-        print(json.dumps({"cases": cases, "combinations": held}, ensure_ascii=False, indent=1))
-    else:
-        _show(_screen(), [evaltables.ablation_table(rows)])
-
-
-def _screen() -> Console:
-    """A file is as wide as its longest row; rich would take it for a terminal of 80 columns."""
-    screen = Console()
-    return screen if screen.is_terminal else Console(width=WIDEST, file=screen.file)
-
-
-def _show(screen: Console, tables: Iterable[Group], lines: Iterable[str] = ()) -> None:
-    for each in tables:
-        screen.print(each)
-    for line in lines:
-        screen.print(line, markup=False, highlight=False, soft_wrap=not screen.is_terminal)
 
 
 VERB = evaluate

@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 
 import app
 from app.cli import evaltables
-from app.cli.eval import VERB, WIDEST
+from app.cli.eval import VERB
+from app.cli.evalreport import WIDEST
 from app.domain.errors import BadInput
 from app.evaluation.combinations import AblationRow, every
 from app.evaluation.compare import compare, earlier
