@@ -46,7 +46,7 @@ def staff() -> dict[str, Answers]:
 
 
 async def told(*asked: Combination, people: dict[str, Any] | None = None) -> list[Diagnosis]:
-    sources = Sources(metrics=(Source(),), logs=(Source(),), changes=(Source(),))  # type: ignore[arg-type]
+    sources = Sources(metrics=(Source(),), logs=(Source(),), changes=(Source(),))
     return await diagnose(SCOPE, sources, people or staff(), asked, calibration=AS_IT_IS, clock=lambda: NOON)
 
 
