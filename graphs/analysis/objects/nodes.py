@@ -8,6 +8,14 @@ from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look
 from graphs.analysis.objects.model import Node, NodeService
 
+_NOT_READY = {
+    "stopped posting": "kubelet_unavailable",
+    "runtime": "container_runtime_unavailable",
+    "pleg": "container_runtime_unavailable",
+    "network plugin": "node_network_plugin_unavailable",
+    "cni": "node_network_plugin_unavailable",
+}
+"""What the words of a node that is not ready mean; of several the first."""
 _PRESSURE = {
     "MemoryPressure": "node_memory_pressure",
     "DiskPressure": "node_disk_pressure",
@@ -42,15 +50,8 @@ def _conditions(look: Look, node: Node, *, known: bool) -> Iterator[ObjectFault]
     target = look.node(node.name)
     if node.ready in {"False", "Unknown"}:
         _, reason, line = node.conditions.get("Ready", ("", "", f"{node.name} is not ready"))
-        text = line.lower()
-        if node.ready == "Unknown" or "stopped posting" in text:
-            kind = "kubelet_unavailable"
-        elif "runtime" in text or "pleg" in text:
-            kind = "container_runtime_unavailable"
-        elif "network plugin" in text or "cni" in text:
-            kind = "node_network_plugin_unavailable"
-        else:
-            kind = "node_not_ready"
+        told = (kind for word, kind in _NOT_READY.items() if word in line.lower())
+        kind = "kubelet_unavailable" if node.ready == "Unknown" else next(told, "node_not_ready")
         why = f"node {node.name} is not ready ({reason or node.ready})"
         yield from look.fault(target, kind, 1.0 if known else 4.5, why, query=node.query, excerpt=line)
     for name, kind in _PRESSURE.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import re2
 
@@ -11,9 +12,39 @@ from graphs.analysis.objects.look import Look, Unit, holds, latest, tied
 from graphs.analysis.objects.model import Event, Node, Pod, Template
 from graphs.analysis.objects.text import amount
 
+
+@dataclass(frozen=True)
+class _Said:
+    """What a scheduler's words (any of `words`, lower case) mean, where they need not be held against anything."""
+
+    words: tuple[str, ...]
+    kind: str
+    weight: float
+    why: str
+
+
 _CLAUSE = re2.compile(r"(\d+) (Insufficient [a-z0-9./-]+|Too many pods|node\(s\) [^,]*(?:\{[^}]*\})?[^,.]*)")
 _INSUFFICIENT = re2.compile(r"Insufficient ([a-z0-9./-]+)")
 _TAINT = re2.compile(r"untolerated taints? \{([^:}]+)")
+_SAID: tuple[_Said, ...] = (
+    _Said(("too many pods",), "node_pod_capacity_exceeded", 4.5, "the nodes hold as many pods as they may"),
+    _Said(("anti-affinity",), "pod_anti_affinity_conflict", 5.5, "its own or another pod's anti-affinity leaves no node for it"),
+    _Said(("match pod affinity rules",), "pod_affinity_mismatch", 5.5, "required pod affinity matches no running pod's node"),
+    _Said(("topology spread",), "topology_spread_conflict", 5.0, "a hard topology spread constraint leaves no node for it"),
+    _Said(("free ports",), "host_port_conflict", 5.0, "the host port it asks for is taken on every node"),
+    _Said(
+        ("volume node affinity conflict",),
+        "volume_node_affinity_conflict",
+        5.0,
+        "its volume lives on a node that it may not run on",
+    ),
+    _Said(
+        ("persistentvolumeclaim", "persistent volumes to bind"),
+        "persistent_volume_claim_unbound",
+        2.5,
+        "waits for a claim that is missing or not bound",
+    ),
+)
 _LIFECYCLE = "node.kubernetes.io/"
 
 
@@ -78,20 +109,8 @@ def _reasons(look: Look, unit: Unit, said: str) -> Iterator[tuple[str, float, st
         # Where a node has dropped out, the others lack room because of it.
         weight = 3.0 if not too_much and _dropped_out(look, said) else 5.5
         yield f"{resource.replace('.', '_').replace('-', '_').replace('/', '_')}_capacity_mismatch", weight, beyond
-    if "Too many pods" in said:
-        yield "node_pod_capacity_exceeded", 4.5, "the nodes hold as many pods as they may"
-    if "anti-affinity" in said:
-        yield "pod_anti_affinity_conflict", 5.5, "its own or another pod's anti-affinity leaves no node for it"
-    elif "didn't match pod affinity" in said:
-        yield "pod_affinity_mismatch", 5.5, "required pod affinity matches no running pod's node"
-    if "topology spread" in said:
-        yield "topology_spread_conflict", 5.0, "a hard topology spread constraint leaves no node for it"
-    if "free ports" in said:
-        yield "host_port_conflict", 5.0, "the host port it asks for is taken on every node"
-    if "volume node affinity conflict" in said:
-        yield "volume_node_affinity_conflict", 5.0, "its volume lives on a node that it may not run on"
-    if "persistentvolumeclaim" in said.lower() or "persistent volumes to bind" in said:
-        yield "persistent_volume_claim_unbound", 2.5, "waits for a claim that is missing or not bound"
+    low = said.lower()
+    yield from ((told.kind, told.weight, told.why) for told in _SAID if any(word in low for word in told.words))
     taint = _foreign_taint(said)
     if "affinity/selector" in said or taint or "unschedulable" in said:
         yield from _placement(look, template, said, taint)
