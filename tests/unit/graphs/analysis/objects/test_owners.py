@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from app.domain.telemetry import Recorded
 from graphs.analysis.naming import addresses
+from graphs.analysis.objects.look import Look
 from graphs.analysis.objects.owners import owners
+from graphs.analysis.objects.parse import read
+from tests.unit.graphs.said import SCOPE
 
 SERVICES = """\
 NAME    TYPE        CLUSTER-IP    EXTERNAL-IP   PORT(S)    AGE   SELECTOR
@@ -51,3 +54,15 @@ def test_other_commands_and_tables_without_addresses_say_nothing() -> None:
 
 def test_only_whole_addresses_are_read() -> None:
     assert addresses("dial tcp 10.3.0.17:8080: refused, not 1.2.3.4.5 nor v1.2.3") == ["10.3.0.17"]
+
+
+def test_a_pod_of_a_workload_with_a_longer_name_is_not_one_of_the_shorter() -> None:
+    rows = """\
+NAME                    READY   STATUS    RESTARTS   AGE
+store-db-x2k4p          1/1     Running   0          3d
+store-5f9c7d8b6-q7w2e   1/1     Running   0          3d
+"""
+    workloads = "NAME    READY   UP-TO-DATE   AVAILABLE   AGE\nstore   1/1     1            1           3d\n"
+    cluster = read([Recorded("kubectl get deployments", workloads), Recorded("kubectl get pods", rows)])
+    held = {unit.name: [pod.name for pod in unit.pods] for unit in Look(cluster, SCOPE).units}
+    assert held["store"] == ["store-5f9c7d8b6-q7w2e"]
