@@ -92,11 +92,14 @@ def evaluate(
     if truth is None:
         raise typer.Exit(BROKE if broken else 0)
     if ablation:
-        print_ablation(*_readable(truth, out, lambda: combinations.score_all(out, truth)), as_json=as_json)
+        rows, known_cases = _readable(truth, out, lambda: combinations.score_all(out, truth))
+        _refuse_foreign(truth, out, known=known_cases)
+        print_ablation(rows, known_cases, as_json=as_json)
         raise typer.Exit(BROKE if broken else 0)
 
     counts = dict(compose.candidates(case) for case in cases)
     scored = _readable(truth, out, lambda: runner.score(out, truth, candidates=counts))
+    _refuse_foreign(truth, out, known=len(scored.marked))
     compared = _compare(scored, earlier, named=against is not None or fail_on_regression)
     figures = Figures(scored, compared, reliability(confidences(scored.marked)) if trust else None)
     print_figures(figures, console, as_json=as_json)
@@ -149,6 +152,12 @@ def _readable(truth: Path, out: Path, read: Callable[[], Any]) -> Any:
         return read()
     except (OSError, ValueError) as error:
         raise BadInput(f"--truth {truth} holds a file that can't be read ({error}); mend it: the results stand in {out}") from error
+
+
+def _refuse_foreign(truth: Path, out: Path, *, known: int) -> None:
+    """Raises `BadInput`: figures of no case read like a run that went well, and would be kept as a release."""
+    if not known:
+        raise BadInput(f"--truth {truth} knows none of these cases; name the folder of their truth: the results stand in {out}")
 
 
 @dataclass(frozen=True)

@@ -98,10 +98,15 @@ def answer(folder: str) -> str:
     return (Path(folder) / "case.json").read_text()
 
 
+def answer_in_parts(folder: str, **_: Any) -> str:
+    return answer(folder)
+
+
 class Composition:
     """Cases are folders that hold their own answer."""
 
     run_case_by_name = staticmethod(answer)
+    run_combinations_by_name = staticmethod(answer_in_parts)
 
     def __init__(self, releases: Path) -> None:
         self._releases = releases
@@ -191,6 +196,18 @@ def test_a_broken_case_is_exit_code_1_counts_as_wrong_and_is_no_release(bench: B
     assert "not kept: a case broke" in ran.output
     assert not bench.releases.exists()
     assert ".500" in ran.output
+
+
+@pytest.mark.parametrize("options", [(), ("--save-release",), ("--json",), ("--ablation",)])
+def test_a_truth_of_other_cases_is_refused_and_overwrites_no_release(bench: Bench, options: tuple[str, ...]) -> None:
+    bench.holds(a="back")
+    assert bench.run("--save-release").exit_code == 0
+    kept = (bench.releases / f"{app.__version__}.jsonl.gz").read_bytes()
+
+    (bench.folder / "truth" / "a.json").rename(bench.folder / "truth" / "z.json")
+    with pytest.raises(BadInput, match="knows none of these cases; name the folder of their truth"):
+        raise bench.run(*options).exception or AssertionError("it went well")
+    assert (bench.releases / f"{app.__version__}.jsonl.gz").read_bytes() == kept
 
 
 def test_a_release_about_other_cases_is_not_mentioned_unless_it_was_named(bench: Bench) -> None:
