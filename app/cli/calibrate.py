@@ -36,7 +36,10 @@ def calibrate(
     if made.sources is not None:
         console.print(f"calibration error on sources left out {made.sources.error:.3f}, Brier score {made.sources.brier:.3f}")
     if out is not None:
-        out.write_text(made.calibration.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
+        try:
+            out.write_text(made.calibration.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"--out {out} can't be written ({error.strerror}); name a file in a folder that is there") from error
         console.print(f"written to {out}", markup=False)
 
 

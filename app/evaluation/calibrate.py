@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,31 +37,34 @@ class Fitted:
 
 def forecasts(results: Iterable[Path], truth_folder: Path) -> list[Forecast]:
     """The first hypothesis of each result that has a truth; several files of the same cases may be given, with a share of their
-    telemetry taken away in some. Raises `BadInput` when there is none, or one without odds."""
+    telemetry taken away in some. Raises `BadInput` when there is none, or one without odds; OSError or ValueError for a file that
+    holds no results."""
     truths, found = read_truth(truth_folder), []
     given = list(results)
     for path in given:
         for line in path.read_text(encoding="utf-8").splitlines():
-            result = json.loads(line)
-            truth, hypotheses = truths.get(result.get("case")), result.get("hypotheses")
-            if truth is None or not hypotheses:
-                continue
-            if hypotheses[0].get("odds") is None:
-                raise BadInput(f"{path} is from a version that kept no odds; run firstmate eval again")
-            right = mark(result["case"], truth, result).main <= 1
-            found.append(
-                Forecast(
-                    odds=hypotheses[0]["odds"],
-                    right=right,
-                    group=_culprit(truth),
-                    source=str(truth.get("source")),
-                    case=result["case"],
-                )
-            )
+            try:
+                forecast = _forecast(path, json.loads(line), truths)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise ValueError(f"{path}: a line lacks what results have: {type(error).__name__} {error}") from error
+            found += [forecast] if forecast is not None else []
     if not found:
         named = ", ".join(str(path) for path in given)
         raise BadInput(f"no result in {named} has a truth below {truth_folder}; name the folder that holds the truth files")
     return found
+
+
+def _forecast(path: Path, result: Mapping[str, Any], truths: Mapping[str, Mapping[str, Any]]) -> Forecast | None:
+    """None: it has no truth, or no answer."""
+    truth, hypotheses = truths.get(result["case"]), result.get("hypotheses")
+    if truth is None or not hypotheses:
+        return None
+    if hypotheses[0].get("odds") is None:
+        raise BadInput(f"{path} is from a version that kept no odds; run firstmate eval again")
+    odds, right = float(hypotheses[0]["odds"]), mark(result["case"], truth, result).main <= 1
+    if not math.isfinite(odds):
+        raise ValueError(f"{path}: the odds of {result['case']} are no number")
+    return Forecast(odds=odds, right=right, group=_culprit(truth), source=str(truth.get("source")), case=result["case"])
 
 
 def fitted(held: Sequence[Forecast], *, reserve: float, folds: int = FOLDS) -> Fitted:

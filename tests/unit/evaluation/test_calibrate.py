@@ -35,6 +35,21 @@ def test_results_without_odds_are_refused_with_what_to_do(tmp_path: Path) -> Non
         forecasts(*written(tmp_path, [("a", "back", None)]))
 
 
+@pytest.mark.parametrize(
+    "line", ["[]", '{"case": "a", "hypotheses": "back"}', '{"hypotheses": []}', '{"case": [], "hypotheses": []}']
+)
+def test_a_line_that_is_no_result_is_refused_with_the_file_s_name(line: str, tmp_path: Path) -> None:
+    results, truth = written(tmp_path, [("a", "back", 1.0)])
+    results[0].write_text(line + "\n")
+    with pytest.raises(ValueError, match=r"results\.jsonl: a line lacks what results have"):
+        forecasts(results, truth)
+
+
+def test_odds_that_are_no_number_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the odds of a are no number"):
+        forecasts(*written(tmp_path, [("a", "back", float("nan"))]))
+
+
 def test_no_result_with_a_truth_is_refused(tmp_path: Path) -> None:
     results, _ = written(tmp_path, [("a", "back", 1.0)])
     (tmp_path / "empty").mkdir()
