@@ -12,12 +12,15 @@ import gzip
 import io
 import json
 import random
+import shutil
+import zlib
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _LINES = ("logs.jsonl", "k8s.jsonl", "extra.jsonl")
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error, csv.Error)
 _NAMED = 2
 """The first columns of metrics.csv are the phase and the time."""
 
@@ -29,27 +32,44 @@ def run_thinned(folder: str, *, run_case: Callable[[str], str], share: float, se
 
 
 def thin(folder: Path, to: Path, *, share: float, seed: int) -> Path:
-    """A copy of `folder` at `to` without a `share` (0..1) of its telemetry."""
+    """A copy of `folder` at `to` without a `share` (0..1) of its telemetry. A file that can't be read is copied as it is: whoever
+    reads the case says what is wrong with it."""
     to.mkdir(parents=True)
-    case = json.loads(_text(folder / "case.json"))
-    chance = random.Random(f"{seed} {case['alert'].get('summary')} {case['alert'].get('fired_at')}")
+    told = folder / "case.json"
+    try:
+        case = json.loads(told.read_bytes())
+        chance = random.Random(f"{seed} {case['alert'].get('summary')} {case['alert'].get('fired_at')}")
+    except _UNREADABLE:
+        if told.is_file():
+            shutil.copyfile(told, to / told.name)
+        return to
     for path in sorted(folder.iterdir()):
         name = path.name.removesuffix(".gz")
         if not path.is_file() or name == "case.json":
             continue
-        text = _text(path)
-        if name in _LINES:
-            text = "".join(line + "\n" for line in text.splitlines() if chance.random() >= share)
-        elif name == "metrics.csv":
-            text = _fewer_series(text, chance, share)
-        elif name == "spans.csv":
-            text = _fewer_traces(text, chance, share)
-        elif name == "topology.json":
-            calls = json.loads(text)
-            text = json.dumps({**calls, "edges": [edge for edge in calls.get("edges", []) if chance.random() >= share]})
-        (to / name).write_text(text, encoding="utf-8")
-    (to / "case.json").write_text(json.dumps(_onset_moved(case, chance, share)), encoding="utf-8")
+        try:
+            (to / name).write_text(_less(name, _text(path), chance, share), encoding="utf-8")
+        except _UNREADABLE:
+            shutil.copyfile(path, to / path.name)
+    try:
+        (to / told.name).write_text(json.dumps(_onset_moved(case, chance, share)), encoding="utf-8")
+    except _UNREADABLE:
+        shutil.copyfile(told, to / told.name)
     return to
+
+
+def _less(name: str, text: str, chance: random.Random, share: float) -> str:
+    """What is left of the file `name`, whose content is `text`."""
+    if name in _LINES:
+        return "".join(line + "\n" for line in text.splitlines() if chance.random() >= share)
+    if name == "metrics.csv":
+        return _fewer_series(text, chance, share)
+    if name == "spans.csv":
+        return _fewer_traces(text, chance, share)
+    if name == "topology.json":
+        calls = json.loads(text)
+        return json.dumps({**calls, "edges": [edge for edge in calls.get("edges", []) if chance.random() >= share]})
+    return text
 
 
 def _text(path: Path) -> str:

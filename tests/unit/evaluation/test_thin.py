@@ -61,3 +61,22 @@ def test_the_onset_moves_a_little_and_the_same_seed_takes_the_same_away(folder: 
 
 def test_the_case_is_run_under_its_own_name(folder: Path) -> None:
     assert run_thinned(str(folder), run_case=lambda given: Path(given).name, share=0.2, seed=1) == "held"
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("logs.jsonl.gz", b"not gzip"),
+        ("logs.jsonl.gz", gzip.compress(b"x" * 5000)[:30]),
+        ("metrics.csv", b"\xff\xfe,,"),
+        ("topology.json", b"[[["),
+        ("topology.json", b"[]"),
+        ("topology.json", b"[" * 100_000),
+        ("case.json", b"[]"),
+        ("case.json", b'{"schema": '),
+        ("case.json", b'{"alert": {}, "window": {"start": "2026-03-01T11:00:00", "end": "x", "onset_estimate": "soon"}}'),
+    ],
+)
+def test_a_file_that_can_t_be_read_is_left_to_whoever_reads_the_case(name: str, body: bytes, folder: Path, tmp_path: Path) -> None:
+    (folder / name).write_bytes(body)
+    assert (thin(folder, tmp_path / "out", share=0.2, seed=1) / name).read_bytes() == body
