@@ -131,18 +131,22 @@ def _worker(compose: Composition, *, every: tuple[Combination, ...], part: Combi
 
 
 def _run(cases: list[Path], run_case: Callable[[str], str], *, workers: int, out: Path, console: Console) -> int:
-    """How many broke."""
+    """How many broke. Where it is stopped before the last one, `out` is as it was."""
+    broken, new = 0, not out.exists()
     try:
         with out.open("ab"):  # now, and not after an hour of cases
             pass
     except OSError as error:
         raise BadInput(f"--out {out} can't be written ({error.strerror}); name a file in a folder that is there") from error
-    broken = 0
-    done = runner.run_all(cases, run_case, workers=workers, out=out)
-    for _, result in track(done, total=len(cases), description="cases", console=console):
-        if "error" in result:
-            broken += 1
-            console.print(f"{result['case']}: {result['error']}", style="red", markup=False)
+    try:
+        done = runner.run_all(cases, run_case, workers=workers, out=out)
+        for _, result in track(done, total=len(cases), description="cases", console=console):
+            if "error" in result:
+                broken += 1
+                console.print(f"{result['case']}: {result['error']}", style="red", markup=False)
+    finally:
+        if new and out.exists() and not out.stat().st_size:
+            out.unlink()
     console.print(f"{counted(len(cases), 'result')} in {out}", markup=False)
     return broken
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from app.domain.errors import BadInput
 from app.evaluation.score import Marked, mark, read_truth
 
 log = structlog.get_logger()
@@ -30,7 +31,22 @@ def run_all(paths: Sequence[Path], run_case: RunCase, *, workers: int, out: Path
             line = _line(future, paths[futures[future]])
             lines[futures[future]] = line
             yield done, json.loads(line)
-    out.write_text("".join(lines[i] + "\n" for i in sorted(lines)), encoding="utf-8")
+    _write(out, "".join(lines[i] + "\n" for i in sorted(lines)))
+
+
+def _write(out: Path, text: str) -> None:
+    """Whole or not at all, where `out` is a file: earlier results are not lost to a full disk. Raises `BadInput`."""
+    place = out.resolve()
+    regular = place.is_file() or not place.exists()  # else a pipe or a device
+    draft = place.with_name(f".{place.name}.new") if regular else place
+    try:
+        draft.write_text(text, encoding="utf-8")
+        if regular:
+            draft.replace(place)
+    except OSError as error:
+        if regular:
+            draft.unlink(missing_ok=True)
+        raise BadInput(f"--out {out} can't be written ({error.strerror}); name a file in a folder that has room") from error
 
 
 def _line(future: Future[str], path: Path) -> str:

@@ -198,6 +198,28 @@ def test_a_broken_case_is_exit_code_1_counts_as_wrong_and_is_no_release(bench: B
     assert ".500" in ran.output
 
 
+def test_a_full_disk_is_one_sentence(bench: Bench) -> None:
+    bench.holds(a="back")
+    with pytest.raises(BadInput, match="--out /dev/full can't be written"):
+        raise bench.run("--out", "/dev/full").exception or AssertionError("it was written")
+
+
+@pytest.mark.parametrize("before", [None, "earlier results"])
+def test_an_evaluation_that_is_stopped_leaves_results_as_they_were(
+    bench: Bench, before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    bench.holds(a="back")
+    out = bench.folder / "out.jsonl"
+    if before is not None:
+        out.write_text(before)
+    monkeypatch.setattr("app.evaluation.runner.run_all", stopped)
+    assert bench.run().exit_code != 0
+    assert (out.read_text() if out.exists() else None) == before
+
+
 @pytest.mark.parametrize("options", [(), ("--save-release",), ("--json",), ("--ablation",)])
 def test_a_truth_of_other_cases_is_refused_and_overwrites_no_release(bench: Bench, options: tuple[str, ...]) -> None:
     bench.holds(a="back")
