@@ -34,7 +34,8 @@ def consequences(look: Look, faults: Sequence[ObjectFault]) -> Iterator[ObjectFa
         felt = [effect for effect in effects if effect.target in concerned]
         if felt:
             names = sorted({concerned[effect.target] for effect in felt})
-            many = counted(len(names), "workload of it suffers", "workloads of it suffer")
+            where = "on" if node else "of"
+            many = counted(len(names), f"workload {where} it suffers", f"workloads {where} it suffer")
             yield ObjectFault(
                 target=fault.target,
                 kind=fault.kind,
