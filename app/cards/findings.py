@@ -89,7 +89,7 @@ def _arithmetic(sum_: Arithmetic, rank: int, hypothesis: Hypothesis, numbers: di
     lines.append(
         line(Code(text=f"{-sum_.rivals:+8.2f}"), " all other causes and what nobody looked at: ln of the sum of exp(for it)")
     )
-    lines.append(line(Code(text=f"= {sum_.odds:+6.2f}"), " odds"))
+    lines.append(line(Code(text=f"= {sum_.odds:+6.2f}"), " log-odds, for it against all else"))
     worth = f"{1 - sum_.reserve:.2f} / (1 + exp(-({sum_.intercept:.2f} + {sum_.slope:.2f} x {sum_.odds:.2f})))"
     how = worth if rank == 1 else f"its share, {sum_.share:.1%}, of what the first hypothesis leaves of {1 - sum_.reserve:.2f}"
     lines.append(line(Code(text=f"= {sum_.probability:7.1%}"), f" {how}"))

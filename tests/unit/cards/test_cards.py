@@ -327,6 +327,7 @@ def test_the_arithmetic_of_a_hypothesis_adds_up_by_hand() -> None:
         numbers = [float(re.sub(r"[=%≤ ]", "", each[:9])) for each in sum_[1:]]
         at = next(i for i, each in enumerate(sum_[1:]) if each.endswith("for it"))
         assert sum(numbers[:at]) == pytest.approx(numbers[at], abs=0.02 * at)
+        assert sum_[at + 3].endswith(" log-odds, for it against all else")
         assert numbers[at] + numbers[at + 1] == pytest.approx(numbers[at + 2], abs=0.02)
         assert numbers[-1] == pytest.approx(min(numbers[at + 3 :]), abs=0.2)
         assert numbers[-1] == pytest.approx(100 * said.hypotheses[rank - 1].confidence, abs=0.06)
