@@ -84,11 +84,18 @@ class Row:
 
 
 def read_truth(folder: Path) -> dict[str, dict[str, Any]]:
-    """Every truth file below `folder`, by case name; `source` is the file's own or its folder's name."""
+    """Every truth file below `folder`, by case name; `source` is the file's own or its folder's name. Raises ValueError, naming
+    the file."""
     held = {}
     for path in sorted(folder.rglob("*.json")):
-        truth = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            truth = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path.name}: {error}") from error
         if isinstance(truth, dict) and "service" in truth:
+            names = truth["service"]
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise ValueError(f"{path.name}: `service` is not a list of names")
             held[path.stem] = {"source": path.parent.name, **truth}
     return held
 

@@ -151,6 +151,15 @@ def test_truth_is_read_by_case_name_and_its_source_is_its_folder_s(tmp_path: Pat
     assert read_truth(tmp_path) == {"a": {"service": ["back"], "source": "s"}}
 
 
+@pytest.mark.parametrize(
+    ("body", "why"), [("{", "Expecting"), ("[" * 100_000, "recursion"), ('{"service": 3}', "list"), ('{"service": "back"}', "list")]
+)
+def test_a_truth_that_can_t_be_read_is_named(body: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "slow-orders.json").write_text(body)
+    with pytest.raises(ValueError, match=rf"slow-orders\.json: .*{why}"):
+        read_truth(tmp_path)
+
+
 def run_one(folder: str) -> str:
     """Runs in a process of its own."""
     name = Path(folder).name
