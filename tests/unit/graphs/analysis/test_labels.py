@@ -111,3 +111,29 @@ def test_the_next_word_counts_where_the_list_has_none_for_the_first() -> None:
 
 def test_a_label_that_only_says_how_is_met_by_a_word_that_says_so_too() -> None:
     assert choose_label("error", ("exception", "network_delay")) == "exception"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "unavailable",
+        "incorrect",
+        "missing",
+        "exceeded",
+        "overload",
+        "conflict",
+        "denied",
+        "exception",
+        "already",
+        "violation",
+        "constraint",
+    ],
+)
+def test_a_word_that_only_says_how_names_no_thing(how: str) -> None:
+    assert choose_label(how, (f"volume_{how}", "node_network_delay")) is None
+    assert choose_label(how, (how, "node_network_delay")) == how
+
+
+def test_what_few_labels_speak_of_tells_more_than_what_many_do() -> None:
+    labels = ("common_queue", "rare_queue", "common_one_thing", "common_other_thing", "common_last_thing")
+    assert choose_label("common_rare_queue", labels) == "rare_queue"
