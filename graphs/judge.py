@@ -148,7 +148,7 @@ def _hypothesis(
     )
 
 
-_VAGUE = EFFECTS | {None, "crash", "exception", "data_missing", "not_started", "shutdown", "silent", "upstream"}
+_VAGUE = EFFECTS | {"crash", "exception", "data_missing", "not_started", "shutdown", "silent", "upstream"}
 """Words for how a target fails, not for what is wrong with it."""
 
 
@@ -230,15 +230,9 @@ def _next_check(this: Hypothesis, rival: Hypothesis | None, findings: dict[str, 
         return f"Undo change {this.change[:12]}: if the symptom goes, it was the change; if it stays, look at {elsewhere}."
     if rival.change and rival.target == this.target:
         return f"Does {this.target} behave so on the version before change {rival.change[:12]} too? If not, it was that change."
-    if this.target == rival.target:
-        return f"Ask which of the two came first on {this.target}: {_plain(this.kind)} or {_plain(rival.kind)}."
     what = next((findings[i].plot for i in this.supporting if findings[i].plot is not None), None)
     watched = " of ".join(reversed(what.title.split("|", 1))) if what is not None else this.target
     return f"If {watched[:100]} returns to normal and the symptom stays, it is not {this.target}: look at {rival.target}."
-
-
-def _plain(kind: str | None) -> str:
-    return (kind or "this").replace("_", " ")
 
 
 def _cited_first(hypotheses: list[Hypothesis], findings: dict[str, Finding]) -> tuple[Finding, ...]:

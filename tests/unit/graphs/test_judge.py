@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.agent import Agent
-from app.domain.finding import Finding, Gap
+from app.domain.finding import Finding, Gap, Plot
 from app.domain.hypothesis import Diagnosis
 from graphs import judge
 from graphs.analysis.calibration import AS_IT_IS
+from graphs.analysis.fuse import possibilities
 from graphs.contract import Report
 from tests.unit.graphs.said import SCOPE, finding, report, suspicion
 
@@ -260,3 +261,35 @@ def test_one_source_that_is_down_is_one_gap_however_much_was_asked_of_it() -> No
     said = weighed(report("metrics", gaps=(gap("metrics", "metrics"),)), report("logs", gaps=(gap("logs", "topology"),)))
     assert [each.statement.partition(": ")[2] for each in said.gaps] == ["no answer: is it up?"]
     assert all(what in said.gaps[0].statement for what in ("no metrics", "no topology"))
+
+
+def test_odds_that_are_taken_at_their_word_leave_each_its_own_share() -> None:
+    claims = [suspicion(name, weight, METRIC) for name, weight in (("back", 2.0), ("side", 1.5), ("store", 1.0))]
+    shares = {each.target: each.share for each in possibilities(claims, alerting=None)}
+    said = weighed(report("metrics", *claims, findings=(METRIC,)))
+    assert {h.target: h.confidence for h in said.hypotheses} == pytest.approx(shares, abs=1e-4)
+
+
+def test_in_a_long_window_a_measurement_may_be_older_and_is_not_stale() -> None:
+    window = SCOPE.window.model_copy(update={"start": SCOPE.window.end - timedelta(hours=2)})
+    found = [finding(f"from {name}", signal=name, as_of=window.end - timedelta(minutes=20)) for name in ("metrics", "logs")]
+    claims = [report(each.signal, suspicion("back", 5.0, each), findings=(each,)) for each in found]
+    assert weighed(*claims, scope=SCOPE.model_copy(update={"window": window})).verdict == "conclusive"
+    assert weighed(*claims).hypotheses[0].confidence == judge.STALE_CAP
+
+
+def test_an_alert_that_names_a_service_without_its_kind_is_about_that_service() -> None:
+    scope = SCOPE.model_copy(update={"candidates": ("app/back", "app/front")})
+    seen, guilty = suspicion("app/front", 4.0, METRIC), suspicion("app/back", 5.0, CHANGE, change="c0ffee1")
+    best = weighed(
+        report("metrics", seen, findings=(METRIC,)), report("deploys", guilty, findings=(CHANGE,)), scope=scope
+    ).hypotheses[0]
+    assert (best.target, best.supporting) == ("app/back", (CHANGE.id, METRIC.id))
+
+
+def test_the_next_check_names_the_series_to_watch_where_one_is_shown() -> None:
+    drawn = finding("pool of back is full", plot=Plot(title="back|waiting", times=(0.0, 1.0), values=(1.0, 2.0)))
+    bare = [suspicion("back", 3.0, METRIC), suspicion("side", 1.0, METRIC)]
+    shown = [*bare, suspicion("back", 2.0, drawn)]
+    checks = [weighed(report("metrics", *claims, findings=(METRIC, drawn))).hypotheses[0].next_check for claims in (bare, shown)]
+    assert [str(check).partition(" returns")[0] for check in checks] == ["If back", "If waiting of back"]
