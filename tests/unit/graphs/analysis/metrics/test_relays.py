@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphs.analysis.metrics.relays import handed_over, passed_to, relays
+from graphs.analysis.metrics.relays import Relay, handed_over, passed_to, relays
 
 EDGES = [("web", "lb-7"), ("web", "orders"), ("orders", "stock"), ("orders", "db"), ("web", "mail")]
 
@@ -43,3 +43,16 @@ def test_what_reports_a_processor_is_a_program_and_no_address() -> None:
 def test_a_leaf_of_other_callers_passes_nothing_on() -> None:
     edges = [("web", "orders"), ("orders", "stock"), ("batch", "api")]
     assert relays({"api": 4.0, "orders": 4.0}, edges) == {}
+
+
+def test_who_calls_nobody_and_is_called_by_nobody_passes_nothing_on() -> None:
+    assert relays({"alone": 4.0, "orders": 4.0}, EDGES) == {}
+
+
+def test_a_relay_is_counted_to_whom_most_of_its_time_belongs() -> None:
+    found = relays({"lb-7": 4.0, "orders": 1.0, "stock": 3.0}, EDGES)
+    assert {node: passed_to(node, found) for node in ("orders", "stock", "mail")} == {"orders": [], "stock": ["lb-7"], "mail": []}
+
+
+def test_who_had_nothing_gets_exactly_what_is_handed_over() -> None:
+    assert handed_over({"lb-7": 4.0}, {"lb-7": Relay(0.5, {"orders": 1.0})}) == {"lb-7": 2.0, "orders": 2.0}
