@@ -39,12 +39,12 @@ def while_it_shows(times: Floats, incident: Bools, row: Floats, onset_s: float) 
     step_s = usual_step(times[incident])
     here = incident & ~np.isnan(row)
     usual, spread = usual_and_spread(row[~incident] if (~incident).any() else row[here & (times < onset_s)])
-    if not here.any() or np.isnan(usual):
+    if not here.any():
         return NEVER
     low = min(float(np.quantile(row[here], 0.2)), usual)
     for seen in (here & (times + step_s > onset_s), here):
         peak = float(np.quantile(row[seen], 0.9)) if seen.any() else low
         if peak - low > 3 * spread:
-            out = seen & (row >= min((low + peak) / 2, low + _OUT * spread))
+            out = seen & (row >= low + _OUT * spread)
             return Stretch(np.sort(times[out]), max(step_s, 1e-3))
     return NEVER

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.analysis.metrics.symptom import NEVER, while_it_shows
+from graphs.analysis.metrics.symptom import NEVER, Stretch, while_it_shows
 
 TIMES = np.arange(46) * 300.0
 INCIDENT = TIMES >= 40 * 300.0
@@ -40,6 +40,20 @@ def test_where_the_series_stays_in_range_no_step_is_picked() -> None:
     assert while_it_shows(TIMES, INCIDENT, window(1, 1.02, 1, 0.98, 1, 1.03), 42 * 300.0) is NEVER
     assert while_it_shows(TIMES, INCIDENT, np.full(46, np.nan), 42 * 300.0) is NEVER
     assert not NEVER.holds(TIMES).any()
+
+
+def test_a_stretch_of_one_step_holds_its_beginning_and_not_its_end() -> None:
+    assert Stretch(np.array([10.0]), 5.0).holds(np.array([9.0, 10.0, 14.0, 15.0])).tolist() == [False, True, True, False]
+    assert rows(window(1, 1, 3, 1, 1, 1), 42 * 300.0) == [42]
+
+
+def test_a_symptom_all_through_the_window_is_one_against_what_is_usual() -> None:
+    assert rows(window(3, 3, 3, 3, 3, 3), 40 * 300.0) == [40, 41, 42, 43, 44, 45]
+
+
+def test_without_a_reference_what_came_before_the_onset_is_usual() -> None:
+    found = while_it_shows(TIMES, np.ones(46, np.bool_), window(2, 9, 3, 8, 4, 7), 40 * 300.0)
+    assert np.flatnonzero(found.holds(TIMES)).tolist() == [40, 41, 42, 43, 44, 45]
 
 
 @given(st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))
