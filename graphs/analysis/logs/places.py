@@ -59,7 +59,7 @@ def _placed(lines: pl.DataFrame) -> pl.DataFrame:
         .group_by("service")
         .agg(before=pl.col("before").sum(), stayed=(pl.col("before") & pl.col("now")).sum())
     )
-    moved = both.filter((pl.col("before") > 0) & (2 * pl.col("stayed") < pl.col("before")))["service"]
+    moved = both.filter(2 * pl.col("stayed") < pl.col("before"))["service"]
     return lines.with_columns(place=pl.when(pl.col("service").is_in(moved.implode())).then(pl.lit("")).otherwise(pl.col("place")))
 
 
@@ -70,7 +70,7 @@ def _judged(mined: templates.Mined, names: Names) -> pl.DataFrame:
         text = str(exemplar)[: error_words.HEAD]
         severity = error_words.severity(level, text, status=status)
         blame = names.blamed(text, by=service, kind=error_words.kind_of(text)) if severity >= FAILING else None
-        sure = blame.sure if blame is not None and (blame.service is not None or blame.foreign is not None) else 0.0
+        sure = blame.sure if blame is not None else 0.0
         rows.append((service, level, status, template, severity, sure))
     schema = {**templates.KEYS_SCHEMA, "severity": pl.Float64, "blames": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")

@@ -51,3 +51,8 @@ def test_lines_without_a_trace_and_copies_are_left_out() -> None:
     frame = pl.DataFrame([row, row, (*row[:5], "", "", "", "")], schema=LOG_SCHEMA, orient="row")
     assert lines_of(frame, mine(frame), NAMES).height == 1
     assert lines_of(frame.filter(pl.col("trace") == ""), mine(frame), NAMES).is_empty()
+
+
+def test_a_line_that_speaks_of_a_host_outside_says_so() -> None:
+    found = read((False, "all well"), (True, "timeout calling https://api.cards.example.com/v1"))
+    assert found.filter(pl.col("incident"))["blames"].to_list()[0] > 0.5
