@@ -51,6 +51,21 @@ def test_anything_less_is_not(shop: Any, requests: tuple[tuple[str, str, str], .
     assert "db_read_only" not in {fault.kind for fault in found(shop, *requests)}
 
 
+def test_of_two_stores_in_common_each_is_suspected_less_than_one_alone(shop: Any) -> None:
+    def weights(bent: Any) -> list[float]:
+        told = found(bent, ("POST", "basket", "500"), ("POST", "ledger", "500"))
+        return [fault.weight for fault in told if fault.kind == "db_read_only"]
+
+    both = {"STORE_ADDR": "store:5432", "SEARCH_ADDR": "search:8083"}
+    (alone,) = weights(shop)
+    shared = weights(shop.bend("search", claim="search-claim").bend("basket", env=both).bend("ledger", env=both))
+    assert shared == pytest.approx([alone / 2**0.5] * 2, abs=0.01)
+
+
+def test_a_request_of_which_nobody_knows_where_it_entered_is_not_counted() -> None:
+    assert failing([{"request_method": "POST", "raw_error": "500"}, {"entry_service": "basket", "raw_error": "500"}]) == ()
+
+
 def test_a_service_that_is_down_on_the_way_explains_it_better(shop: Any) -> None:
     bent = shop.bend("ledger", ready=False, state="Waiting", reason="CrashLoopBackOff")
     assert "db_read_only" not in {fault.kind for fault in found(bent, ("POST", "basket", "500"), ("POST", "ledger", "500"))}
@@ -60,3 +75,11 @@ def test_which_pod_runs_where_is_read_from_the_wide_list(shop: Any) -> None:
     where = pods_on_nodes([ObjectTable("test", 0.0, shop.recorded())])
     assert {pod.partition("-")[0]: node for pod, node in where.items()}["search"] == "n2"
     assert len(where) == len(shop.apps)
+
+
+def test_a_pod_that_was_put_nowhere_is_on_no_node_and_only_wide_lists_are_read(shop: Any) -> None:
+    where = pods_on_nodes([ObjectTable("test", 0.0, shop.bend("search", node="", ready=False).recorded())])
+    assert len(where) == len(shop.apps) - 1
+    assert "" not in where.values()
+    described = tuple(one for one in shop.recorded() if "-o wide" not in one.command or "pods" not in one.command)
+    assert pods_on_nodes([ObjectTable("test", 0.0, described)]) == {}
