@@ -52,7 +52,7 @@ def _used(look: Look, unit: Unit) -> frozenset[str]:
     """The workload's name, and those of the claims it mounts and of the services that lead to it."""
     claims = (source.name for source in unit.template.volumes if source.kind == "claim")
     services = {**look.cluster.services, **look.cluster.declared_services}.values()
-    leading = (each.name for each in services if each.selector and matches(each.selector, unit.template.labels))
+    leading = (each.name for each in services if matches(each.selector, unit.template.labels))
     return frozenset((unit.name, *claims, *leading))
 
 
