@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+
+import pytest
 
 from graphs.analysis.metrics.groups import Group, explanations
 
@@ -90,3 +93,33 @@ def test_renamed_services_and_machines_get_the_same_answer_renamed() -> None:
     )
     assert renamed[0].name == f"m-{straight[0].name}"
     assert abs(renamed[0].probability - straight[0].probability) < 1e-9
+
+
+PAIR = [("a", "b")]
+ON_ONE = {"a": {"x": 1.0}, "b": {"x": 1.0}}
+
+
+def test_a_machine_that_explains_no_more_than_a_service_is_less_likely_than_it() -> None:
+    found = {group.mode: group for group in explanations({"a": 1.0, "b": 1.0}, PAIR, ON_ONE, strained={"x": 1.0})[::-1]}
+    assert found["one"].name == "b"
+    assert math.log(found["one"].probability / found["host"].probability) == pytest.approx(1.0)
+
+
+def test_a_machine_without_strain_is_far_less_likely_than_a_strained_one() -> None:
+    def host(strain: float) -> float:
+        found = explanations({"a": 1.0, "b": 1.0}, PAIR, ON_ONE, strained={"x": strain})
+        by_mode = {group.mode: group.probability for group in found[::-1]}
+        return math.log(by_mode["host"] / by_mode["one"])
+
+    assert host(1.0) - host(0.0) > 3
+
+
+def test_who_runs_beside_the_only_sufferer_makes_it_no_machines_fault() -> None:
+    assert {group.mode for group in explanations({"a": 1.0, "b": 0.0}, PAIR, ON_ONE)} == {"one"}
+
+
+def test_only_those_that_a_group_explains_are_its_members() -> None:
+    slow = {"pay", "orders", "web", "notes"}
+    found = explanations({name: float(name in slow) for name in WHERE}, EDGES, WHERE)
+    members = {group.name: group.members for group in found if group.mode == "one"}
+    assert members["pay"] == ("orders", "pay", "web")
