@@ -78,7 +78,7 @@ def courses(spans: pl.DataFrame, lines: pl.DataFrame, onset_s: float) -> tuple[C
     if spans.is_empty():
         return ()
     units = _units(spans, onset_s)
-    if AFTER not in units["stretch"] or units["stretch"].n_unique() < 2:
+    if units["stretch"].n_unique() < 2:
         return ()
     placed = _placed(units, lines)
     traits = _Traits.of(_traits(units, placed))

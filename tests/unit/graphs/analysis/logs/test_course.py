@@ -258,3 +258,46 @@ def test_callers_are_not_blamed_for_callees_that_were_too_many_to_look_at() -> N
     found = courses(pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), pl.DataFrame(schema=LINES_SCHEMA), ONSET)
     assert found[0].service == "stock"
     assert found[0].share > 0.7
+
+
+def one_service(
+    *now: tuple[str, ...], before: tuple[str, ...] = ("Orders.place", "UPDATE stock"), n: int = 30
+) -> tuple[Course, ...]:
+    """Requests of one service with the steps under their handler: `n` as before, then one of each kind in turn."""
+    rows: list[Span] = []
+    for i in range(2 * n):
+        incident, trace = i >= n, f"t{i}"
+        start = ONSET + i if incident else float(i)
+        rows.append((incident, trace, f"{trace}o", "", "orders", "/place", start, 5.0))
+        for each, op in enumerate(now[i % len(now)] if incident else before):
+            parent = f"{trace}o" if each == 0 else f"{trace}h0"
+            rows.append((incident, trace, f"{trace}h{each}", parent, "orders", op, start + 0.1 * (each + 1), 1.0))
+    return courses(pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), pl.DataFrame(schema=LINES_SCHEMA), ONSET)
+
+
+@pytest.mark.parametrize("step", ["write error page", "Exception handler", "charge failed"])
+def test_a_new_step_whose_name_tells_of_a_failure_counts_more_than_another(step: str) -> None:
+    loud, quiet = (one_service(("Orders.place", "UPDATE stock", new))[0] for new in (step, "write page"))
+    assert (loud.departure.text, quiet.departure.text) == (step, "write page")
+    assert loud.requests > 2 * quiet.requests
+
+
+def test_no_more_requests_leave_their_course_than_were_made_and_next_to_none_are_not_told_of() -> None:
+    usual, new = ("Orders.place", "UPDATE stock"), ("Orders.place", "UPDATE stock", "write page")
+    assert 25 < one_service(("Orders.place",))[0].requests < 30
+    assert one_service(new, *(usual for _ in range(14))) == ()
+
+
+def test_a_step_that_calls_another_service_is_no_handler_wherever_it_is_listed() -> None:
+    rows: list[Span] = []
+    for i in range(60):
+        incident, trace = i >= 30, f"t{i}"
+        start = ONSET + i if incident else float(i)
+        rows.append((incident, trace, f"{trace}c", f"{trace}o", "orders", "GET", start + 0.1, 1.0))
+        rows.append((incident, trace, f"{trace}a", f"{trace}c", "access", "/may", start + 0.15, 0.5))
+        rows.append((incident, trace, f"{trace}o", "", "orders", "/place", start, 5.0))
+        rows.append((incident, trace, f"{trace}h", f"{trace}o", "orders", "Orders.place", start + 0.2, 4.0))
+        if not incident:
+            rows.append((incident, trace, f"{trace}d", f"{trace}h", "orders", "UPDATE stock", start + 0.3, 1.0))
+    (found,) = courses(pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), pl.DataFrame(schema=LINES_SCHEMA), ONSET)
+    assert (found.departure.text, found.departure.n_before) == ("UPDATE stock", 30)
