@@ -89,9 +89,7 @@ def _value(number: str, unit: str | None) -> tuple[float, str] | None:
 
 def _phrases(earlier: str, near: str) -> list[str]:
     """What stands in front of a pair, nearest first: within its own part, then what heads the sentence."""
-    own = [part for part in reversed(_PARTS.split(near)) if part.strip()]
-    head = [part for part in reversed(_PARTS.split(earlier.partition("|")[0])) if part.strip()]
-    return own + head
+    return [*reversed(_PARTS.split(near)), *reversed(_PARTS.split(earlier.partition("|")[0]))]
 
 
 def _metric(phrases: Sequence[str], entity: str, unit: str) -> str | None:

@@ -63,3 +63,70 @@ def test_a_machine_that_a_detector_names_is_a_node() -> None:
 
 def test_sentences_without_pairs_make_no_table() -> None:
     assert said_tables([documents(("Service", "pay", "it is slow"))], known=[], since_s=900.0) == []
+
+
+BEFORE = ("normal", "normally", "usual", "typical", "baseline", "base", "before", "was", "from", "expected", "previous", "prior")
+NOW = (
+    "current",
+    "currently",
+    "cur",
+    "now",
+    "after",
+    "observed",
+    "actual",
+    "is",
+    "to",
+    "value",
+    "val",
+    "present",
+    "during",
+    "incident",
+)
+
+
+@pytest.mark.parametrize("before", [*BEFORE, "reference", "ref", "avg", "average"])
+def test_every_word_for_what_is_usual_comes_before(before: str) -> None:
+    (one,) = stated("pay", f"latency now 900 ms, {before} 5 ms")
+    assert (one.before, one.now) == (5.0, 900.0)
+
+
+@pytest.mark.parametrize("now", NOW)
+def test_every_word_for_what_is_now_comes_after(now: str) -> None:
+    (one,) = stated("pay", f"latency {now} 900 ms, usual 5 ms")
+    assert (one.before, one.now) == (5.0, 900.0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "ms"),
+    [
+        ("ns", 1e-6),
+        ("us", 1e-3),
+        ("µs", 1e-3),
+        ("ms", 1.0),
+        ("msec", 1.0),
+        ("s", 1e3),
+        ("sec", 1e3),
+        ("seconds", 1e3),
+        ("min", 6e4),
+    ],
+)
+def test_every_unit_of_time_is_told_in_milliseconds(unit: str, ms: float) -> None:
+    (one,) = stated("pay", f"latency rose from 4 {unit} to 8 {unit}")
+    assert (one.before, one.now) == pytest.approx((4 * ms, 8 * ms))
+
+
+@pytest.mark.parametrize("unit", ["rps", "qps", "req/s", "requests/s", "reqs/s", "ops/s"])
+def test_requests_a_second_need_no_name(unit: str) -> None:
+    (one,) = stated("pay", f"seen: 120 {unit} -> 40 {unit}")
+    assert read(one.metric).family == "traffic"
+
+
+def test_whom_a_detector_names_is_a_node_where_it_says_so_and_only_once() -> None:
+    said = documents(
+        ("service", "pay", "latency 5 ms -> 900 ms"),
+        ("Host", "n1", "cpu from 10% to 90%"),
+        ("node", "node/n2", "cpu from 10% to 90%"),
+        ("workload", "shop/cart", "cpu from 10% to 90%"),
+    )
+    (table,) = said_tables([said], known=[], since_s=0.0)
+    assert [name.entity for name in table.names] == ["node/n1", "node/n2", "pay", "shop/cart"]
