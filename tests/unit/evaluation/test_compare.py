@@ -120,3 +120,24 @@ def test_a_file_that_holds_no_results_is_refused(body: bytes, tmp_path: Path) ->
 def test_a_release_that_lacks_a_field_is_refused() -> None:
     with pytest.raises(ValueError, match="lacks"):
         earlier([{"schema": "eval-release/1", "version": "1"}, {"case": "k", "ranks": {}}], {}, name="x")
+
+
+def test_what_was_lost_and_what_was_won_both_stand_against_chance() -> None:
+    lost = compared([line("a"), line("b")], [line("a", "x"), line("b", "x")])
+    assert lost.p == pytest.approx(sign_p(0, 2))
+    even = compared([line("a"), line("b", "x")], [line("a", "x"), line("b")])
+    assert even.p == pytest.approx(sign_p(1, 1))
+
+
+def test_an_earlier_runs_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps(line("a")) + "\n\n" + json.dumps(line("b", "x")) + "\n")
+    before = earlier(read(path), TRUTHS, name=path.name)
+    assert (before.name, sorted(min(each.ranks.values()) for each in before.outcomes.values())) == (path.name, [1.0, float("inf")])
+
+
+def test_one_line_about_something_else_spoils_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps(line("a")) + '\n{"a": 1}\n')
+    with pytest.raises(ValueError, match="not every line"):
+        read(path)
