@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from graphs.analysis.logs import error_words
 from graphs.analysis.logs.complaints import witness
 from graphs.analysis.logs.exceptions import Names
@@ -68,3 +70,23 @@ def test_a_providers_outage_is_credited_to_whose_failing_lines_name_it() -> None
     lines = [shift("baker", "timeout: https://api.flour.example"), shift("miller", "timeout: https://api.oats.example")]
     assert named_by(outage, witness(lines, NAMES)) == ("baker", 1)
     assert named_by(outage, witness(lines[1:], NAMES)) == (None, 0)
+
+
+def test_who_fails_otherwise_or_hardly_is_not_one_more_that_is_overloaded() -> None:
+    full = shift("baker", "request queue is full")
+    assert kinds(full, shift("miller", "x509: certificate signed by unknown authority")) == []
+    assert kinds(full, shift("miller", "request queue is full", novelty=0.05)) == []
+
+
+def test_a_surge_counts_the_others() -> None:
+    full = [shift(service, "request queue is full") for service in ("baker", "miller", "grocer")]
+    assert next(unchanged(witness(full, NAMES), ())).statement.endswith("as do 2 others")
+
+
+@pytest.mark.parametrize(
+    "end", ["local", "localdomain", "internal", "svc", "lan", "cluster", "consul", "test", "invalid", "home", "corp"]
+)
+def test_names_that_only_a_house_of_its_own_resolves_are_not_outside(end: str) -> None:
+    assert not outside(f"flour.shop.{end}")
+    assert not outside("flour.svc.mill")
+    assert outside(f"{end}.shop.example")
