@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.telemetry import Recorded
 from tests.unit.graphs.analysis.objects import kubectl_says as says
+from tests.unit.graphs.analysis.objects.test_examine import found
 from tests.unit.graphs.analysis.objects.test_fault_kinds import LABELS, judged
 
 MORE = (
@@ -179,3 +180,33 @@ async def test_a_fault_without_a_word_is_called_by_the_next_one_of_the_same_obje
     preempted = FAULTS[[label for _, label, _ in FAULTS].index("pod_preempted")][2]
     first = (await judged(preempted(shop))).hypotheses[0]
     assert (first.kind, first.label) == ("pod_preempted", "cpu_capacity_mismatch")
+
+
+async def test_one_name_server_that_is_ready_is_enough(shop: Any) -> None:
+    row = Recorded(
+        "kubectl get pods -n kube-system", f"{NAME_SERVERS}\ncoredns-5d78-cd2e   1/1     Running            0          9d"
+    )
+    found = await judged(says.Bent((*shop.candidates, "app/coredns"), (*shop.recorded(), row)), MORE)
+    assert "coredns_unavailable" not in {each.kind for each in found.hypotheses}
+
+
+@pytest.mark.parametrize(("many", "silent"), [(4, True), (3, True), (2, False)])
+async def test_a_cluster_is_silent_from_three_unanswered_questions_on(shop: Any, many: int, silent: bool) -> None:
+    bent = silenced(shop, "The connection to the server 10.0.0.1:6443 was refused")
+    asked = [entry for entry in bent.entries if " get " in entry.command]
+    kept = tuple(entry for entry in bent.entries if entry not in asked[many:])
+    found = await judged(says.Bent(bent.candidates, kept), MORE)
+    assert ("kube_apiserver_unavailable" in {each.kind for each in found.hypotheses}) is silent
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
+@pytest.mark.parametrize(
+    "resources", ["requests: {cpu: 1}, limits: {cpu: 1}", "requests: {cpu: 1}"], ids=["at its limit", "no limit"]
+)
+def test_a_declared_workload_that_is_not_there_is_missing_and_what_it_may_ask_for_is_no_reason(
+    shop: Any, kind: str, resources: str
+) -> None:
+    (name, asked), (_, listed) = batch(resources)
+    declared = (Recorded(name, asked.replace("Deployment", kind)), Recorded(f"kubectl get {kind.lower()}s -n shop", listed))
+    bent = says.Bent((*shop.candidates, "app/ledger-batch"), (*shop.recorded(), *declared))
+    assert [fault.kind for fault in found(bent) if fault.target == "app/ledger-batch"] == ["workload_missing"]
