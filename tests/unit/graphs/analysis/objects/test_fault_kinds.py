@@ -655,8 +655,10 @@ async def test_oddities_of_a_healthy_system_accuse_nobody(shop: Any, bend: Bend)
 
 async def test_a_gateway_whose_routes_bear_the_names_of_where_they_lead_is_not_blamed(shop: Any) -> None:
     routes = "routes:\n- id: ledger\n  uri: http://ledger:8081\n- id: basket\n  uri: http://basket:8080"
-    diagnosis = await judged(shop.bend("web", config="routes").also(*says.config("routes", "routes.yml", routes)))
-    assert diagnosis.hypotheses == ()
+    other = "\n- id: everything\n  uri: http://basket:8080\n- id: ledger\n  uri: http://elsewhere.test:8080"
+    for text in (routes, routes + other):
+        diagnosis = await judged(shop.bend("web", config="routes").also(*says.config("routes", "routes.yml", text)))
+        assert diagnosis.hypotheses == ()
 
 
 async def test_a_volume_that_fits_is_not_held_against_a_claim_because_another_does_not(shop: Any) -> None:
