@@ -269,8 +269,6 @@ def consensus_onset(times: Floats, change: Change, *, floor: float = 5.0, seam: 
     if seam is not None:
         weight[seam] /= 3
     near = np.convolve(weight, np.array([0.5, 1.0, 1.0, 1.0, 0.5]), mode="same")
-    if near.max() <= 0:
-        return None
     peak = int(np.argmax(near >= 0.9 * near.max()))
     window = slice(max(peak - 2, 0), peak + 3)
     first = int(np.arange(len(times))[window][np.argmax(weight[window])])

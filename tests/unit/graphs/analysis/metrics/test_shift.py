@@ -173,3 +173,34 @@ def test_what_comes_at_that_hour_every_day_is_no_shift() -> None:
 def test_what_comes_on_top_of_the_daily_peak_still_is_one() -> None:
     assert daily(days=3, extra=80.0) > 5
     assert daily(days=3, extra=-120.0) < -5
+
+
+SIDES = np.arange(60) * 10.0, np.arange(60) >= 30
+STEP = np.where(SIDES[1], 5.0, 1.0)
+
+
+def test_of_what_says_nothing_every_figure_is_nothing() -> None:
+    found = measure(*SIDES, np.full((60, 1), np.nan), 300.0)
+    figures = (found.base, found.level, found.z, found.rise, found.log_ratio, found.coverage)
+    assert [float(figure[0]) for figure in figures] == [0.0] * 6
+    assert found.spread[0] == 1.0
+
+
+def test_one_sample_is_enough_to_say_something_and_says_less_than_many() -> None:
+    last = np.where((np.arange(60) >= 30) & (np.arange(60) < 59), np.nan, STEP)
+    found = measure(*SIDES, np.column_stack([STEP, last]), 300.0)
+    assert found.usable.all()
+    assert 0 < found.z[1] < 0.8 * found.z[0]
+
+
+def test_as_many_series_come_out_as_went_in() -> None:
+    many = measure(*SIDES, np.column_stack([STEP] * 300), 300.0)
+    assert many.z.shape == (300,)
+    assert (many.z == many.z[0]).all()
+    assert measure(*SIDES, np.empty((60, 0)), 300.0).z.shape == (0,)
+
+
+def test_quantiles_of_nothing_are_unknown() -> None:
+    assert np.isnan(quantiles(np.empty((3, 0)), (0.25, 0.5))).all()
+    assert quantiles(np.empty((3, 0)), (0.5,)).shape == (1, 3)
+    assert quantiles(np.empty((0, 4)), (0.5,)).shape == (1, 0)
