@@ -58,3 +58,9 @@ def test_a_fraction_of_one_thing_waiting_is_nobodys_trouble_but_a_fraction_of_a_
     assert strength["queue_length"] < 0.3 * strength["queue_length_all"]
     assert strength["queue_wait_s"] > 0.9 * strength["queue_length_all"]
     assert strength["queue_utilization"] > 0.9 * strength["queue_length_all"]
+
+
+def test_traffic_that_is_next_to_nothing_beside_the_busiest_tells_little() -> None:
+    grown = ("orders", "requests"), series(1.0, 3.0)
+    alone, beside = (found(dict([grown, *more]))["orders"] for more in ([], [(("web", "requests"), series(600.0, 600.0))]))
+    assert beside.strength < 0.3 * alone.strength
