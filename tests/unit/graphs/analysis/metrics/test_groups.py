@@ -123,3 +123,9 @@ def test_only_those_that_a_group_explains_are_its_members() -> None:
     found = explanations({name: float(name in slow) for name in WHERE}, EDGES, WHERE)
     members = {group.name: group.members for group in found if group.mode == "one"}
     assert members["pay"] == ("orders", "pay", "web")
+
+
+def test_who_is_called_only_from_its_own_machine_is_no_member_of_its_networks_fault() -> None:
+    where = {name: {"y" if name == "c" else "x": 1.0} for name in "abcd"}
+    found = explanations(dict.fromkeys("abcd", 1.0), [("a", "c"), ("b", "c"), ("a", "d")], where)
+    assert {group.members for group in found if group.mode == "boundary"} == {("a", "b", "c")}
