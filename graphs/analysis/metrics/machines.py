@@ -96,7 +96,7 @@ def _strained(picture: Picture) -> dict[str, float]:
         if words.family in {"cpu", "memory", "disk", "queue"} and name.entity.startswith(NODE):
             z, ratio = float(shifts.z[column]), float(shifts.log_ratio[column])
             node = name.entity.removeprefix(NODE)
-            out[node] = max(out.get(node, 0.0), trust(z) * min(1.0, ratio / math.log(2)) if z > 0 and ratio > 0 else 0.0)
+            out[node] = max(out.get(node, 0.0), trust(z) * min(1.0, ratio / math.log(2)) if z > 0 else 0.0)
     return out
 
 
