@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.domain.telemetry import SeriesName
-from graphs.analysis.metrics.picture import Picture, trust
+from graphs.analysis.metrics.picture import Clue, Picture, combine, trust
 from graphs.analysis.metrics.shift import measure
 
 TIMES = np.arange(60) * 60.0
@@ -39,3 +39,17 @@ def test_getting_better_makes_nobody_sick_and_a_small_step_only_a_little() -> No
 @pytest.mark.parametrize("metric", ["cpu_usage", "memory_usage", "disk_usage", "pool_waiting", "pool_active"])
 def test_who_reports_a_resource_is_a_program(metric: str) -> None:
     assert picture(**{metric: 1.0, "latency_s": 1.0}).programs == {f"has_{metric}"}
+
+
+def test_reasons_of_different_channels_add_up_and_of_one_only_the_strongest_counts() -> None:
+    slow, slower, short = Clue("a", "latency", "x", 0.4), Clue("a", "latency", "y", 0.5), Clue("a", "resource", "cpu", 0.5)
+    faint, other = Clue("a", "errors", "z", 0.02), Clue("b", "latency", "x", 1.0)
+    found = combine([slow, slower, short, faint, other])
+    assert found["a"] == (pytest.approx(5.0 * 0.75), (slower, short, slow))
+    assert found["b"][0] == pytest.approx(5.0 * 0.97)  # none alone is certain
+
+
+def test_a_time_is_told_in_seconds_by_its_unit() -> None:
+    one = picture(latency_ms=1.0, latency_us=1.0, latency_s=1.0, latency=1.0)
+    assert [one.seconds(column) for column in range(4)] == [1e-3, 1e-6, 1.0, 1.0]
+    assert [one.tells_time(column) for column in range(4)] == [True, True, True, False]
