@@ -119,6 +119,25 @@ def test_what_the_format_demands_holds_without_the_judge_too() -> None:
     assert plain(report("metrics", *said), candidates=("back", "side", "x")) == [("side", None)]
 
 
+def test_without_the_judge_the_first_word_for_it_and_the_first_repair_stand() -> None:
+    reports = [
+        report("metrics", suspicion("back", 2.0, METRIC), findings=(METRIC,)),
+        report("logs", suspicion("back", 1.0, LOG, kind="oom_killed", remediation="scale"), findings=(LOG,)),
+    ]
+    empty = Diagnosis(verdict="inconclusive", hypotheses=(), findings=(METRIC, LOG), gaps=())
+    (only,) = unjudged(empty, reports, scope=SCOPE.model_copy(update={"labels": ("oom_killed", "cpu")})).hypotheses
+    assert (only.kind, only.label, only.remediation) == ("oom_killed", "oom_killed", "scale")
+    (run,) = json.loads(line("a", [Combination(("metrics",), judge=False)], [empty.model_copy(update={"hypotheses": (only,)})]))[
+        "runs"
+    ]
+    assert [run["hypotheses"][0][key] for key in ("target", "change", "label", "remediation")] == [
+        "back",
+        None,
+        "oom_killed",
+        "scale",
+    ]
+
+
 async def test_the_table_has_a_row_per_combination_and_a_broken_case_is_wrong_in_all(tmp_path: Path) -> None:
     asked = every(KNOWN)
     out, truth = tmp_path / "out.jsonl", tmp_path / "s"
