@@ -301,3 +301,13 @@ def test_a_step_that_calls_another_service_is_no_handler_wherever_it_is_listed()
             rows.append((incident, trace, f"{trace}d", f"{trace}h", "orders", "UPDATE stock", start + 0.3, 1.0))
     (found,) = courses(pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row"), pl.DataFrame(schema=LINES_SCHEMA), ONSET)
     assert (found.departure.text, found.departure.n_before) == ("UPDATE stock", 30)
+
+
+@pytest.mark.parametrize(("before", "now", "told"), [(3, 20, False), (20, 2, False), (20, 20, True)])
+def test_both_sides_must_hold_enough_requests_before_anything_new_is_told(before: int, now: int, told: bool) -> None:
+    made = Shop()
+    for n in range(before + now):
+        made.request(incident=n >= before)
+    late = [line for line in made.lines if line[0] and line[3] == "stock" and line[4] == "looking"]
+    made.lines += [(*line[:4], "nothing works", 0.9, 0.0) for line in late]
+    assert bool(made.found()) is told
