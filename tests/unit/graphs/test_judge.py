@@ -12,7 +12,7 @@ from app.domain.agent import Agent
 from app.domain.finding import Finding, Gap, Plot
 from app.domain.hypothesis import Diagnosis
 from graphs import judge
-from graphs.analysis.calibration import AS_IT_IS
+from graphs.analysis.calibration import AS_IT_IS, Calibration
 from graphs.analysis.fuse import possibilities
 from graphs.contract import Report
 from tests.unit.graphs.said import SCOPE, finding, report, suspicion
@@ -293,3 +293,21 @@ def test_the_next_check_names_the_series_to_watch_where_one_is_shown() -> None:
     shown = [*bare, suspicion("back", 2.0, drawn)]
     checks = [weighed(report("metrics", *claims, findings=(METRIC, drawn))).hypotheses[0].next_check for claims in (bare, shown)]
     assert [str(check).partition(" returns")[0] for check in checks] == ["If back", "If waiting of back"]
+
+
+def test_what_the_first_leaves_is_shared_as_the_others_odds_would_have_it_but_for_the_reserve() -> None:
+    claims = [suspicion(name, weight, METRIC) for name, weight in (("back", 2.0), ("side", 1.5), ("store", 1.0))]
+    shares = {each.target: each.share for each in possibilities(claims, alerting=None)}
+    careful = Calibration(intercept=0.0, slope=1.0, reserve=0.2)
+    said = judge.weigh(SCOPE, [report("metrics", *claims, findings=(METRIC,))], calibration=careful, round=1)
+    sure = {h.target: h.confidence for h in said.hypotheses}
+    assert sure == pytest.approx({name: 0.8 * share for name, share in shares.items()}, abs=1e-4)
+
+
+def test_the_next_check_tells_from_another_target_before_it_tells_from_a_change_of_the_same() -> None:
+    said = weighed(
+        report("metrics", suspicion("back", 4.0, METRIC), suspicion("side", 1.0, METRIC), findings=(METRIC,)),
+        report("deploys", suspicion("back", 1.0, CHANGE, change="c0ffee1"), findings=(CHANGE,)),
+    )
+    assert [(h.target, h.change) for h in said.hypotheses] == [("back", None), ("back", "c0ffee1"), ("side", None)]
+    assert str(said.hypotheses[0].next_check).endswith("look at side.")
