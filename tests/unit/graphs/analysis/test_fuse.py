@@ -179,3 +179,24 @@ def test_only_what_speaks_for_no_guilty_change_is_itself_a_possibility(weight: f
     found = possibilities([fits, suspicion("front", weight, CHANGE, no_change=True)], alerting=None)
     assert len(found) == many
     assert found[0].change == "c0ffee1"
+def test_a_guilty_change_leads_its_own_hypothesis_however_much_more_is_seen() -> None:
+    claims = [suspicion("back", 5.0, METRIC), suspicion("back", 3.0, CHANGE, change="c0ffee1")]
+    guilty = next(each for each in possibilities(claims, alerting="back") if each.change)
+    assert [s.signal for s in guilty.speaking] == ["changes", "metrics"]
+
+
+def test_that_no_change_is_guilty_is_said_after_what_is_seen() -> None:
+    claims = [suspicion("back", 1.0, METRIC), suspicion("back", 2.0, CHANGE, no_change=True)]
+    (only,) = possibilities(claims, alerting="back")
+    assert [s.signal for s in only.speaking] == ["metrics", "changes"]
+
+
+def test_what_is_seen_from_afar_counts_without_what_needs_no_change_and_without_other_changes() -> None:
+    guilty = suspicion("back", 5.0, CHANGE, change="c0ffee1")
+    surge, other = suspicion("front", 4.0, LOG, no_change=True), suspicion("front", 3.0, CHANGE, change="decade2")
+    found = possibilities([suspicion("front", 2.0, METRIC), surge, other, guilty], alerting="front")
+    best = next(each for each in found if each.change == "c0ffee1")
+    assert [(term.what, term.nats) for term in best.terms[:2]] == [
+        ("seen at front, metrics", 2.0),
+        ("seen from afar", pytest.approx(2.0 * (fuse.ELSEWHERE - 1))),
+    ]
