@@ -80,3 +80,23 @@ def test_the_case_is_run_under_its_own_name(folder: Path) -> None:
 def test_a_file_that_can_t_be_read_is_left_to_whoever_reads_the_case(name: str, body: bytes, folder: Path, tmp_path: Path) -> None:
     (folder / name).write_bytes(body)
     assert (thin(folder, tmp_path / "out", share=0.2, seed=1) / name).read_bytes() == body
+def test_over_many_seeds_every_series_goes_and_the_onset_moves_by_minutes(folder: Path, tmp_path: Path) -> None:
+    outs = [thin(folder, tmp_path / f"out{seed}", share=0.5, seed=seed) for seed in range(12)]
+    named = [(out / "metrics.csv").read_text().splitlines()[0].split(",") for out in outs]
+    assert all(names[:2] == ["phase", "time"] for names in named)
+    assert all(any(f"a|m{n}" not in names for names in named) for n in range(4))
+    onsets = [json.loads((out / "case.json").read_text())["window"]["onset_estimate"] for out in outs]
+    assert min(onsets) < "2026-03-01T11:29" < "2026-03-01T11:31" < max(onsets)
+
+
+def test_a_case_without_an_onset_keeps_its_window_and_rows_cut_short_are_left_out(folder: Path, tmp_path: Path) -> None:
+    case = json.loads((folder / "case.json").read_text())
+    case["window"]["onset_estimate"] = None
+    (folder / "case.json").write_text(json.dumps(case))
+    for name, cut in (("metrics.csv", "incident,2"), ("spans.csv", "incident")):
+        (folder / name).write_text((folder / name).read_text() + cut + "\n")
+    out = thin(folder, tmp_path / "out", share=0.2, seed=1)
+    assert json.loads((out / "case.json").read_text()) == case
+    assert all(
+        cut not in (out / name).read_text().splitlines() for name, cut in (("metrics.csv", "incident,2"), ("spans.csv", "incident"))
+    )
