@@ -80,6 +80,8 @@ def test_the_case_is_run_under_its_own_name(folder: Path) -> None:
 def test_a_file_that_can_t_be_read_is_left_to_whoever_reads_the_case(name: str, body: bytes, folder: Path, tmp_path: Path) -> None:
     (folder / name).write_bytes(body)
     assert (thin(folder, tmp_path / "out", share=0.2, seed=1) / name).read_bytes() == body
+
+
 def test_over_many_seeds_every_series_goes_and_the_onset_moves_by_minutes(folder: Path, tmp_path: Path) -> None:
     outs = [thin(folder, tmp_path / f"out{seed}", share=0.5, seed=seed) for seed in range(12)]
     named = [(out / "metrics.csv").read_text().splitlines()[0].split(",") for out in outs]

@@ -179,6 +179,8 @@ def test_only_what_speaks_for_no_guilty_change_is_itself_a_possibility(weight: f
     found = possibilities([fits, suspicion("front", weight, CHANGE, no_change=True)], alerting=None)
     assert len(found) == many
     assert found[0].change == "c0ffee1"
+
+
 def test_a_guilty_change_leads_its_own_hypothesis_however_much_more_is_seen() -> None:
     claims = [suspicion("back", 5.0, METRIC), suspicion("back", 3.0, CHANGE, change="c0ffee1")]
     guilty = next(each for each in possibilities(claims, alerting="back") if each.change)

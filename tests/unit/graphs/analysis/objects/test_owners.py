@@ -66,6 +66,8 @@ store-5f9c7d8b6-q7w2e   1/1     Running   0          3d
     cluster = read([Recorded("kubectl get deployments", workloads), Recorded("kubectl get pods", rows)])
     held = {unit.name: [pod.name for pod in unit.pods] for unit in Look(cluster, SCOPE).units}
     assert held["store"] == ["store-5f9c7d8b6-q7w2e"]
+
+
 def test_a_row_that_was_cut_short_is_passed_over() -> None:
     assert "10.8.1.4" in owners(
         [Recorded("kubectl get pods -A -o wide", PODS.replace("shop        agent", "shop\nshop        agent"))]
