@@ -101,7 +101,7 @@ def _opinion(
     answered: bool,
 ) -> tuple[list[Finding], list[Suspicion]]:
     suspects = explain(changes, scope, question.onset, question.symptoms, topology)
-    cleared = innocence(suspects, scope, question.symptoms, topology)
+    cleared = innocence(suspects, scope, question.symptoms, topology, question.onset)
     findings, suspicions = _about_changes(suspects, scope, asked, cleared, answered=answered)
     for table in tables:
         found, suspected = _about_objects(examine(table, scope, requests=requests, edges=topology.edges), table, scope)

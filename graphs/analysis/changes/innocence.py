@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import re2
 
@@ -21,6 +22,8 @@ _CLEARED = 1.6  # the weight of the best suspect from which on there is nothing 
 _HINT = 3  # different words
 _SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within an hour
 _UNEXPLAINED = 1.2  # nats against innocence where nothing from outside reads like the cause: things break for a reason
+_OUTAGE = 0.9  # nats for a provider that admits trouble since the onset, and as many where what fails here names it
+_AROUND = timedelta(minutes=10)
 _ENOUGH = 1.2  # nats: so many more requests fill things up without anybody's change
 _ASKED = stem_set(
     ["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput", "connected", "clients", "messages"]
@@ -41,15 +44,22 @@ class Innocence:
     remedy: str | None = None
 
 
-def innocence(suspects: Sequence[ChangeSuspect], scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> Innocence:
+def innocence(
+    suspects: Sequence[ChangeSuspect],
+    scope: Scope,
+    symptoms: Sequence[Finding],
+    topology: Topology,
+    onset: datetime | None = None,
+) -> Innocence:
     """What clears the changes is that they don't explain what was measured: where nothing moved, nothing is cleared."""
     if not suspects or not any(abs(one.numbers.get("z", _MOVED)) >= _MOVED for one in symptoms):
         return Innocence(0.0)
     surge = _more_arrives(scope, symptoms, topology)
-    hint, words = _outside(symptoms, surge=surge)
+    admitted = _admitted(symptoms, onset or scope.onset or scope.alert.fired_at)
+    hint, words = _outside(symptoms, surge=surge, admitted=admitted)
     best = max(suspects, key=lambda one: one.weight)
     most = 1.2 if best.effect is None and best.weight > 0.0 else 2.0
-    outside = (min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0) + (_ENOUGH if surge else 0.0)
+    outside = (min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0) + (_ENOUGH if surge else 0.0) + _OUTAGE * admitted
     if hint is not None and best.mechanism >= EXPLAINS and _does(best, hint):
         outside = 0.0  # the very thing that this change stopped
     cleared = min(most, _CLEARED - best.weight) + outside
@@ -70,12 +80,26 @@ def _kind(hint: str | None, symptoms: Sequence[Finding]) -> str | None:
     return "a region's trouble" if hint == PROVIDER and text & PLACES_OF_PROVIDERS else hint
 
 
-def _outside(symptoms: Sequence[Finding], *, surge: bool) -> tuple[str | None, int]:
+def _admitted(symptoms: Sequence[Finding], onset: datetime) -> int:
+    """Of a provider's own words about trouble: 1 where it is since the onset, 1 more where what fails here names that provider;
+    0 where nobody admits anything. A page that tells of other times and other things is nobody's excuse."""
+    return max(
+        (1 + (one.numbers["shared_words"] > 0) for one in symptoms if "shared_words" in one.numbers and _about(one.at, onset)),
+        default=0,
+    )
+
+
+def _about(at: datetime | None, onset: datetime) -> bool:
+    return at is not None and abs(at - onset) <= _AROUND
+
+
+def _outside(symptoms: Sequence[Finding], *, surge: bool, admitted: int) -> tuple[str | None, int]:
     """What the symptoms read like, and by how many different words; more requests at the very entrance count as many."""
     words = stem_set(f"{one.excerpt or ''} {one.statement}" for one in symptoms)
     hits = {name: len(known & words) for name, known in OUTSIDE.items()}
     if any(_HOST.search(one.excerpt or "") for one in symptoms if one.signal == "logs"):
         hits[PROVIDER] += 2  # what fails is asked of somebody else's address
+    hits[PROVIDER] += 2 * admitted
     if not words & RAN_OUT:
         hits[EXPIRED] = 0  # a handshake fails for other reasons too
     if surge:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import re2
+
 from app.domain.finding import Finding
 from app.domain.incident import Scope
 from app.domain.telemetry import Topology
@@ -14,6 +16,8 @@ from graphs.analysis.naming import Names, bare
 _FAR = 4
 _NO_SERVICE = -1.2
 """Nats for going live under a name that nothing measures or calls: a part of the ground that all stand on, or far away."""
+_SORT = re2.compile(r"[-_](?:queue|topic|db|database|cache|bucket|cluster|service|svc|worker|server|api)$")
+"""What a service's name ends in to say what sort of thing it is; whoever sets it up may leave it out."""
 _NAMED = 0.6  # of a service's closeness, for a change to the ground that spells its name out
 
 
@@ -39,6 +43,8 @@ class Places:
         for caller, callee in edges:
             if callee == alerting:
                 _raise(closeness, caller, 0.5)
+        for service in _within_two(alerting, edges):
+            _raise(closeness, service, 0.3)  # who calls the same store, or feeds what feeds it
         for symptom in symptoms:
             for entity in _entities(symptom.entity, naming):
                 _raise(closeness, entity, 0.75)
@@ -75,9 +81,8 @@ class Places:
         if service is None or nats != _NO_SERVICE:
             return nats
         low = text.lower().replace("_", "-")
-        return max(
-            (_NAMED * close for name, close in self.closeness.items() if len(name) >= 5 and name.lower() in low), default=nats
-        )
+        own = {_SORT.sub("", name.lower()): close for name, close in sorted(self.closeness.items(), key=lambda one: one[1])}
+        return max((_NAMED * close for name, close in own.items() if len(name) >= 5 and name in low), default=nats)
 
     def beside(self, service: str | None, entities: Iterable[str]) -> tuple[str, ...]:
         """Those of `entities` that `service` calls, that call it, or that call what it troubles too, by the scope's own names.
@@ -109,6 +114,14 @@ def _downstream(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, int]:
         front = {callee for caller, callee in listed if caller in front and callee not in steps and callee != start}
         steps |= dict.fromkeys(front, step)
     return steps
+
+
+def _within_two(start: str, edges: Sequence[tuple[str, str]]) -> set[str]:
+    """Those at most two calls away, whichever way they go."""
+    near = {start}
+    for _ in range(2):
+        near |= {end for edge in edges if near & set(edge) for end in edge}
+    return near - {start}
 
 
 def _entities(entity: str | None, naming: Names) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from app.domain.change import Change
 from graphs.analysis.changes.statements import file_kind
@@ -12,6 +12,7 @@ from graphs.analysis.changes.tokens import stem_set
 
 _SUFFIXES = ("service", "-service", "_service", "-svc", "_svc", "svc", "-server", "-api", "-app")
 _SHORTEST_ID = 7
+_ONE_ACT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,19 @@ def shipments(changes: Sequence[Change], *, services: frozenset[str]) -> list[Sh
         for change in ordered
         if change.kind in ("flag", "config", "scale", "infrastructure")
     ]
+    for other in list(others):
+        for id, written in shipped.items():
+            if _wrote(written, other):  # one act, seen twice: it is blamed where it can be taken back, and acts where the flag does
+                shipped[id] = replace(written, service=other.service or written.service, live_at=other.change.at, live=True)
+                others.remove(other)
+                break
     return [*shipped.values(), *found, *others]
+
+
+def _wrote(commit: Shipment, switched: Shipment) -> bool:
+    """Whether a flag was switched by a commit to the file that holds flags."""
+    near = abs(commit.live_at - switched.change.at) <= _ONE_ACT
+    return bool(switched.flag) and commit.live and near and commit.config_only and switched.flag in commit.change.diff
 
 
 def _birth(change: Change) -> bool:
