@@ -43,7 +43,7 @@ class Places:
         for caller, callee in edges:
             if callee == alerting:
                 _raise(closeness, caller, 0.5)
-        for service in _within_two(alerting, edges):
+        for service in _feeders(alerting, edges):
             _raise(closeness, service, 0.3)  # who calls the same store, or feeds what feeds it
         for symptom in symptoms:
             for entity in _entities(symptom.entity, naming):
@@ -116,12 +116,12 @@ def _downstream(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, int]:
     return steps
 
 
-def _within_two(start: str, edges: Sequence[tuple[str, str]]) -> set[str]:
-    """Those at most two calls away, whichever way they go."""
-    near = {start}
-    for _ in range(2):
-        near |= {end for edge in edges if near & set(edge) for end in edge}
-    return near - {start}
+def _feeders(start: str, edges: Sequence[tuple[str, str]]) -> set[str]:
+    """Who may put something in the way of `start` without being called by it: callers of its callers, and others that call what
+    it calls (a queue, a store). Who only shares a caller with it can't."""
+    callers = {caller for caller, callee in edges if callee == start}
+    callees = {callee for caller, callee in edges if caller == start}
+    return {caller for caller, callee in edges if callee in callers | callees} - {start}
 
 
 def _entities(entity: str | None, naming: Names) -> list[str]:

@@ -368,3 +368,33 @@ def test_who_shares_what_a_change_troubles_is_troubled_by_it_too() -> None:
     places = Places.of(asked, [], shared)
     assert places.beside("loader", ("db", "orders")) == ("db", "orders")
     assert places.beside("loader", ("orders",)) == ()
+
+
+@pytest.mark.parametrize(
+    ("started", "shared", "weighs"), [(-1.0, 2.0, True), (-1.0, 0.0, True), (-600.0, 2.0, False), (None, 2.0, False)]
+)
+def test_a_provider_that_admits_trouble_since_the_onset_speaks_for_the_changes(
+    started: float | None, shared: float, weighs: bool
+) -> None:
+    suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, [SLOW], CALLS)
+    page = symptom("orders", "acme-status: answers are slow (investigating)", "a status page", shared_words=shared)
+    page = page.model_copy(update={"signal": "status", "at": at(started) if started is not None else None})
+    without = innocence(suspects, scope(), [SLOW], CALLS, ONSET)
+    told = innocence(suspects, scope(), [SLOW, page], CALLS, ONSET)
+    assert (told.weight > without.weight + 0.5) is weighs
+    assert (told.remedy == "a provider's trouble") is weighs
+
+
+def test_a_flag_that_a_commit_switched_is_that_commit_and_acts_where_the_flag_does() -> None:
+    switch = "@@\n wide_quotes:\n-  rollout: 0\n+  rollout: 40\n"
+    flag = Change(id="flag-1", kind="flag", at=at(-1), service="orders", details={"flag": "wide_quotes", "from": "0", "to": "40"})
+    changes = [*deploy("next", -1, "flag-store", switch, path="config/flags.yaml"), flag]
+    (only,) = explain(changes, scope(), ONSET, [SLOW], CALLS)
+    assert (only.change.id.rstrip("0"), only.target) == ("next", "orders")
+    code = [
+        *deploy("code", -1, "orders", "@@\n+    if flags.on('wide_quotes'):\n+        widen(cart)\n", path="app/quote.py"),
+        flag,
+    ]
+    assert len(explain(code, scope(), ONSET, [SLOW], CALLS)) == 2
+    earlier = [*deploy("next", -40, "flag-store", switch, path="config/flags.yaml"), flag]
+    assert len(explain(earlier, scope(), ONSET, [SLOW], CALLS)) == 2

@@ -29,3 +29,21 @@ def test_what_moved_is_the_service_that_has_the_name_or_the_pod() -> None:
     assert close("cart-db") == {"cart-db"}
     assert close("cart-7d9f8c6b5-x2x9z") == {"cart"}
     assert close("cart>cart-db") == {"cart", "cart-db"}
+
+
+def test_who_feeds_what_the_failing_one_reads_from_is_near_it_and_who_is_further_away_is_not() -> None:
+    calls = Topology(
+        source="t", edges=(("buyer", "events"), ("points", "events"), ("app", "points"), ("far", "buyer"), ("elsewhere", "far"))
+    )
+    asked = SCOPE.model_copy(update={"alert": SCOPE.alert.model_copy(update={"service": "points"}), "candidates": ()})
+    found = Places.of(asked, [], calls)
+    assert found.nats("events") > found.nats("app") > found.nats("buyer") > 0
+    assert found.nats("elsewhere") == -2.0
+
+
+def test_ground_is_near_what_its_text_names_with_or_without_the_sort_of_thing_it_is() -> None:
+    calls = Topology(source="t", edges=(("points", "orders-queue"),))
+    asked = SCOPE.model_copy(update={"alert": SCOPE.alert.model_copy(update={"service": "points"}), "candidates": ()})
+    found = Places.of(asked, [], calls)
+    assert found.nats_of("terraform", 'name = "shop-orders"') > 0.4
+    assert found.nats_of("terraform", 'name = "shop-mails"') < -1
