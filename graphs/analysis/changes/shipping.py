@@ -77,9 +77,13 @@ def shipments(changes: Sequence[Change], *, services: frozenset[str]) -> list[Sh
 
 
 def _wrote(commit: Shipment, switched: Shipment) -> bool:
-    """Whether a flag was switched by a commit to the file that holds flags."""
-    near = abs(commit.live_at - switched.change.at) <= _ONE_ACT
-    return bool(switched.flag) and commit.live and near and commit.config_only and switched.flag in commit.change.diff
+    """Whether a flag was switched by a commit to the file that sets it: its name stands there as a key."""
+    if not switched.flag or not commit.live or not commit.config_only or abs(commit.live_at - switched.change.at) > _ONE_ACT:
+        return False
+    set_in = (
+        line.lstrip("+- \t\"'").removeprefix(switched.flag) for line in commit.change.diff.splitlines() if switched.flag in line
+    )
+    return any(rest.lstrip("\"' ").startswith((":", "=")) for rest in set_in)
 
 
 def _birth(change: Change) -> bool:

@@ -61,7 +61,7 @@ class CallShift:
 @dataclass(frozen=True)
 class ErrorMark:
     """Spans whose operation's name says that they failed: shares of this service's spans. `deepest` counts failing spans
-    without a failing child."""
+    without a failing child; `op` is what most of the failing ones did."""
 
     service: str
     ref: float
@@ -69,6 +69,7 @@ class ErrorMark:
     n_inc: int
     deepest: int
     z: float
+    op: str
 
 
 @dataclass(frozen=True)
@@ -343,13 +344,14 @@ def _marks(spans: pl.DataFrame) -> tuple[ErrorMark, ...]:
             (pl.col("bad") & late).sum().alias("bad_inc"),
             late.sum().alias("n_inc"),
             (pl.col("bad") & late & pl.col("above").is_null()).sum().alias("deepest"),
+            pl.col("op").filter(pl.col("bad") & late).mode().sort().first().alias("op"),
         )
         .sort("service")
     )
     marks = []
-    for service, bad_ref, n_ref, bad_inc, n_inc, deepest in table.iter_rows():
+    for service, bad_ref, n_ref, bad_inc, n_inc, deepest, op in table.iter_rows():
         if bad_inc:
             # a service that the reference lacks is held against none failing in one
             z = _z_shares((bad_ref, max(n_ref, 1)), (bad_inc, n_inc))
-            marks.append(ErrorMark(service, bad_ref / max(n_ref, 1), bad_inc / n_inc, int(n_inc), int(deepest), z))
+            marks.append(ErrorMark(service, bad_ref / max(n_ref, 1), bad_inc / n_inc, int(n_inc), int(deepest), z, op))
     return tuple(marks)
