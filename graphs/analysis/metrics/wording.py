@@ -202,6 +202,7 @@ def span_findings(writer: Writer, shifts: SpanShifts, target: str, clue: Clue) -
     else:
         for mark in shifts.marks:
             if mark.service == target:
-                text = f"{target}: {100 * mark.inc:.0f}% of its traced calls failed, {100 * mark.ref:.0f}% before, most in {mark.op[:120]}"
+                shares = f"{100 * mark.inc:.0f}% of its traced calls failed, {100 * mark.ref:.0f}% before"
+                text = f"{target}: {shares}, most in {mark.op[:120]}"
                 ids.append(writer.span(text, target, {"share": mark.inc, "before": mark.ref, "deepest": mark.deepest}))
     return ids
