@@ -35,3 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not where.startswith(SMALL):
             item.add_marker(pytest.mark.xdist_group("live" if where.startswith(LIVE) else where))
     items.sort(key=lambda item: (not placed.get(id(item), "").startswith(LIVE), placed.get(id(item), "unit/").startswith(SMALL)))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are told by their length: what is packed holds the second it was packed in, and every worker must name tests alike."""
+    return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) else None
