@@ -20,9 +20,9 @@ from graphs.analysis.changes.effects import (
     TYPES,
     WAITERS,
     Effect,
+    asked_in_loops,
     blocks,
     called_name,
-    calls_out,
     clean,
     effect_of,
     first_resource,
@@ -148,7 +148,7 @@ def added(one: Statement, come: Sequence[Statement], helpers: set[str]) -> Effec
 
 def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> Effect | None:
     names = last_names(one)
-    if one.loops and calls_out(one):
+    if asked_in_loops(one):
         kind = "loop_query" if SQL.search(one.text) else "loop_call"
         return effect_of(kind, 0.85, f"{called_name(one)} in a loop", one)
     if one.text.startswith(FAILING) and one.parents[-1:] and one.parents[-1] in ("except", "catch", "rescue"):

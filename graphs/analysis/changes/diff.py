@@ -7,9 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import comings, edits
-from graphs.analysis.changes.effects import HARD, NEUTRAL_BELOW, Effect, called_name, effect_of, name_of
-from graphs.analysis.changes.statements import FileKind, Statement, called, defined, file_kind, hunks, statements
+from graphs.analysis.changes import comings, constants, edits, same
+from graphs.analysis.changes.effects import HARD, NEUTRAL_BELOW, TRIVIAL, Effect, called_name, effect_of, last_names, name_of
+from graphs.analysis.changes.statements import (
+    FileKind,
+    Statement,
+    called,
+    defined,
+    file_kind,
+    hunks,
+    standing,
+    statements,
+    stood,
+)
 from graphs.analysis.changes.tokens import Token, stem_set
 
 _INERT: dict[FileKind, str] = {
@@ -62,9 +72,25 @@ def read_diff(diff: str, files: tuple[str, ...] = ()) -> Reading:
         else:
             lively += [one for one in made if one.sort == "code"][:_MOST_STATEMENTS]
     if lively:
-        found += _effects(lively)
+        found += _effects(lively, _shown(diff, files))
     found.sort(key=lambda effect: (-effect.weight, effect.path, effect.note))
     return Reading(tuple(found[:12]), _why_neutral(found, kinds, sorts, moved=bool(lively)))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the diff shows of the names that it uses: constants of either image, and defaults of the new one."""
+
+    before: constants.Amounts
+    after: constants.Amounts
+    defaults: tuple[constants.Default, ...]
+
+
+def _shown(diff: str, files: Sequence[str]) -> Shown:
+    listed = [hunk for hunk in hunks(diff, files) if file_kind(hunk.path) not in _INERT]
+    old = [one for hunk in listed for one in stood(hunk)]
+    new = [one for hunk in listed for one in standing(hunk)]
+    return Shown(*constants.amounts(old, new), tuple(constants.defaults(new)))
 
 
 def _by_path(diff: str, files: Sequence[str]) -> dict[str, list[Statement]]:
@@ -92,9 +118,10 @@ def _why_neutral(found: Sequence[Effect], kinds: set[FileKind], sorts: set[str],
     return "comments and imports only"
 
 
-def _effects(made: Sequence[Statement]) -> list[Effect]:
-    old = [one for one in made if one.sign == "-" and not edits.boilerplate(one)]
+def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
+    old = [constants.spelled_out(one, shown.before) for one in made if one.sign == "-" and not edits.boilerplate(one)]
     new = [one for one in made if one.sign == "+" and not edits.boilerplate(one)]
+    new = [constants.spelled_out(one, shown.after) for one in new if not constants.only_names(one, new, shown.before, shown.after)]
     found: list[Effect] = []
     old, new = _without_rewrapped(old, new)
     stood = new
@@ -108,17 +135,25 @@ def _effects(made: Sequence[Statement]) -> list[Effect]:
         found += [effect for pair in more if (effect := edits.into_loop(*pair)) is not None]
     helpers = {name for one in new if (name := defined(one.text)) is not None}
     pairs, gone, come = _paired(old, new)
+    far, gone, come = _moved_on(gone, come)
     turned = _turned_round(moved)
+    olds, news = ([one for one in made if one.sign == sign] for sign in "-+")
+    first = {before.block for before, after in pairs if same.exits_first(before, after, olds, news)}
     changed = [
         (
-            effect.scaled(_SAME_SENSE) if before.block in turned and effect.kind in ("negation", "condition") else effect,
+            effect.scaled(_SAME_SENSE) if before.block in turned | first and effect.kind in ("negation", "condition") else effect,
             before.block,
         )
         for before, after in pairs
-        for effect in edits.between(before, after)
-        if not (effect.kind in ("number", "gone", "arithmetic") and _named_now(before, after, come))
+        for effect in _between(before, after, shown)
+        if not (effect.kind in ("number", "gone", "arithmetic", "changed") and _named_now(before, after, come))
     ]
-    arrived = [(effect, one.block) for one in come if (effect := comings.added(one, come, helpers)) is not None]
+    changed += [(effect, before.block) for before, after in far for effect in _between(before, after, shown) if effect.kind in _ODD]
+    arrived = [
+        (effect.scaled(_RESTATED) if effect.kind == "came" and same.given_before(one, old) else effect, one.block)
+        for one in come
+        if (effect := comings.added(one, come, helpers)) is not None
+    ]
     hard = any(effect.kind in HARD or (effect.kind == "literal" and file_kind(effect.path) == "config") for effect, _ in changed)
     hard = hard or any(effect.kind == "swallowed" for effect, _ in arrived)
     if (old or moved) and not hard and _same_atoms(old, new, helpers):
@@ -129,13 +164,43 @@ def _effects(made: Sequence[Statement]) -> list[Effect]:
     changed += [
         (effect.scaled(_WHOLE) if whole & set(one.parents) or one.block in handed else effect, one.block)
         for one in gone
-        if (effect := comings.removed(one, gone, new)) is not None
+        if (effect := _removed(one, gone, new, shown)) is not None and not _elsewhere(one, olds, news, come)
     ]
     changed += arrived
+    alike = _alike_blocks(old, new)
+    changed = [
+        (effect.scaled(_ALIKE) if block in alike and effect.kind != "number" else effect, block) for effect, block in changed
+    ]
     covered = _covered_blocks(old, new, helpers)
     return found + [effect.scaled(0.3) if block in covered and effect.kind not in HARD else effect for effect, block in changed]
 
 
+_RESTATED = 0.3  # a setting that says what code said
+
+
+def _between(before: Statement, after: Statement, shown: Shown) -> list[Effect]:
+    found = edits.between(before, after)
+    default = constants.no_longer_passed(before, after, shown.defaults)
+    return found if default is None else [default, *(one for one in found if one.kind not in ("dropped", "gone", "changed"))]
+
+
+def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement], shown: Shown) -> Effect | None:
+    return constants.fallen_back(one, shown.defaults) or comings.removed(one, gone, new)
+
+
+def _elsewhere(one: Statement, old: Sequence[Statement], new: Sequence[Statement], come: Sequence[Statement]) -> bool:
+    """Whether what went stands elsewhere, spelt in another way."""
+    return same.respelt(one, come) or same.restated(one, None, come) or same.generated(one, old, new)
+
+
+def _alike_blocks(old: Sequence[Statement], new: Sequence[Statement]) -> set[int]:
+    """Blocks that do what they did in another form."""
+    blocks = {one.block for one in old} & {one.block for one in new}
+    made = {block: ([one for one in old if one.block == block], [one for one in new if one.block == block]) for block in blocks}
+    return {block for block, sides in made.items() if same.searched(*sides) or same.tabled(*sides)}
+
+
+_ALIKE = 0.3
 _SAME_SENSE = 0.15  # a condition turned round together with its branches
 _WHOLE = 0.35  # a statement that went with the whole function it stood in: nobody calls that any more, or it would not build
 
@@ -180,6 +245,8 @@ def _named_now(before: Statement, after: Statement, come: Sequence[Statement]) -
     lost = {token.text for token in before.tokens if token.kind == "number"} - {token.text for token in after.tokens}
     words = {token.text for token in after.tokens} - {token.text for token in before.tokens}
     constants = [one for one in come if one is not after and (name_of(one) or "").rpartition("/")[2] in words]
+    if same.restated(before, after, come):
+        return True
     return bool(lost) and any(lost <= {token.text for token in one.tokens} for one in constants)
 
 
@@ -323,6 +390,36 @@ def _paired(
         pairs,
         [one for place, one in enumerate(old) if place not in rows],
         [one for place, one in enumerate(new) if place not in columns],
+    )
+
+
+_SAME_CALL = 0.7
+_ODD = HARD - {"swapped"} | {"literal", "arithmetic"}
+"""What may be altered on the way when code moves: anything but the names it is handed its values by."""
+
+
+def _moved_on(gone: Sequence[Statement], come: Sequence[Statement]) -> tuple[
+    list[tuple[Statement, Statement]], list[Statement], list[Statement]
+]:  # fmt: skip
+    """Statements that make the same calls in another place; and what is left over."""
+    if len(gone) * len(come) > _CROWDED:
+        return [], list(gone), list(come)
+    profiles = {id(one): _Profile.of(one) for one in (*gone, *come)}
+    names = {id(one): last_names(one) - TRIVIAL for one in (*gone, *come)}
+    scored = [
+        (-likeness, row, column)
+        for row, before in enumerate(gone)
+        for column, after in enumerate(come)
+        if names[id(before)] & names[id(after)] and (likeness := _likeness(profiles[id(before)], profiles[id(after)])) >= _SAME_CALL
+    ]
+    rows: dict[int, int] = {}
+    for _, row, column in sorted(scored):
+        if row not in rows and column not in rows.values():
+            rows[row] = column
+    return (
+        [(gone[row], come[column]) for row, column in sorted(rows.items())],
+        [one for row, one in enumerate(gone) if row not in rows],
+        [one for column, one in enumerate(come) if column not in rows.values()],
     )
 
 

@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 import re2
 
 from graphs.analysis.changes.comings import backtracking, keeping, scanning
+from graphs.analysis.changes.constants import plain_value
 from graphs.analysis.changes.effects import (
     ARITHMETIC,
     CHECKERS,
@@ -31,9 +32,9 @@ from graphs.analysis.changes.effects import (
     TYPES,
     VERSION,
     Effect,
+    asked_in_loops,
     blocks,
     called_name,
-    calls_out,
     clean,
     effect_of,
     first_resource,
@@ -43,8 +44,8 @@ from graphs.analysis.changes.effects import (
     wordy,
 )
 from graphs.analysis.changes.guards import subsequence, unguarded
-from graphs.analysis.changes.numbers import HEADS, numbers, resource_at
-from graphs.analysis.changes.statements import Statement, called, file_kind
+from graphs.analysis.changes.numbers import HEADS, measures_of, numbers, resource_at
+from graphs.analysis.changes.statements import Statement, called, defined, file_kind
 from graphs.analysis.changes.tokens import Token, stem, stem_set
 
 _LEVELS = ("off", "fatal", "error", "warn", "warning", "info", "debug", "trace", "all")
@@ -136,7 +137,7 @@ def into_loop(before: Statement, after: Statement) -> Effect | None:
     if after.loops < before.loops and LOCKERS & stem_set(last_names(after)) and file_kind(after.path) == "code":
         lock = first_resource(stem_set(["lock"]))
         return effect_of("blocking", 0.65, f"{called_name(after)} now holds for a whole loop", after, resource=lock, direction="up")
-    if after.loops <= before.loops or not calls_out(after):
+    if after.loops <= before.loops or asked_in_loops(after) <= before.loops:
         return None
     return effect_of("loop_call", 0.9, f"{called_name(after)} moved into a loop", after)
 
@@ -176,6 +177,8 @@ def between(before: Statement, after: Statement) -> list[Effect]:
     if found:
         return found
     old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
+    if plain_value(before) and plain_value(after) and measures_of(before) == measures_of(after):
+        return []
     if sorted(old) == sorted(new) and old != new and not passes_error(after):
         return [effect_of("swapped", 0.5, "same parts in another order", after)]
     return _calls(before, after)
@@ -289,6 +292,8 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
             continue
         if SQL.search(was) and SQL.search(now):
             found.append(_query(was, now, after))
+        elif _HOLE.search(was) and _HOLE.search(now) and _HOLE.sub("{}", was) == _HOLE.sub("{}", now):
+            found.append(effect_of("changed", 0.3, "a text is filled in otherwise", after, other=before))
         elif (VERSION.match(was) and VERSION.match(now)) or (was[:1].isdigit() and now[:1].isdigit()):
             continue
         elif (PATTERN.search(after.text) or not wordy(was)) and not passes_error(after):
@@ -302,6 +307,9 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
             made = effect_of("literal", 0.6, note, after, resource=resource_at(key, after) if key else None)
             found.append(replace(made, words=made.words | stem_set([was, now])))
     return found
+
+
+_HOLE = re2.compile(r"[$#]?\{[^{}]*\}")
 
 
 def _setting(before: Statement, after: Statement) -> Effect | None:
@@ -397,7 +405,8 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("condition", 0.65, "a condition has other parts", after, other=before)]
     texts = any(token.kind == "string" for token in (*before.tokens, *after.tokens))  # joined or formatted, not reckoned with
     steps = sum(text in ARITHMETIC for text in new) != sum(text in ARITHMETIC for text in old)
-    if steps and not conditional and not texts and _arithmetic_differs(old, new):
+    same = measures_of(before) == measures_of(after) != []  # the same amount, in another unit
+    if steps and not conditional and not texts and not same and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []
 
@@ -443,6 +452,8 @@ def _field(before: Statement, after: Statement) -> Effect | None:
     return replace(made, words=made.words | stem_set([before.key[0], after.key[0]]))
 
 
+_SIGNATURE = re2.compile(r"^(?:[\w<>\[\],.?]+ )*[A-Z][\w<>\[\],.?]* \w+\([^()=;]*\) \{$")
+_COUNTS = frozenset(["inc", "increment", "Inc", "Increment", "observe", "Observe", "record"])
 _SPARING = frozenset(("cache", "connection_pool", "rate_limit", "retry", "lock"))
 _CATCHES = ("except", "catch", "rescue")
 
@@ -476,6 +487,8 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
     if (strict := come & CONVERTERS) and not before.text.startswith(GUARD):
         return [effect_of("conversion", 0.5, f"{clean(min(strict))} is demanded of a value", after, other=before)]
     if come := come - TRIVIAL:
+        if last_names(before) & last_names(after) & _COUNTS and name_of(after) is None:
+            return [effect_of("changed", 0.15, "counted under another label", after, other=before)]
         weight = 0.5 if not lost else 0.3
         kind = "blocking" if blocks(come) else "loop_call" if after.loops and stem_set(come) & IO else "called"
         return [effect_of(kind, 0.8 if kind == "loop_call" else weight, f"{clean(min(come))} is called now", after, other=before)]
@@ -484,6 +497,10 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
     old, new = {t.text for t in before.tokens if t.kind == "word"}, {t.text for t in after.tokens if t.kind == "word"}
     if (old - new or new - old) - TYPES - HEADS:
         left, right = ({text for text in side if text not in TYPES and len(text) > 1} for side in (old - new, new - old))
+        if (
+            defined(after.text) is not None or _SIGNATURE.match(after.text)
+        ) and left | right:  # whoever calls it is altered too, or nothing would build
+            return [effect_of("changed", 0.15, f"{clean(min(left | right))} differs", after, other=before)]
         if left and right and not {"err", "nil"} & (left | right):
             return [effect_of("changed", 0.4, f"{clean(min(left))} became {clean(min(right))}", after, other=before)]
         return [effect_of("changed", 0.25, f"{clean(min(left | right))} differs", after, other=before)] if left | right else []

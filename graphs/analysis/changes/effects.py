@@ -8,7 +8,7 @@ from typing import Literal
 import re2
 
 from graphs.analysis.changes.lexicon import KIND_OF_EFFECT, Resource, resources_of
-from graphs.analysis.changes.statements import Statement, called
+from graphs.analysis.changes.statements import Statement, called, calls_in, repeated
 from graphs.analysis.changes.tokens import Measure, split_identifier, stem_set
 
 Direction = Literal["down", "up", "gone", "new", "other"]
@@ -337,9 +337,19 @@ def passes_error(one: Statement) -> bool:
 
 
 def calls_out(one: Statement) -> bool:
-    names = called(one)
+    return _outward(called(one), one.text)
+
+
+def asked_in_loops(one: Statement) -> int:
+    """In how many loops a statement asks somebody else; of a loop of its own, only what it repeats counts."""
+    own = repeated(one)
+    around = one.loops - bool(own)
+    return around + 1 if own and _outward(calls_in(own), own) else around if calls_out(one) else 0
+
+
+def _outward(names: set[str], text: str) -> bool:
     outward = {name for name in names if name.rpartition(".")[2] not in TRIVIAL and not stem_set([name]) & _OBSERVERS}
-    return bool(stem_set(outward) & IO) or (any("." in name for name in outward) and "await" in one.text)
+    return bool(stem_set(outward) & IO) or (any("." in name for name in outward) and "await" in text)
 
 
 def blocks(names: set[str]) -> bool:

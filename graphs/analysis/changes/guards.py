@@ -35,7 +35,7 @@ def unguarded(before: Statement, after: Statement) -> list[Effect]:
     """What answered for a missing value, or said that it may be missing, is gone; or what takes its place throws."""
     old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
     lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
-    if _safe_steps(old) > _safe_steps(new) or lost & FALLBACKS:
+    if _safe_steps(old) > _safe_steps(new) or (lost & FALLBACKS and not come & FALLBACKS):
         return [effect_of("unguarded", 0.7, "a missing value is no longer provided for", after, other=before)]
     if daring := {name for name in come if _DARING.match(name)}:
         return [effect_of("unguarded", 0.7, f"{clean(min(daring))} gives up where it fails", after, other=before)]

@@ -22,7 +22,7 @@ from graphs.analysis.changes.effects import (
 )
 from graphs.analysis.changes.lexicon import Resource, resources_of
 from graphs.analysis.changes.statements import Statement, file_kind
-from graphs.analysis.changes.tokens import Measure, measure, split_identifier, stems
+from graphs.analysis.changes.tokens import Measure, Token, measure, split_identifier, stems
 
 HEADS = frozenset(
     ["const", "let", "var", "return", "public", "private", "static", "final", "def", "val", "if", "while", "export", "self", "this"]
@@ -79,6 +79,19 @@ def _number(key: str, was: Measure, now: Measure, before: Statement, after: Stat
     )
     note = f"{'.'.join(dict.fromkeys(filter(None, names))) or 'a number'} {clean(texts[0])} -> {clean(texts[1])}"
     return effect_of("number", weight, note, after, resource=resource, direction=direction, before=was, after=now, other=before)
+
+
+def number_step(key: str, was: Measure, now: Measure, before: Statement, after: Statement) -> Effect:
+    """What it is worth that `was`, which one statement said, is `now`, as another one says."""
+    texts = ["".join(item.text for item in _last_value(one)) for one in (before, after)]
+    found = _number(key, was, now, before, after, texts=(texts[0], texts[1]))
+    resource = resource_at(key, before)
+    return replace(found, resource=found.resource or resource)
+
+
+def _last_value(one: Statement) -> tuple[Token, ...]:
+    place = max((at for at, token in enumerate(one.tokens) if token.text in ASSIGNS), default=-1)
+    return one.tokens[place + 1 :]
 
 
 _COUNTED = frozenset({"connection_pool", "workers", "replicas", "memory"})
@@ -169,6 +182,11 @@ def _unit_words(one: Statement, place: int, key: str) -> list[str]:
     if "per" in split_identifier(key):
         return []
     return [word for word in [*near, *callee[::-1], *split_identifier(key)[::-1][:1]] if len(word) > 1]
+
+
+def measures_of(one: Statement) -> list[Measure]:
+    """Every number of a statement, in its base unit."""
+    return [found for _, (_, found) in _valued(one)]
 
 
 def _key_at(one: Statement, place: int) -> str:

@@ -249,11 +249,56 @@ def _image(hunk: Hunk, sign: Literal["+", "-"], nearby: str, first_block: int) -
             sort = "log" if parents and parents[-1] in _LOG_WORDS and file_kind(hunk.path) == "code" else _sort(text)
             made = _statement(text, sort, sign, hunk.path, block, indent, parents, nearby)
             found.append(_with_loops(made, loops))
-        stack.append((indent, _opening_name(text), bool(_LOOP.search(text))))
+        stack.append((indent, _label(text, hunk.path) or _opening_name(text), bool(_LOOP.search(text))))
     return found
 
 
 _SECTION = re2.compile(r"^\[+[\w.\- \"]+\]+\s*$")
+
+
+_LABELLED = re2.compile(r"^\w+(?: \"[\w.-]+\")* \"([\w.-]+)\" \{$")
+
+
+def _label(text: str, path: str) -> str:
+    """What a labelled block is called: `resource "queue" "mails" {` opens mails."""
+    match = _LABELLED.match(text) if path.endswith((".tf", ".hcl")) else None
+    return match.group(1) if match is not None else ""
+
+
+def standing(hunk: Hunk) -> list[Statement]:
+    """What stands in the new image of a hunk, changed or not: where names and defaults are looked up."""
+    lines = [Line("+", line.text) for line in hunk.lines if line.sign != "-"]
+    return _image(Hunk(hunk.path, hunk.header, lines), "+", "", 0)
+
+
+def stood(hunk: Hunk) -> list[Statement]:
+    """What stood in the old image of a hunk, changed or not."""
+    lines = [Line("-", line.text) for line in hunk.lines if line.sign != "+"]
+    return _image(Hunk(hunk.path, hunk.header, lines), "-", "", 0)
+
+
+def repeated(one: Statement) -> str:
+    """What a statement's own loop repeats; empty where it has none."""
+    if not _inline_loop(one.text):
+        return ""
+    if (found := _COMPREHENSION.search(one.text)) is not None:
+        return _enclosed(one.text, found.end())
+    found = _LOOP.search(one.text)
+    return one.text[found.end() :] if found is not None else ""
+
+
+def _enclosed(text: str, at: int) -> str:
+    """What stands between the brackets around `at`, as far as its line goes."""
+    depth = 0
+    for start in range(min(at, len(text)) - 1, -1, -1):
+        depth += (text[start] in ")]}") - (text[start] in "([{")
+        if depth < 0:
+            return text[start + 1 :]
+    return text
+
+
+def calls_in(text: str) -> set[str]:
+    return _calls(lex(text))
 
 
 def _inline_loop(text: str) -> int:
@@ -325,7 +370,7 @@ def _sort(text: str) -> Sort:
         return "code"  # how much is logged, not a line of it
     if _LOGGER.match(text):
         return "log"
-    if not text.startswith(("return", "raise", "throw")) and _only_telemetry(text):
+    if not text.startswith(("return", "raise", "throw")) and defined(text) is None and _only_telemetry(text):
         return "telemetry"
     return "code"
 
