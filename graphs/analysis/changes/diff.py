@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import comings, constants, edits, same
+from graphs.analysis.changes import comings, constants, edits, identity, same
 from graphs.analysis.changes.effects import HARD, NEUTRAL_BELOW, TRIVIAL, Effect, called_name, effect_of, last_names, name_of
 from graphs.analysis.changes.statements import (
     FileKind,
@@ -84,13 +84,15 @@ class Shown:
     before: constants.Amounts
     after: constants.Amounts
     defaults: tuple[constants.Default, ...]
+    old: identity.Image
+    new: identity.Image
 
 
 def _shown(diff: str, files: Sequence[str]) -> Shown:
     listed = [hunk for hunk in hunks(diff, files) if file_kind(hunk.path) not in _INERT]
     old = [one for hunk in listed for one in stood(hunk)]
     new = [one for hunk in listed for one in standing(hunk)]
-    return Shown(*constants.amounts(old, new), tuple(constants.defaults(new)))
+    return Shown(*constants.amounts(old, new), tuple(constants.defaults(new)), identity.Image.of(old), identity.Image.of(new))
 
 
 def _by_path(diff: str, files: Sequence[str]) -> dict[str, list[Statement]]:
@@ -180,8 +182,13 @@ _RESTATED = 0.3  # a setting that says what code said
 
 def _between(before: Statement, after: Statement, shown: Shown) -> list[Effect]:
     found = edits.between(before, after)
+    if (key := identity.another_key(before, after, shown.old, shown.new)) is not None and key.weight > 0.5:
+        return [key, *(one for one in found if one.kind not in _TOLD_BY_KEY)]
     default = constants.no_longer_passed(before, after, shown.defaults)
     return found if default is None else [default, *(one for one in found if one.kind not in ("dropped", "gone", "changed"))]
+
+
+_TOLD_BY_KEY = frozenset({"literal", "changed", "called", "call_removed", "query", "dropped", "swapped", "arithmetic"})
 
 
 def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement], shown: Shown) -> Effect | None:

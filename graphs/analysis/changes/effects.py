@@ -35,6 +35,7 @@ HARD = frozenset(
         "pattern",
         "backtracking",
         "swallowed",
+        "identity",
     }
 )
 """Effects that no helper extraction explains away."""

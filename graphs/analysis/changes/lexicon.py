@@ -430,6 +430,7 @@ KIND_OF_EFFECT: dict[str, str] = {
     "pattern": "wrong_literal",
     "backtracking": "wrong_literal",
     "swallowed": "missing_guard",
+    "identity": "wrong_literal",
     "flag": "feature_flag",
 }
 
@@ -437,6 +438,7 @@ KIND_OF_EFFECT: dict[str, str] = {
 SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "loop_call": ("latency", "load", "deadline"),
     "loop_query": ("load", "latency", "deadline"),
+    "identity": ("wrong", "misses", "auth", "missing", "stale", "load"),
     "growth": ("memory", "crash"),
     "leak": ("waits", "exhausted", "memory", "connections"),
     "spawned": ("memory", "crash", "waits", "exhausted"),

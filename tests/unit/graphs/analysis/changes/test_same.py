@@ -161,7 +161,7 @@ LITTLE: dict[str, tuple[str, float]] = {
             "-    await bus.send(new PutEvent({ Bus: name, Detail: JSON.stringify(event) }));\n"
             "-  }\n"
             "+  for (const part of chunks(events, 25)) {\n"
-            "+    await bus.send(new PutEvents({ Bus: name, Entries: part.map((event) => ({ Detail: JSON.stringify(event) })) }));\n"
+            "+    await bus.send(new PutEvents({ Bus: name, Entries: part.map((one) => ({ Detail: JSON.stringify(one) })) }));\n"
             "+  }\n"
         ),
         0.35,
