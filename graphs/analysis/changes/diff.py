@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import comings, constants, edits, identity, same
+from graphs.analysis.changes import comings, constants, edits, holding, identity, same, settings
 from graphs.analysis.changes.effects import HARD, NEUTRAL_BELOW, TRIVIAL, Effect, called_name, effect_of, last_names, name_of
 from graphs.analysis.changes.statements import (
     FileKind,
@@ -86,13 +86,21 @@ class Shown:
     defaults: tuple[constants.Default, ...]
     old: identity.Image
     new: identity.Image
+    image: tuple[tuple[Statement, ...], ...]  # what stands now, by hunks
+
+    @property
+    def standing(self) -> tuple[Statement, ...]:
+        return tuple(one for hunk in self.image for one in hunk)
 
 
 def _shown(diff: str, files: Sequence[str]) -> Shown:
     listed = [hunk for hunk in hunks(diff, files) if file_kind(hunk.path) not in _INERT]
     old = [one for hunk in listed for one in stood(hunk)]
-    new = [one for hunk in listed for one in standing(hunk)]
-    return Shown(*constants.amounts(old, new), tuple(constants.defaults(new)), identity.Image.of(old), identity.Image.of(new))
+    image = tuple(tuple(standing(hunk)) for hunk in listed)
+    new = [one for hunk in image for one in hunk]
+    return Shown(
+        *constants.amounts(old, new), tuple(constants.defaults(new)), identity.Image.of(old), identity.Image.of(new), image
+    )
 
 
 def _by_path(diff: str, files: Sequence[str]) -> dict[str, list[Statement]]:
@@ -163,12 +171,20 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
     whole = {name for one in made if one.sign == "-" and (name := defined(one.text)) is not None}
     whole -= {name for one in made if one.sign == "+" and (name := defined(one.text)) is not None}
     handed = _handed_over(old, new)
+    missing = [
+        (effect, one)
+        for effect, one in settings.lost(old, new, shown.standing, {one.path for one in news})
+        if not _told(one, effect, changed) and not same.restated(one, None, come)
+    ]
+    spoken = {id(one) for _, one in missing}
     changed += [
         (effect.scaled(_WHOLE) if whole & set(one.parents) or one.block in handed else effect, one.block)
         for one in gone
-        if (effect := _removed(one, gone, new, shown)) is not None and not _elsewhere(one, olds, news, come)
+        if (effect := _removed(one, gone, new, shown, told=id(one) in spoken)) is not None and not _elsewhere(one, olds, news, come)
     ]
+    lost = [effect for effect, one in missing if constants.fallen_back(one, shown.defaults) is None]
     changed += arrived
+    found += lost + list(holding.holding(shown.image, new))
     alike = _alike_blocks(old, new)
     changed = [
         (effect.scaled(_ALIKE) if block in alike and effect.kind != "number" else effect, block) for effect, block in changed
@@ -191,8 +207,24 @@ def _between(before: Statement, after: Statement, shown: Shown) -> list[Effect]:
 _TOLD_BY_KEY = frozenset({"literal", "changed", "called", "call_removed", "query", "dropped", "swapped", "arithmetic"})
 
 
-def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement], shown: Shown) -> Effect | None:
-    return constants.fallen_back(one, shown.defaults) or comings.removed(one, gone, new)
+def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement], shown: Shown, *, told: bool) -> Effect | None:
+    default = constants.fallen_back(one, shown.defaults)
+    if default is not None or told:
+        return default
+    effect = comings.removed(one, gone, new)
+    kept = effect is not None and one.text.startswith(("@", "[")) and settings.names_kept(one, new)
+    return effect.scaled(_KEPT) if effect is not None and kept else effect
+
+
+def _told(one: Statement, effect: Effect, changed: Sequence[tuple[Effect, int]]) -> bool:
+    """Whether the name that went is told already, with what took its place."""
+    return any(block == one.block and other.path == one.path and other.kind in _TELLING for other, block in changed) and any(
+        other.kind in _TELLING and stem_set([effect.note.partition(" is ")[0]]) <= other.words for other, _ in changed
+    )
+
+
+_TELLING = frozenset({"literal", "number", "switch", "identity", "schema"})
+_KEPT = 0.25  # an annotation whose name something bears by itself now
 
 
 def _elsewhere(one: Statement, old: Sequence[Statement], new: Sequence[Statement], come: Sequence[Statement]) -> bool:
@@ -437,17 +469,23 @@ class _Profile:
     name: str | None
     shapes: Counter[str]
     size: int
+    setting: tuple[frozenset[str], tuple[str, ...]] | None  # stems of its key and texts of its value, of a configured one
 
     @classmethod
     def of(cls, one: Statement) -> _Profile:
         shapes = Counter(token.kind if token.kind in ("number", "string") else token.text for token in one.tokens)
-        return cls(name_of(one), shapes, len(one.tokens))
+        name = name_of(one)
+        configured = name is not None and file_kind(one.path) == "config"
+        setting = (stem_set([(name or "").rpartition("/")[2]]), one.key[2:]) if configured else None
+        return cls(name, shapes, len(one.tokens), setting)
 
 
 def _likeness(before: _Profile, after: _Profile) -> float:
     """Share of tokens in common, 0..1, in any order; 1 where both give a value to the same name."""
     if before.name is not None and before.name == after.name:
         return 1.0
+    if before.setting and after.setting and not before.setting[0] & after.setting[0] and before.setting[1] != after.setting[1]:
+        return 0.0  # another setting, however alike it looks
     if 2.0 * min(before.size, after.size) < _PAIR_AT * (before.size + after.size):
         return 0.0
     small, large = (before.shapes, after.shapes) if len(before.shapes) <= len(after.shapes) else (after.shapes, before.shapes)

@@ -1,0 +1,59 @@
+"""Locks that are held while somebody else is asked: everybody who wants the lock waits for that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from graphs.analysis.changes.effects import LOCKERS, Effect, called_name, effect_of, first_resource, last_names
+from graphs.analysis.changes.statements import Statement, called, file_kind
+from graphs.analysis.changes.tokens import stem_set
+
+_LOCKS = LOCKERS - stem_set(["transaction", "begin"])
+_ASKS = stem_set(
+    ["fetch", "http", "https", "requests", "rpc", "invoke", "download", "upload", "publish", "axios", "urlopen", "grpc"]
+)
+_OF_STORES = stem_set(["query", "execute", "exec", "select", "client"])
+_SCOPED = ("with ", "async with ", "synchronized", "using ", "lock ", "lock(", "mutex.synchronize", "@")
+
+
+def holding(image: Sequence[Sequence[Statement]], new: Sequence[Statement]) -> Iterator[Effect]:
+    """Asking others under a lock, where the lock or the asking is new. `image`: the hunks as they stand now."""
+    fresh = {(one.path, one.text) for one in new}
+    for hunk in image:
+        for place, lock in enumerate(hunk):
+            if file_kind(lock.path) != "code" or not _locks(lock):
+                continue
+            for other in _held(lock, hunk[place + 1 :]):
+                if _asks(other, lock) and {(lock.path, lock.text), (other.path, other.text)} & fresh:
+                    found = first_resource(stem_set(["lock"]))
+                    note = f"{called_name(other)} is waited for under a lock"
+                    yield effect_of("blocking", 0.75, note, lock, resource=found, direction="up", other=other)
+                    break
+
+
+def _locks(one: Statement) -> bool:
+    if one.text.startswith(("with ", "async with ")):
+        return bool(stem_set(one.key[1:]) & _LOCKS)
+    return bool(stem_set(last_names(one)) & _LOCKS) or one.text.startswith(("synchronized", "lock ("))
+
+
+def _held(lock: Statement, following: Sequence[Statement]) -> Iterator[Statement]:
+    """What is done before the lock is given back: the block below it, or the rest of its function."""
+    scoped = lock.text.startswith(_SCOPED) or lock.text.endswith(("do", "{"))
+    for one in following:
+        if one.indent < lock.indent or (scoped and one.indent <= lock.indent):
+            return
+        names = stem_set(last_names(one))
+        if names & stem_set(["unlock", "release"]) and not one.text.startswith("defer"):
+            return
+        yield one
+
+
+def _asks(one: Statement, lock: Statement) -> bool:
+    words = stem_set(called(one))
+    waits = "await" in one.key and not stem_set(last_names(one)) & _LOCKS
+    return (
+        bool(words & _ASKS)
+        or (waits and bool(words))
+        or bool(words & _OF_STORES and lock.parents == one.parents[: len(lock.parents)])
+    )

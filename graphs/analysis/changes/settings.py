@@ -1,0 +1,137 @@
+"""Names and settings that were there and are not there any more, whatever else was rewritten around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import re2
+
+from graphs.analysis.changes.effects import TRUTHS, Effect, clean, effect_of, name_of
+from graphs.analysis.changes.numbers import resource_at
+from graphs.analysis.changes.statements import Statement, called, file_kind
+from graphs.analysis.changes.tokens import lex, stem_set
+
+_NAME = re2.compile(r"^[A-Za-z][\w.-]{2,60}$")
+_TAG = re2.compile(r"\w+:\\?\"([^\",\\]+)")
+_ANNOTATION = re2.compile(r"^(?:@\w|\[\w+\(|#\[)")
+_CONSTANT = re2.compile(r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
+_DIRECTIVE = re2.compile(r"^([a-z][\w-]+)\s+[^{}]*;$")
+_SWITCHES = frozenset(
+    ["set", "configure", "enable", "disable", "with", "option", "feature", "setOption", "setProperty", "put", "add", "features"]
+)
+_MANY = 3
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A name by which others know something, or a setting goes. `kind`: "published", "switch" or "setting"."""
+
+    name: str
+    kind: str
+    statement: Statement
+
+    @property
+    def stems(self) -> frozenset[str]:
+        return stem_set([self.name])
+
+
+def lost(
+    old: Sequence[Statement], new: Sequence[Statement], image: Iterable[Statement], rewritten: set[str]
+) -> list[tuple[Effect, Statement]]:
+    """Names of rewritten code and settings of rewritten blocks that nothing new knows. `old`, `new`: what is left of either side
+    without what only moved; `image`: all that stands now; `rewritten`: files to which something came."""
+    known = [stem_set([text]) for one in (*image, *new) for text in _identifiers(one)]
+    found: list[tuple[Effect, Statement]] = []
+    for path in sorted({one.path for one in old} & rewritten):
+        spoken = [name for one in old if one.path == path for name in _spoken(one)]
+        gone = [name for name in spoken if not kept(name.stems, known)]
+        many = len(gone) >= _MANY and 2 * len(gone) > len(spoken)
+        found += [(_effect(name).scaled(0.5 if many else 1.0), name.statement) for name in gone]
+    return found
+
+
+def kept(stems: frozenset[str], known: Iterable[frozenset[str]]) -> bool:
+    """Whether one identifier says all that a name says; a name of one word must be said alone."""
+    return not stems or any(stems == other or (len(stems) > 1 and stems <= other) for other in known)
+
+
+def names_kept(one: Statement, image: Iterable[Statement]) -> bool:
+    """Whether an annotation speaks of names only that something in its file still bears."""
+    names = _spoken(one)
+    known = [stem_set([text]) for other in image if other.path == one.path for text in _identifiers(other)]
+    return bool(names) and all(kept(name.stems, known) for name in names)
+
+
+def _identifiers(one: Statement) -> Iterable[str]:
+    for token in one.tokens:
+        if token.kind == "word":
+            yield token.text
+        elif token.kind == "string":
+            inside = token.text.strip("\"'`")
+            yield from [inside] if _NAME.match(inside) else [item.text for item in lex(inside) if item.kind == "word"]
+            yield from _TAG.findall(token.text)
+
+
+def _spoken(one: Statement) -> list[Spoken]:
+    if file_kind(one.path) == "config":
+        key = name_of(one) or (match.group(1) if (match := _DIRECTIVE.match(one.text)) is not None else "")
+        return [Spoken(key.rpartition("/")[2], "setting", one)] if _valued(one, key) else []
+    if file_kind(one.path) != "code":
+        return []
+    return [*_published(one), *_switched(one)]
+
+
+def _valued(one: Statement, key: str) -> bool:
+    return bool(key) and len(one.tokens) > 1 and not one.text.rstrip().endswith(("{", ":", "["))
+
+
+def _published(one: Statement) -> list[Spoken]:
+    """Names in annotations, tags and as keys of what is handed on."""
+    names: list[str] = []
+    for place, token in enumerate(one.tokens):
+        if token.kind != "string":
+            continue
+        bare = token.text.strip("\"'`")
+        names += _TAG.findall(token.text) if token.text.startswith("`") else []
+        if _NAME.match(bare) and (_ANNOTATION.match(one.text) or _is_key(one, place)):
+            names.append(bare)
+    return [Spoken(name, "published", one) for name in names]
+
+
+def _is_key(one: Statement, place: int) -> bool:
+    return place == 0 and one.key[1:2] in ((":",), ("=>",))
+
+
+def _switched(one: Statement) -> list[Spoken]:
+    """Constants that a call sets, and named options that are switched."""
+    sets = {name.rpartition(".")[2] for name in called(one)} & _SWITCHES
+    found = [Spoken(token.text, "switch", one) for token in one.tokens if sets and _CONSTANT.match(token.text)]
+    for place in range(len(one.tokens) - 2):
+        name, mark, value = one.tokens[place : place + 3]
+        ends = one.key[place + 3 : place + 4] in ((), (",",), (")",), ("}",))
+        inside = mark.text == ":" or sum((text in ("(", "{")) - (text in (")", "}")) for text in one.key[:place]) > 0
+        if (
+            inside
+            and name.kind == "word"
+            and mark.text in (":", "=")
+            and value.text.lower() in TRUTHS
+            and ends
+            and len(name.text) > 3
+        ):
+            found.append(Spoken(name.text, "switch", one))
+    return found
+
+
+def _depth(one: Statement, place: int) -> int:
+    return sum((text in ("(", "{")) - (text in (")", "}")) for text in one.key[:place])
+
+
+def _effect(name: Spoken) -> Effect:
+    one = name.statement
+    resource = resource_at(name.name, one) if name.kind != "published" else None
+    kind = "switch" if name.kind == "switch" else "gone" if resource is not None else "literal"
+    weight = 0.65 if name.kind != "setting" else 0.6
+    note = f"{clean(name.name)} is no longer {'set' if name.kind != 'published' else 'the name of anything'}"
+    made = effect_of(kind, weight, note, one, resource=resource, direction="gone")
+    return replace(made, words=made.words | name.stems)
