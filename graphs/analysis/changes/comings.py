@@ -115,7 +115,10 @@ def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement])
             direction="gone",
         )
     if file_kind(one.path) == "config":
-        return effect_of("literal", 0.45, f"{clean(name_of(one) or one.text.strip('- '))} is no longer listed", one)
+        note = f"{clean(name_of(one) or one.text.strip('- '))} is no longer listed"
+        return effect_of(
+            "gone" if resource else "literal", 0.5 if resource else 0.45, note, one, resource=resource, direction="gone"
+        )
     if one.text.startswith(("return", "break", "continue")):
         others = any(item.text.startswith("return") and item.path == one.path for item in new)
         return effect_of("condition", 0.1 if others else 0.3, "an exit was removed", one)
@@ -130,8 +133,8 @@ def _still_asked(guard: Statement, new: Sequence[Statement]) -> bool:
     return len(asked) >= 2 and any(f" {' '.join(asked)} " in f" {text} " for text in spelled)
 
 
-def added(one: Statement, come: Sequence[Statement], helpers: set[str]) -> Effect | None:
-    """What a statement without a predecessor brings."""
+def added(one: Statement, come: Sequence[Statement], helpers: set[str], *, looped: bool = False) -> Effect | None:
+    """What a statement without a predecessor brings. `looped`: something that went asked in a loop already."""
     words = words_of(one)
     if passes_error(one) or defined(one.text) is not None:
         return None
@@ -143,6 +146,8 @@ def added(one: Statement, come: Sequence[Statement], helpers: set[str]) -> Effec
     )
     factor = 1.0 if not fresh else 0.8 if called_here else 0.35
     found = _added(one, words, come)
+    if found is not None and fresh and found.kind == "loop_call" and looped:
+        factor *= 0.3  # the loop was there, with the same things asked in it
     return found.scaled(factor) if found is not None else None
 
 
@@ -172,6 +177,8 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
         return effect_of(
             "blocking", 0.5, f"{called_name(one)} locks", one, resource=first_resource(stem_set(["lock"])), direction="up"
         )
+    if one.text.startswith(("@", "[")) and words_here(one) & _DEMANDS:
+        return effect_of("tightened", 0.5, "a value is demanded", one)
     if words & _STRICTERS:
         return effect_of("strict", 0.5, "stricter than before", one)
     resource = first_resource(head_words(one))
@@ -204,6 +211,31 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
     )
 
 
+def words_here(one: Statement) -> set[str]:
+    """What an annotation is called, in lower case."""
+    return {token.text.lower().lstrip("@") for token in one.tokens[:3] if token.kind == "word"}
+
+
+_DEMANDS = frozenset(
+    [
+        "notnull",
+        "notblank",
+        "notempty",
+        "nonnull",
+        "size",
+        "pattern",
+        "min",
+        "max",
+        "email",
+        "valid",
+        "required",
+        "range",
+        "stringlength",
+        "regularexpression",
+        "positive",
+    ]
+)
+"""Annotations by which a value that lacks something is refused."""
 _CHOOSE, _TELL = frozenset(["filter", "where", "filter_by"]), frozenset(["count", "exists", "exists?", "aggregate", "distinct"])
 
 
@@ -259,10 +291,14 @@ _UNBOUNDED = re2.compile(
 _ANYWHERE = re2.compile(r"(?i)\blike\s+[\"'`]?%|[\"'`]%[\"'`]\s*(?:\+|\|\||\.\s)|[\"'`]%[$#]?\{|concat\(\s*[\"']%[\"']")
 
 
+_LITERAL = re2.compile(r"(?:[=(,:]|return)\s*/[^/*\s]\S*/[a-z]*(?:[;,.)\s]|$)")
+
+
 def backtracking(one: Statement) -> Effect | None:
     """A pattern in which one stretch of text can be split between two repetitions: its cost grows with the text's length
     squared, or worse."""
-    if not PATTERN.search(one.text) or not _UNBOUNDED.search(one.text):
+    written = file_kind(one.path) == "code" and _LITERAL.search(one.text)
+    if not (PATTERN.search(one.text) or written) or not _UNBOUNDED.search(one.text):
         return None
     return effect_of("backtracking", 0.65, "a pattern that backtracks", one, resource=first_resource(stem_set(["cpu"])))
 

@@ -23,7 +23,13 @@ def plain_value(one: Statement) -> tuple[Token, ...]:
     """What a statement gives its name, where that is one amount and nothing else: `30`, `5 * time.Second`, `from_secs(3)`."""
     place = next((at for at, token in enumerate(one.tokens) if token.text in ("=", ":=")), 0)
     value = one.tokens[place + 1 :]
-    if not place or not value or len(value) > _MOST_TOKENS or sum(token.kind == "number" for token in value) != 1:
+    if (
+        not place
+        or "(" in one.key[:place]
+        or not value
+        or len(value) > _MOST_TOKENS
+        or sum(token.kind == "number" for token in value) != 1
+    ):
         return ()
     return value if all(_amounts(token) for token in value) else ()
 
@@ -31,7 +37,12 @@ def plain_value(one: Statement) -> tuple[Token, ...]:
 def _amounts(token: Token) -> bool:
     if token.kind != "word":
         return token.kind in ("number", "op")
-    return all(word in SECONDS or word in BYTES or word in _OF_TIME for word in split_identifier(token.text))
+    return measured_by(token.text)
+
+
+def measured_by(name: str) -> bool:
+    """Whether a name says in which unit a number is, and nothing else: `ofSeconds`, `time.Minute`, `from_millis`."""
+    return all(word in SECONDS or word in BYTES or word in _OF_TIME for word in split_identifier(name))
 
 
 Amounts = dict[str, tuple[Token, ...]]

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from graphs.analysis.changes import comings, constants, edits, holding, identity, same, settings
-from graphs.analysis.changes.effects import HARD, NEUTRAL_BELOW, TRIVIAL, Effect, called_name, effect_of, last_names, name_of
+from graphs.analysis.changes.effects import (
+    HARD,
+    NEUTRAL_BELOW,
+    TRIVIAL,
+    Effect,
+    asked_in_loops,
+    called_name,
+    effect_of,
+    last_names,
+    name_of,
+)
 from graphs.analysis.changes.statements import (
     FileKind,
     Statement,
@@ -159,13 +169,14 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
         if not (effect.kind in ("number", "gone", "arithmetic", "changed") and _named_now(before, after, come))
     ]
     changed += [(effect, before.block) for before, after in far for effect in _between(before, after, shown) if effect.kind in _ODD]
+    looped = any(asked_in_loops(one) for one in olds)
     arrived = [
         (effect.scaled(_RESTATED) if effect.kind == "came" and same.given_before(one, old) else effect, one.block)
         for one in come
-        if (effect := comings.added(one, come, helpers)) is not None
+        if (effect := edits.made_anew(one, olds, news) or comings.added(one, come, helpers, looped=looped)) is not None
     ]
     hard = any(effect.kind in HARD or (effect.kind == "literal" and file_kind(effect.path) == "config") for effect, _ in changed)
-    hard = hard or any(effect.kind == "swallowed" for effect, _ in arrived)
+    hard = hard or any(effect.kind in ("swallowed", "renewed", "tightened") for effect, _ in arrived)
     if (old or moved) and not hard and _same_atoms(old, new, helpers):
         return found
     whole = {name for one in made if one.sign == "-" and (name := defined(one.text)) is not None}
@@ -236,7 +247,7 @@ def _alike_blocks(old: Sequence[Statement], new: Sequence[Statement]) -> set[int
     """Blocks that do what they did in another form."""
     blocks = {one.block for one in old} & {one.block for one in new}
     made = {block: ([one for one in old if one.block == block], [one for one in new if one.block == block]) for block in blocks}
-    return {block for block, sides in made.items() if same.searched(*sides) or same.tabled(*sides)}
+    return {block for block, sides in made.items() if same.searched(*sides) or same.tabled(*sides) or same.reshaped(*sides)}
 
 
 _ALIKE = 0.3
@@ -514,6 +525,17 @@ def _handed_over(old: Sequence[Statement], new: Sequence[Statement]) -> set[int]
     }
 
 
+def _accessors(made: Sequence[Statement]) -> set[str]:
+    """Names of calls that are handed nothing and asked of something: `order.id()` is a part of the order, and no helper."""
+    keys = [one.key for one in made]
+    return {
+        key[place]
+        for key in keys
+        for place in range(1, len(key) - 2)
+        if key[place - 1] == "." and key[place + 1 : place + 3] == ("(", ")")
+    }
+
+
 def _covered_blocks(old: Sequence[Statement], new: Sequence[Statement], helpers: set[str]) -> set[int]:
     """Blocks whose removed code was replaced by a call of a helper that is handed the same things, or bears the same name."""
     known = {name.rpartition(".")[2] for one in old for name in called(one)}
@@ -521,7 +543,7 @@ def _covered_blocks(old: Sequence[Statement], new: Sequence[Statement], helpers:
     for block in {one.block for one in old}:
         gone = [one for one in old if one.block == block]
         come = [one for one in new if one.block == block]
-        calls = {name.rpartition(".")[2] for one in come for name in called(one)} - known
+        calls = {name.rpartition(".")[2] for one in come for name in called(one)} - known - (_accessors(come) - helpers)
         # Where nothing went away that a helper could do now, the statement only calls more than before.
         extracted = bool(calls & helpers) or bool(Counter(edits.atoms(gone)) - Counter(edits.atoms(come)))
         if come and calls and extracted and comings.replaced_by(gone, come, calls | helpers):

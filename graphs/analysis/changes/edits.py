@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 import re2
 
 from graphs.analysis.changes.comings import backtracking, keeping, scanning
-from graphs.analysis.changes.constants import plain_value
+from graphs.analysis.changes.constants import measured_by, plain_value
 from graphs.analysis.changes.effects import (
     ARITHMETIC,
     CHECKERS,
@@ -142,6 +142,23 @@ def into_loop(before: Statement, after: Statement) -> Effect | None:
     return effect_of("loop_call", 0.9, f"{called_name(after)} moved into a loop", after)
 
 
+_BUILT = re2.compile(r"[=(]\s*&?(?:\w+\.)*\w*(?:Client|Transport|Session|Pool|Dialer)\w*\{")
+
+
+def made_anew(one: Statement, old: Sequence[Statement], new: Sequence[Statement]) -> Effect | None:
+    """A client or connection of its own for calls that another one made before."""
+    makes = {name for name in last_names(one) if stem_set([name]) & _MADE and not name.islower()} or _BUILT.search(one.text)
+    if not makes or one.indent == 0 or name_of(one) is None or file_kind(one.path) != "code":
+        return None
+    before = {name for other in old if other.block == one.block for name in last_names(other)}
+    after = {name for other in new if other.block == one.block and other is not one for name in last_names(other)}
+    if not before & after - TRIVIAL or any(stem_set(last_names(other)) & _MADE for other in old if other.block == one.block):
+        return None
+    pool = first_resource(stem_set(["connection"]))
+    note = f"{clean((name_of(one) or '').rpartition('/')[2])} made anew by every call"
+    return effect_of("renewed", 0.6, note, one, resource=pool, direction="gone")
+
+
 def loaded(name: str, target: str) -> bool:
     """Two names whose words differ in a resource or an opposite: no mere renaming."""
     gone, come = stem_set([name]) - stem_set([target]), stem_set([target]) - stem_set([name])
@@ -179,9 +196,22 @@ def between(before: Statement, after: Statement) -> list[Effect]:
     old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
     if plain_value(before) and plain_value(after) and measures_of(before) == measures_of(after):
         return []
+    if sorted(old) == sorted(new) and old != new and _named_arguments(before) == _named_arguments(after) != []:
+        return []
     if sorted(old) == sorted(new) and old != new and not passes_error(after):
         return [effect_of("swapped", 0.5, "same parts in another order", after)]
     return _calls(before, after)
+
+
+def _named_arguments(one: Statement) -> list[str]:
+    """What a call is handed, where all of it is handed by name: no order matters then."""
+    start = next((place for place, token in enumerate(one.tokens) if token.text == "("), len(one.tokens))
+    inside = " ".join(one.key[start + 1 :]).removesuffix(")")
+    found = sorted(part.strip() for part in inside.split(" , "))
+    return [*one.key[:start], *found] if all(_BY_NAME.match(part) for part in found) else []
+
+
+_BY_NAME = re2.compile(r"^\w+ [=:] [^()\[\]{}]*$")
 
 
 def _new_here(effect: Effect, before: Statement) -> bool:
@@ -372,7 +402,8 @@ def _query(was: str, now: str, after: Statement) -> Effect:
     if was.lower().count(" and ") > now.lower().count(" and ") and " or " not in now.lower():
         lost |= {"condition"}
     weight = 0.85 if lost else 0.6
-    return effect_of("query", weight, "query lost its " + " and ".join(sorted(lost)) if lost else "query changed", after)
+    made = effect_of("query", weight, "query lost its " + " and ".join(sorted(lost)) if lost else "query changed", after)
+    return replace(made, words=made.words | stem_set(lost))
 
 
 _WRAPPED = re2.compile(
@@ -403,12 +434,30 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("condition", 0.8, "part of a condition was dropped", after, other=before)]
     if conditional and sum(text in LOGIC for text in new) != sum(text in LOGIC for text in old):
         return [effect_of("condition", 0.65, "a condition has other parts", after, other=before)]
+    if (other := _other_argument(before, after)) is not None:
+        return [other]
     texts = any(token.kind == "string" for token in (*before.tokens, *after.tokens))  # joined or formatted, not reckoned with
     steps = sum(text in ARITHMETIC for text in new) != sum(text in ARITHMETIC for text in old)
     same = measures_of(before) == measures_of(after) != []  # the same amount, in another unit
     if steps and not conditional and not texts and not same and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []
+
+
+def _other_argument(before: Statement, after: Statement) -> Effect | None:
+    """The same value, handed over under another name."""
+    found = [
+        (place, left.text, right.text)
+        for place, (left, right) in enumerate(zip(before.tokens, after.tokens, strict=False))
+        if left != right and len(before.tokens) == len(after.tokens)
+    ]
+    if len(found) != 1 or file_kind(after.path) != "code":
+        return None
+    ((place, was, now),) = found
+    handed = after.key[place + 1 : place + 2] == ("=",) and after.key[place - 1 : place] in ((",",), ("(",))
+    if not handed or defined(after.text) is not None:
+        return None
+    return effect_of("dropped", 0.5, f"{clean(was)} is passed as {clean(now)}", after, other=before)
 
 
 def _denials(one: Statement) -> int:
@@ -452,7 +501,26 @@ def _field(before: Statement, after: Statement) -> Effect | None:
     return replace(made, words=made.words | stem_set([before.key[0], after.key[0]]))
 
 
+def _value(one: Statement) -> tuple[str, ...]:
+    place = next((at for at, token in enumerate(one.tokens) if token.text in ("=", ":=", "(")), None)
+    return one.key[place + 1 :] if place is not None and one.key[place] != "(" and file_kind(one.path) == "code" else ()
+
+
+def _no_longer_kept(before: Statement, after: Statement) -> Effect | None:
+    """The same call, no longer of the connection that was held open for it."""
+    was, now = ({name.rpartition(".")[2]: name.rpartition(".")[0] for name in called(one)} for one in (before, after))
+    for name in was.keys() & now.keys():
+        kept, holder = was[name], now[name]
+        if "." in kept and stem_set([kept]) & _MADE and not stem_set([holder]) & _MADE and stem_set([name]) & IO:
+            pool = first_resource(stem_set(["connection"]))
+            return effect_of("renewed", 0.6, f"{clean(kept)} is passed by", after, resource=pool, direction="gone", other=before)
+    return None
+
+
 _SIGNATURE = re2.compile(r"^(?:[\w<>\[\],.?]+ )*[A-Z][\w<>\[\],.?]* \w+\([^()=;]*\) \{$")
+_LATER = frozenset(["delay", "enqueue", "Enqueue"])
+_DEFERS = stem_set(["later", "async", "enqueue", "background", "deferred"])
+"""Names of calls that only note down what is to be done."""
 _COUNTS = frozenset(["inc", "increment", "Inc", "Increment", "observe", "Observe", "record"])
 _SPARING = frozenset(("cache", "connection_pool", "rate_limit", "retry", "lock"))
 _CATCHES = ("except", "catch", "rescue")
@@ -465,6 +533,11 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
     lost -= TRIVIAL
     if eager := lost & EAGER:
         return [effect_of("loop_query", 0.8, f"{clean(min(eager))} is gone: each row asks for its own", after, other=before)]
+    if (deferred := lost & _LATER or {name for name in lost if stem_set([name]) & _DEFERS}) and not stem_set(come) & _DEFERS:
+        return [effect_of("blocking", 0.65, f"{clean(min(deferred))} no longer puts the work off", after, other=before)]
+    if unbound := {name for name in come if "unbound" in stem_set([name])}:
+        queue = first_resource(stem_set(["buffer"]))
+        return [effect_of("gone", 0.6, f"{clean(min(unbound))} has no end", after, resource=queue, direction="gone", other=before)]
     if lost and not come:
         weight = 0.7 if stem_set(lost) & (CHECKERS | CLOSERS | LOCKERS) else 0.45
         return [
@@ -486,6 +559,7 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("came", 0.45, f"{clean(min(come))} made anew", after, resource=pool, direction="gone", other=before)]
     if (strict := come & CONVERTERS) and not before.text.startswith(GUARD):
         return [effect_of("conversion", 0.5, f"{clean(min(strict))} is demanded of a value", after, other=before)]
+    come = {name for name in come if not measured_by(name)}
     if come := come - TRIVIAL:
         if last_names(before) & last_names(after) & _COUNTS and name_of(after) is None:
             return [effect_of("changed", 0.15, "counted under another label", after, other=before)]
@@ -494,6 +568,10 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of(kind, 0.8 if kind == "loop_call" else weight, f"{clean(min(come))} is called now", after, other=before)]
     if (field := _field(before, after)) is not None:
         return [field]
+    if _value(before) and _value(before) == _value(after) and name_of(before) == name_of(after):
+        return []  # only declared otherwise
+    if (made := _no_longer_kept(before, after)) is not None:
+        return [made]
     old, new = {t.text for t in before.tokens if t.kind == "word"}, {t.text for t in after.tokens if t.kind == "word"}
     if (old - new or new - old) - TYPES - HEADS:
         left, right = ({text for text in side if text not in TYPES and len(text) > 1} for side in (old - new, new - old))

@@ -36,6 +36,7 @@ HARD = frozenset(
         "backtracking",
         "swallowed",
         "identity",
+        "blocking",
     }
 )
 """Effects that no helper extraction explains away."""

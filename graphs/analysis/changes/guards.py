@@ -39,6 +39,12 @@ def unguarded(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("unguarded", 0.7, "a missing value is no longer provided for", after, other=before)]
     if daring := {name for name in come if _DARING.match(name)}:
         return [effect_of("unguarded", 0.7, f"{clean(min(daring))} gives up where it fails", after, other=before)]
+    if lost & OPTIONAL and before.key[:2] == after.key[:2]:
+        return [
+            effect_of("tightened", 0.6, f"{clean(name_of(after) or called_name(after))} must be given now", after, other=before)
+        ]
+    if come & _VALIDATORS and not lost and subsequence([text for text in old if text not in "()"], new):
+        return [effect_of("tightened", 0.55, f"{clean(min(come & _VALIDATORS))} is asked of a value now", after, other=before)]
     gone = set(old) - set(new)
     declares = (
         not {text for text in gone if text[0].isalpha()} - OPTIONAL
@@ -73,6 +79,8 @@ def _shed(old: Sequence[str], new: Sequence[str]) -> set[str]:
     return {text for text in gone if text[0].isalpha() or text[0] in "\"'`_"}
 
 
+_VALIDATORS = frozenset(["regex", "min", "max", "length", "email", "pattern", "positive", "nonempty", "matches", "uuid", "strict"])
+"""Called names by which a chain that describes a value asks more of it."""
 _DARING = re2.compile(r"^(Must[A-Z]\w*|unwrap|expect|orElseThrow|getOrThrow|requireNonNull|first_or_fail|findOrFail)$")
 _LOOKUPS = frozenset(["get", "getattr", "getenv", "pop", "next", "fetch", "dig", "getProperty", "get_or"])
 

@@ -69,7 +69,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     _resource(
         "connection_pool",
-        "pool conns conn connections connection maxconns maxopen idle overflow",
+        "pool conns conn connections connection maxconns maxopen idle overflow keepalive alive",
         shrinks="waits deadline exhausted latency",
         grows="connections memory",
         goes="connections waits exhausted",

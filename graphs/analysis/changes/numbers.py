@@ -22,7 +22,7 @@ from graphs.analysis.changes.effects import (
 )
 from graphs.analysis.changes.lexicon import Resource, resources_of
 from graphs.analysis.changes.statements import Statement, file_kind
-from graphs.analysis.changes.tokens import Measure, Token, measure, split_identifier, stems
+from graphs.analysis.changes.tokens import Measure, Token, measure, split_identifier, stem_set, stems
 
 HEADS = frozenset(
     ["const", "let", "var", "return", "public", "private", "static", "final", "def", "val", "if", "while", "export", "self", "this"]
@@ -41,17 +41,36 @@ def numbers(before: Statement, after: Statement) -> list[Effect]:
         ((number, value),), ((shown, now),) = old.values(), new.values()  # one of them stands in a call, as its default
         return [_number(key.rpartition("/")[2], value, now, before, after, texts=(number, shown))] if value != now else []
     for key, (number, value) in old.items():
-        if key in new and new[key][1] != value and not VERSION.match(number):
+        if key in new and not _same_time(value, new[key][1]) and new[key][1] != value and not VERSION.match(number):
             found.append(_number(key, value, new[key][1], before, after, texts=(number, new[key][0])))
         elif key not in new and len(new) < len(old) and resource_at(key, before) is not None and number not in "01":
             found.append(
                 effect_of(
-                    "gone", 0.4, f"{clean(key)} {clean(number)} dropped", after, resource=resource_at(key, before), direction="gone"
+                    "gone",
+                    _unbound(key),
+                    f"{clean(key)} {clean(number)} dropped",
+                    after,
+                    resource=resource_at(key, before),
+                    direction="gone",
                 )
             )
     return found
 
 
+def _same_time(was: Measure, now: Measure) -> bool:
+    """Whether a bare number is the same time as one with a unit, in seconds or thousandths of them."""
+    if {was.unit, now.unit} != {"", "s"}:
+        return False
+    bare, timed = (was, now) if not was.unit else (now, was)
+    return any(math.isclose(bare.value * unit, timed.value) for unit in (1.0, 1e-3, 1e-6, 1e-9))
+
+
+def _unbound(key: str) -> float:
+    """A bound that went is more than a number that went."""
+    return 0.55 if frozenset(stems(key)) & _BOUNDS else 0.4
+
+
+_BOUNDS = stem_set(["max", "maximum", "maxsize", "limit", "capacity", "bound"])
 _PATCH = re2.compile(r"(\d+\.\d+)(?:\.\d+)+")
 
 

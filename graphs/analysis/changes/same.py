@@ -94,6 +94,60 @@ def searched(gone: Sequence[Statement], come: Sequence[Statement]) -> bool:
 _AROUND = frozenset(["stream", "iter", "if", "return", "not", "unless", "e", "x", "it", "in"])
 
 
+_LOOPING = frozenset(
+    [
+        "for",
+        "in",
+        "of",
+        "const",
+        "let",
+        "mut",
+        "var",
+        "range",
+        "forEach",
+        "map",
+        "append",
+        "push",
+        "add",
+        "iter",
+        "into_iter",
+        "collect",
+        "sum",
+        "filter",
+        "stream",
+        "toList",
+        "each",
+        "fold",
+        "reduce",
+        "extend",
+        "int",
+        "auto",
+        "return",
+        "val",
+        "list",
+        "foreach",
+    ]
+)
+
+
+def reshaped(gone: Sequence[Statement], come: Sequence[Statement]) -> bool:
+    """Whether a loop became a comprehension or a chain over the same things, or another kind of loop."""
+    if not any(_loops(one) for one in gone) or not any(_loops(one) for one in come):
+        return False
+    filled = {(name_of(one) or "").rpartition("/")[2] for one in (*gone, *come)} | {"0"}
+    sides = [
+        {token.text for one in made for token in one.tokens if token.kind != "op"} - _LOOPING - filled for made in (gone, come)
+    ]
+    compares = [
+        sorted(text for one in made for text in one.key if text in _FLIPPED or text in ("!", "not")) for made in (gone, come)
+    ]
+    return bool(sides[0]) and sides[0] == sides[1] and compares[0] == compares[1]
+
+
+def _loops(one: Statement) -> bool:
+    return one.text.startswith(("for ", "for(", "foreach")) or bool(last_names(one) & _LOOPING) or one.loops > 0
+
+
 def _values(made: Sequence[Statement]) -> set[str]:
     return {token.text for one in made for token in one.tokens if token.kind in ("number", "string") or token.text in TRUTHS}
 

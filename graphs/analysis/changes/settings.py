@@ -43,12 +43,20 @@ def lost(
     without what only moved; `image`: all that stands now; `rewritten`: files to which something came."""
     known = [stem_set([text]) for one in (*image, *new) for text in _identifiers(one)]
     found: list[tuple[Effect, Statement]] = []
-    for path in sorted({one.path for one in old} & rewritten):
-        spoken = [name for one in old if one.path == path for name in _spoken(one)]
+    alone = _annotations_alone(old)
+    for path in sorted({one.path for one in old}):
+        listed = [one for one in old if one.path == path and (path in rewritten or one.block in alone)]
+        spoken = [name for one in listed for name in _spoken(one)]
         gone = [name for name in spoken if not kept(name.stems, known)]
         many = len(gone) >= _MANY and 2 * len(gone) > len(spoken)
         found += [(_effect(name).scaled(0.5 if many else 1.0), name.statement) for name in gone]
     return found
+
+
+def _annotations_alone(old: Sequence[Statement]) -> set[int]:
+    """Blocks from which annotations went, and not what they stood on."""
+    others = {one.block for one in old if not _ANNOTATION.match(one.text)}
+    return {one.block for one in old} - others
 
 
 def kept(stems: frozenset[str], known: Iterable[frozenset[str]]) -> bool:

@@ -18,6 +18,7 @@ _PATH = re2.compile(
 )
 _LOOP = re2.compile(
     r"^\s*(?:\}\s*)?(?:async\s+)?(?:for|foreach|while|loop|until|do)\b|\.(?:forEach|map|flatMap|each|each_with_index|filter)\s*\(|\.(?:times|each)\s+do\b"
+    r"|\.(?:each|map|flat_map|each_with_index|times)\s*\{|\.(?:Select|SelectMany|ForEach)\(\w+ =>"
 )
 _TEST = re2.compile(
     r"(^|/)(tests?|testdata|__tests__|specs?|fixtures|golden|e2e)(/|$)|_test\.|\.test\.|\.spec\.|(^|/)test_|Tests?\.(java|kt|cs)$"
@@ -303,7 +304,10 @@ def calls_in(text: str) -> set[str]:
 
 def _inline_loop(text: str) -> int:
     """A comprehension, or a body on the loop's own line."""
-    return int(bool(_COMPREHENSION.search(text)) or bool(_LOOP.search(text) and ("{ " in text or ": " in text or "=>" in text)))
+    return int(
+        bool(_COMPREHENSION.search(text))
+        or bool(_LOOP.search(text) and ("{ " in text or ": " in text or "=>" in text or "->" in text))
+    )
 
 
 _COMPREHENSION = re2.compile(r"[\[\({].*\bfor\s+\w+(?:\s*,\s*\w+)*\s+in\b")
@@ -404,7 +408,7 @@ def _calls(tokens: Sequence[Token]) -> set[str]:
         while start >= 2 and tokens[start - 1].text == "." and tokens[start - 2].kind == "word":
             start -= 2
         name = "".join(one.text for one in tokens[start:end])
-        if name not in {"if", "for", "while", "switch", "return", "catch", "func", "function", "and", "or", "not"}:
+        if name not in {"if", "for", "while", "switch", "return", "catch", "func", "function", "async", "and", "or", "not"}:
             found.add(name)
     return found
 

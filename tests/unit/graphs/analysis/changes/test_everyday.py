@@ -1,0 +1,490 @@
+"""Edits as they are made every day, in the languages they are made in: what does harm, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphs.analysis.changes.diff import read_diff
+from graphs.analysis.changes.tokens import stem_set
+
+HEAVY: dict[str, tuple[str, str]] = {
+    # name: (diff, a word of what it is about)
+    "ts call per item": (
+        (
+            "@@ src/cart.ts @@\n"
+            "-  const stock = await api.fetchStock(items.map((i) => i.sku));\n"
+            "-  return items.map((i) => ({ ...i, stock: stock[i.sku] }));\n"
+            "+  return Promise.all(items.map(async (i) => ({ ...i, stock: await api.fetchStock(i.sku) })));\n"
+        ),
+        "fetch",
+    ),
+    "ruby each query": (
+        (
+            "@@ app/models/list.rb @@\n"
+            "-    authors = Author.where(id: books.map(&:author_id)).index_by(&:id)\n"
+            "-    books.each { |b| b.label = authors[b.author_id].name }\n"
+            "+    books.each { |b| b.label = Author.find(b.author_id).name }\n"
+        ),
+        "find",
+    ),
+    "csharp lazy load": (
+        (
+            "@@ Data/Orders.cs @@\n"
+            "-        return await db.Orders.Include(o => o.Lines).ToListAsync();\n"
+            "+        return await db.Orders.ToListAsync();\n"
+        ),
+        "include",
+    ),
+    "java stream loads": (
+        (
+            "@@ svc/Report.java @@\n"
+            "-        Map<Long, Owner> owners = ownerRepo.findAllById(ids);\n"
+            "-        rows.forEach(r -> r.setOwner(owners.get(r.ownerId())));\n"
+            "+        rows.forEach(r -> r.setOwner(ownerRepo.findById(r.ownerId()).orElse(null)));\n"
+        ),
+        "find",
+    ),
+    "py regex backtracks": (
+        ('@@ lib/names.py @@\n-NAME = re.compile(r"^[a-z]+(-[a-z]+)*$")\n+NAME = re.compile(r"^([a-z]+-?)+$")\n'),
+        "",
+    ),
+    "ts regex backtracks": (("@@ src/mail.ts @@\n-const MAIL = /^[^@]+@[^@]+$/;\n+const MAIL = /^([\\w.]+)+@([\\w.]+)+$/;\n"), ""),
+    "java unbounded map": (
+        (
+            "@@ svc/Rates.java @@\n"
+            "-    private final Cache<String, Rate> rates = Caffeine.newBuilder().maximumSize(10_000).build();\n"
+            "+    private final Map<String, Rate> rates = new ConcurrentHashMap<>();\n"
+        ),
+        "",
+    ),
+    "py lru unbounded": (("@@ lib/geo.py @@\n-@lru_cache(maxsize=4096)\n+@lru_cache(maxsize=None)\n def locate(address):\n"), ""),
+    "rust unbounded channel": (
+        ("@@ src/work.rs @@\n-    let (tx, rx) = mpsc::channel(256);\n+    let (tx, rx) = mpsc::unbounded_channel();\n"),
+        "",
+    ),
+    "go client per call": (
+        (
+            "@@ api/call.go @@\n"
+            "-\tresp, err := c.http.Do(req)\n"
+            "+\tclient := &http.Client{Timeout: c.timeout}\n"
+            "+\tresp, err := client.Do(req)\n"
+        ),
+        "client",
+    ),
+    "py session lost": (
+        ("@@ lib/api.py @@\n-        return self.session.get(url, timeout=5)\n+        return requests.get(url, timeout=5)\n"),
+        "session",
+    ),
+    "csharp client per call": (
+        (
+            "@@ Api/Rates.cs @@\n"
+            "-        var answer = await _client.GetAsync(url);\n"
+            "+        using var client = new HttpClient();\n"
+            "+        var answer = await client.GetAsync(url);\n"
+        ),
+        "client",
+    ),
+    "nginx keepalive gone": (("@@ nginx/up.conf @@\n upstream api {\n   server api1:8080;\n-  keepalive 64;\n }\n"), "keepalive"),
+    "sync call in request path": (
+        (
+            "@@ app/controllers/orders.rb @@\n"
+            "   def create\n"
+            "     order.save!\n"
+            "-    ReceiptJob.perform_later(order.id)\n"
+            "+    ReceiptMailer.receipt(order).deliver_now\n"
+            "   end\n"
+        ),
+        "",
+    ),
+    "py sync in async": (
+        ("@@ app/views.py @@\n async def show(request):\n-    body = await client.get(url)\n+    body = requests.get(url)\n"),
+        "",
+    ),
+    "page limit dropped sql": (
+        (
+            "@@ q/list.sql.py @@\n"
+            '-    return db.all("select * from notes where owner = %s order by id limit 100", owner)\n'
+            '+    return db.all("select * from notes where owner = %s order by id", owner)\n'
+        ),
+        "limit",
+    ),
+    "page limit dropped ts": (
+        (
+            "@@ src/notes.ts @@\n"
+            "-  return prisma.note.findMany({ where: { owner }, take: 100 });\n"
+            "+  return prisma.note.findMany({ where: { owner } });\n"
+        ),
+        "take",
+    ),
+    "validation tightened ts": (
+        ("@@ src/schema.ts @@\n-  phone: z.string().optional(),\n+  phone: z.string().regex(/^\\+\\d{10,14}$/),\n"),
+        "",
+    ),
+    "validation tightened java": (
+        ("@@ dto/Signup.java @@\n-    private String company;\n+    @NotBlank\n+    private String company;\n"),
+        "",
+    ),
+    "yaml probe gone": (
+        (
+            "@@ deploy/app.yaml @@\n"
+            "       containers:\n"
+            "         - name: app\n"
+            "-          readinessProbe:\n"
+            "-            httpGet: { path: /ready, port: 8080 }\n"
+            "           ports: [8080]\n"
+        ),
+        "",
+    ),
+    "hcl deletion": (
+        (
+            "@@ infra/sg.tf @@\n"
+            ' resource "aws_security_group" "db" {\n'
+            '   name = "db"\n'
+            "-  ingress {\n"
+            "-    from_port   = 5432\n"
+            "-    to_port     = 5432\n"
+            '-    cidr_blocks = ["10.2.0.0/16"]\n'
+            "-  }\n"
+            " }\n"
+        ),
+        "",
+    ),
+    "rust timeout gone": (
+        (
+            "@@ src/up.rs @@\n"
+            "-    let client = Client::builder().timeout(Duration::from_secs(5)).build()?;\n"
+            "+    let client = Client::builder().build()?;\n"
+        ),
+        "timeout",
+    ),
+    "go ctx lost": (
+        (
+            "@@ svc/find.go @@\n"
+            "-\trows, err := db.QueryContext(ctx, q, id)\n"
+            "+\trows, err := db.QueryContext(context.Background(), q, id)\n"
+        ),
+        "",
+    ),
+    "java published enum": (
+        ("@@ ev/State.java @@\n-    @JsonValue\n-    public String wire() { return name().toLowerCase(); }\n"),
+        "",
+    ),
+    "rust serde rename": (
+        (
+            "@@ src/ev.rs @@\n"
+            " #[derive(Serialize)]\n"
+            " struct Placed {\n"
+            '-    #[serde(rename = "order_no")]\n'
+            "     number: String,\n"
+            " }\n"
+        ),
+        "order_no",
+    ),
+    "header renamed": (
+        ('@@ src/mw.ts @@\n-  req.headers.set("X-Tenant-Id", tenant);\n+  req.headers.set("X-Workspace-Id", tenant);\n'),
+        "tenant",
+    ),
+    "env renamed": (('@@ app/db.py @@\n-URL = os.environ["DATABASE_URL"]\n+URL = os.environ["DB_DSN"]\n'), ""),
+    "column renamed reading": (
+        (
+            "@@ repo/user.go @@\n"
+            '-\trow := db.QueryRow("select id, mail from users where id = $1", id)\n'
+            '+\trow := db.QueryRow("select id, email_address from users where id = $1", id)\n'
+        ),
+        "",
+    ),
+    "unique gone from dedupe": (
+        (
+            "@@ jobs/send.rb @@\n"
+            '-    return if Sent.exists?(token: "#{user.id}-#{campaign.id}")\n'
+            '+    return if Sent.exists?(token: "#{user.id}")\n'
+        ),
+        "",
+    ),
+    "yaml env value": (
+        (
+            "@@ helm/values-prod.yaml @@\n"
+            " env:\n"
+            "-  QUEUE: mails-prod\n"
+            "   REGION: eu\n"
+            "@@ helm/values.yaml @@\n"
+            " env:\n"
+            "   QUEUE: mails\n"
+            "+  TZ: UTC\n"
+        ),
+        "",
+    ),
+    "unit mistake in move": (
+        (
+            "@@ lib/lease.py @@\n"
+            "-        ok = self.redis.set(self.name, self.token, nx=True, ex=self.ttl)\n"
+            "+        ok = self.redis.set(self.name, self.token, nx=True, px=self.ttl)\n"
+        ),
+        "",
+    ),
+    "refactor drops await": (
+        (
+            "@@ src/pay.ts @@\n"
+            "-  await ledger.book(entry);\n"
+            "-  await mail.receipt(entry);\n"
+            "+  await finish(entry);\n"
+            "+\n"
+            "+async function finish(entry: Entry) {\n"
+            "+  ledger.book(entry);\n"
+            "+  await mail.receipt(entry);\n"
+            "+}\n"
+        ),
+        "",
+    ),
+    "refactor drops condition": (
+        (
+            "@@ svc/ship.py @@\n"
+            "-    if order.paid and not order.held:\n"
+            "-        carrier.book(order)\n"
+            "+    book_if_ready(order)\n"
+            "+\n"
+            "+def book_if_ready(order):\n"
+            "+    if order.paid:\n"
+            "+        carrier.book(order)\n"
+        ),
+        "",
+    ),
+    "refactor drops close": (
+        (
+            "@@ svc/Export.java @@\n"
+            "-        Connection c = pool.take();\n"
+            "-        try {\n"
+            "-            write(c, rows);\n"
+            "-        } finally {\n"
+            "-            c.close();\n"
+            "-        }\n"
+            "+        writeAll(rows);\n"
+            "@@ svc/Export.java @@\n"
+            "+    private void writeAll(List<Row> rows) {\n"
+            "+        Connection c = pool.take();\n"
+            "+        write(c, rows);\n"
+            "+    }\n"
+        ),
+        "close",
+    ),
+    "limiter key zone": (
+        (
+            "@@ nginx/lim.conf @@\n"
+            "-limit_req_zone $http_x_api_client zone=api:10m rate=50r/s;\n"
+            "+limit_req_zone $binary_remote_addr zone=api:10m rate=50r/s;\n"
+        ),
+        "",
+    ),
+    "mem key py": (
+        (
+            "@@ lib/c.py @@\n"
+            '-    return cached(("rates", base, day), lambda: load(base, day))\n'
+            '+    return cached(("rates", base), lambda: load(base, day))\n'
+        ),
+        "",
+    ),
+    "shard modulo": (
+        ("@@ lib/shard.go @@\n-\treturn shards[hash(tenantID)%len(shards)]\n+\treturn shards[hash(requestID)%len(shards)]\n"),
+        "",
+    ),
+    "py work no longer put off": (
+        ("@@ app/tasks.py @@\n def created(user):\n-    welcome.apply_async(user.id)\n+    welcome(user.id)\n"),
+        "",
+    ),
+    "go unbounded": (("@@ work/pool.go @@\n-\tq := queue.NewBounded(512)\n+\tq := queue.NewUnbounded()\n"), ""),
+    "zod minimum": (("@@ src/form.ts @@\n-  city: z.string(),\n+  city: z.string().min(3),\n"), ""),
+    "csharp required": (("@@ Dto/Signup.cs @@\n+    [Required]\n     public string Company { get; set; }\n"), ""),
+    "another argument name ts": (("@@ lib/hold.py @@\n-    seat.hold(seconds=span)\n+    seat.hold(minutes=span)\n"), ""),
+    "ruby connection passed by": (("@@ lib/api.rb @@\n-    body = self.connection.get(path)\n+    body = Faraday.get(path)\n"), ""),
+}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_what_does_harm_in_any_language_weighs(name: str) -> None:
+    diff, about = HEAVY[name]
+    heavy = [one for one in read_diff(diff).effects if one.weight >= 0.5]
+    assert any(stem_set([about]) <= one.words for one in heavy)
+
+
+LIGHT: dict[str, str] = {
+    "log field py": (
+        "@@ app/pay.py @@\n"
+        '-    log.info("paid", extra={"order": order.id})\n'
+        '+    log.info("paid", extra={"order": order.id, "method": order.method})\n'
+    ),
+    "metric added go": (
+        "@@ api/serve.go @@\n"
+        " \tstart := time.Now()\n"
+        "+\tdefer func() { latency.Observe(time.Since(start).Seconds()) }()\n"
+        " \tserve(w, r)\n"
+    ),
+    "comment java": (
+        "@@ svc/A.java @@\n-    // takes the first\n+    // takes the first one that fits\n     return list.get(0);\n"
+    ),
+    "rename py": (
+        "@@ app/a.py @@\n"
+        "-    cust = load(customer_id)\n"
+        "-    return cust.name\n"
+        "+    customer = load(customer_id)\n"
+        "+    return customer.name\n"
+    ),
+    "moved fn ts": (
+        "@@ src/a.ts @@\n"
+        "-export function slug(text: string) {\n"
+        '-  return text.toLowerCase().replace(/ /g, "-");\n'
+        "-}\n"
+        "@@ src/text.ts @@\n"
+        "+export function slug(text: string) {\n"
+        '+  return text.toLowerCase().replace(/ /g, "-");\n'
+        "+}\n"
+    ),
+    "type alias rs": (
+        "@@ src/a.rs @@\n-fn load(id: &str) -> Result<Order, Error> {\n+fn load(id: &str) -> LoadResult {\n     repo.get(id)\n"
+    ),
+    "optional property": ("@@ src/order.ts @@\n export interface Order {\n   id: string;\n+  note?: string;\n }\n"),
+    "optional pydantic": ("@@ app/m.py @@\n class Order(BaseModel):\n     id: str\n+    note: str | None = None\n"),
+    "csharp var": ("@@ A.cs @@\n-        List<Order> orders = repo.All();\n+        var orders = repo.All();\n"),
+    "py fstring": ('@@ a.py @@\n-    return "{}/{}".format(base, name)\n+    return f"{base}/{name}"\n'),
+    "java diamond": (
+        "@@ x/A.java @@\n"
+        "-        Map<String, List<Order>> m = new HashMap<String, List<Order>>();\n"
+        "+        Map<String, List<Order>> m = new HashMap<>();\n"
+    ),
+    "java switch expr": (
+        "@@ x/A.java @@\n"
+        "-        switch (kind) {\n"
+        '-            case "a":\n'
+        "-                return Kind.A;\n"
+        '-            case "b":\n'
+        "-                return Kind.B;\n"
+        "-            default:\n"
+        "-                return Kind.NONE;\n"
+        "-        }\n"
+        "+        return switch (kind) {\n"
+        '+            case "a" -> Kind.A;\n'
+        '+            case "b" -> Kind.B;\n'
+        "+            default -> Kind.NONE;\n"
+        "+        };\n"
+    ),
+    "go errors wrap": ('@@ a.go @@\n-\t\treturn nil, err\n+\t\treturn nil, fmt.Errorf("load order: %w", err)\n'),
+    "ts for of": (
+        "@@ a.ts @@\n"
+        "-  items.forEach((item) => {\n"
+        "-    total += item.price;\n"
+        "-  });\n"
+        "+  for (const item of items) {\n"
+        "+    total += item.price;\n"
+        "+  }\n"
+    ),
+    "py comprehension": (
+        "@@ a.py @@\n"
+        "-    names = []\n"
+        "-    for user in users:\n"
+        "-        names.append(user.name)\n"
+        "+    names = [user.name for user in users]\n"
+    ),
+    "ruby guard": ("@@ a.rb @@\n-    if order.nil?\n-      return nil\n-    end\n+    return nil if order.nil?\n"),
+    "patch bump": ('@@ package.json @@\n   "dependencies": {\n-    "fastify": "4.26.1",\n+    "fastify": "4.26.2",\n'),
+    "yaml quoting": ('@@ c.yaml @@\n-  region: eu\n+  region: "eu"\n'),
+    "yaml label added": ("@@ deploy/app.yaml @@\n metadata:\n   labels:\n     app: shop\n+    team: pay\n"),
+    "nginx comment": ("@@ nginx/a.conf @@\n+# see wiki\n     proxy_pass http://api;\n"),
+    "hcl tag": ('@@ infra/a.tf @@\n   tags = {\n     app = "shop"\n+    cost_center = "42"\n   }\n'),
+    "py dataclass": (
+        "@@ a.py @@\n"
+        "-class Point:\n"
+        "-    def __init__(self, x, y):\n"
+        "-        self.x = x\n"
+        "-        self.y = y\n"
+        "+@dataclass\n"
+        "+class Point:\n"
+        "+    x: float\n"
+        "+    y: float\n"
+    ),
+    "go extracted helper": (
+        "@@ a.go @@\n"
+        '-\tif u.Role == "admin" || u.Role == "owner" {\n'
+        "+\tif mayEdit(u) {\n"
+        " \t\treturn edit(u)\n"
+        " \t}\n"
+        "+}\n"
+        "+\n"
+        "+func mayEdit(u User) bool {\n"
+        '+\treturn u.Role == "admin" || u.Role == "owner"\n'
+    ),
+    "rs iter": (
+        "@@ a.rs @@\n"
+        "-    let mut total = 0;\n"
+        "-    for line in lines {\n"
+        "-        total += line.price;\n"
+        "-    }\n"
+        "-    total\n"
+        "+    lines.iter().map(|line| line.price).sum()\n"
+    ),
+    "kwargs reorder": ("@@ a.py @@\n-    send(to=user, body=text, retries=3)\n+    send(body=text, to=user, retries=3)\n"),
+    "config key via env": ("@@ conf/app.yaml @@\n server:\n-  port: 8080\n+  port: ${PORT:8080}\n"),
+    "ts async arrow": (
+        "@@ a.ts @@\n"
+        "-  const load = async function (id: string) {\n"
+        "+  const load = async (id: string) => {\n"
+        "     return repo.get(id);\n"
+        "   };\n"
+    ),
+    "new endpoint": ('@@ app/urls.py @@\n     path("orders/", orders),\n+    path("orders/export/", export),\n'),
+    "null check added": (
+        "@@ a.java @@\n"
+        "+        if (order == null) {\n"
+        "+            return Optional.empty();\n"
+        "+        }\n"
+        "         return Optional.of(order.total());\n"
+    ),
+    "enum added": ('@@ src/k.ts @@\n export enum Kind {\n   A = "a",\n+  B = "b",\n }\n'),
+    "trace span": (
+        '@@ a.py @@\n+    with tracer.start_as_current_span("price"):\n+        total = price(order)\n-    total = price(order)\n'
+    ),
+    "header in answer": ('@@ a.go @@\n+\tw.Header().Set("X-Request-Id", id)\n \twrite(w, body)\n'),
+    "import order": ("@@ a.py @@\n-import b\n-import a\n+import a\n+import b\n"),
+    "constructor injection cs": (
+        "@@ A.cs @@\n"
+        "-    private readonly IClock _clock = new SystemClock();\n"
+        "+    private readonly IClock _clock;\n"
+        "+\n"
+        "+    public Quotes(IClock clock)\n"
+        "+    {\n"
+        "+        _clock = clock;\n"
+        "+    }\n"
+    ),
+    "retry helper moved": (
+        "@@ a.py @@\n"
+        "-    for attempt in range(3):\n"
+        "-        try:\n"
+        "-            return client.get(url)\n"
+        "-        except Timeout:\n"
+        "-            sleep(2 ** attempt)\n"
+        "+    return with_retries(lambda: client.get(url))\n"
+        "+\n"
+        "+def with_retries(call):\n"
+        "+    for attempt in range(3):\n"
+        "+        try:\n"
+        "+            return call()\n"
+        "+        except Timeout:\n"
+        "+            sleep(2 ** attempt)\n"
+    ),
+    "time unit java": (
+        "@@ x/A.java @@\n-        client.setReadTimeout(5000);\n+        client.setReadTimeout(Duration.ofSeconds(5));\n"
+    ),
+    "yaml anchors": ('@@ c.yaml @@\n web:\n-  cpu: 500m\n+  cpu: "0.5"\n'),
+    "ruby inject": (
+        "@@ a.rb @@\n"
+        "-    names = []\n"
+        "-    users.each { |user| names.push(user.name) }\n"
+        "+    names = users.map { |user| user.name }\n"
+    ),
+    "java duration": ("@@ x/B.java @@\n-        cache.setTtl(30000);\n+        cache.setTtl(Duration.ofMillis(30000));\n"),
+    "go accessor kept": ("@@ a.go @@\n-\tvar client *Client = newClient(cfg)\n+\tclient := newClient(cfg)\n"),
+}
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_what_is_done_every_day_and_harms_nobody_weighs_little(name: str) -> None:
+    reading = read_diff(LIGHT[name])
+    assert reading.weight <= 0.3, reading.effects[0]
