@@ -183,6 +183,8 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
         return effect_of("strict", 0.5, "stricter than before", one)
     resource = first_resource(head_words(one))
     if file_kind(one.path) == "config":
+        if (name_of(one) or "").rpartition("/")[2].strip("\"'") in _FOR_PEOPLE:
+            return effect_of("changed", 0.1, "said to people", one)
         return effect_of(
             "came",
             0.45 if resource else 0.3,
@@ -209,6 +211,9 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
         if outward
         else effect_of("changed", 0.1, "a new assignment", one)
     )
+
+
+_FOR_PEOPLE = frozenset(["description", "comment", "owner", "team", "contact", "maintainer", "summary", "runbook", "docs"])
 
 
 def words_here(one: Statement) -> set[str]:

@@ -156,6 +156,7 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
     helpers = {name for one in new if (name := defined(one.text)) is not None}
     pairs, gone, come = _paired(old, new)
     far, gone, come = _moved_on(gone, come)
+    found += holding.holding(shown.image, [*new, *(after for before, after in moved if before.indent != after.indent)])
     turned = _turned_round(moved)
     olds, news = ([one for one in made if one.sign == sign] for sign in "-+")
     first = {before.block for before, after in pairs if same.exits_first(before, after, olds, news)}
@@ -195,7 +196,7 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
     ]
     lost = [effect for effect, one in missing if constants.fallen_back(one, shown.defaults) is None]
     changed += arrived
-    found += lost + list(holding.holding(shown.image, new))
+    found += lost
     alike = _alike_blocks(old, new)
     changed = [
         (effect.scaled(_ALIKE) if block in alike and effect.kind != "number" else effect, block) for effect, block in changed

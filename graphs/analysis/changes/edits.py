@@ -44,9 +44,9 @@ from graphs.analysis.changes.effects import (
     wordy,
 )
 from graphs.analysis.changes.guards import subsequence, unguarded
-from graphs.analysis.changes.numbers import HEADS, measures_of, numbers, resource_at
+from graphs.analysis.changes.numbers import HEADS, measures_of, number_step, numbers, resource_at
 from graphs.analysis.changes.statements import Statement, called, defined, file_kind
-from graphs.analysis.changes.tokens import Token, stem, stem_set
+from graphs.analysis.changes.tokens import Measure, Token, stem, stem_set
 
 _LEVELS = ("off", "fatal", "error", "warn", "warning", "info", "debug", "trace", "all")
 _PASSED_ON = re2.compile(r"^if err != nil \{? ?(?:return (?:\w+, )*(?:err|fmt\.Errorf\(.*\)) ?\}?)?$")
@@ -91,8 +91,13 @@ _OPPOSITES = (
 )
 
 
+_HANDED_ON = re2.compile(r"^(?:Err\(\w+\) => (?:return )?Err\(\w+(?:\.into\(\))?\)|Ok\((\w+)\) => \w+),?$")
+
+
 def boilerplate(one: Statement) -> bool:
     """What carries no behaviour of its own: passing an error on, or opening a plain block."""
+    if _HANDED_ON.match(one.text):
+        return True
     if one.text.startswith(("return nil, err", "return err", "return None, err", "@Override")) or _PASSED_ON.match(one.text):
         return True
     texts = [token.text for token in one.tokens]
@@ -176,7 +181,9 @@ def between(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("schema", 0.6, "schema statement changed", after)]
     if _asks_for_nothing(before) and _asks_for_nothing(before) == _asks_for_nothing(after):
         return []
-    if file_kind(before.path) == "config" and (setting := _setting(before, after)) is not None:
+    if file_kind(before.path) == "config" and (flags := [*_flags(before, after)]):
+        return flags
+    if file_kind(before.path) == "config" and (setting := _setting(before, after) or _listed(before, after)) is not None:
         return [setting]
     found = [
         *numbers(before, after),
@@ -391,6 +398,49 @@ def _key_value(text: str) -> tuple[str, str]:
 _KEY_VALUE = re2.compile(r"^(?:export |- )?([\w.\-\"']+)\s*[:=]\s*([^\s{\[].*)$")
 
 
+_FLAG = re2.compile(r"^(-{0,2}[A-Za-z][\w:+.-]*?[=:]?)(\d{1,12})([kKmMgG]?)[bB]?$")
+_SIZES = {"": 1.0, "k": 1024.0, "m": 1024.0**2, "g": 1024.0**3}
+
+
+def _flags(before: Statement, after: Statement) -> Iterator[Effect]:
+    """Numbers of the flags in one text that a program is started with: `-Xmx2g --workers=4`."""
+    was, now = ([found for word in re2.split(r"[\s\"']+", one.text) if (found := _FLAG.match(word))] for one in (before, after))
+    old = {found.group(1): found for found in was}
+    for found in now:
+        flag, size = found.group(1), found.group(3).lower()
+        if flag not in old or flag.startswith(("TLSv", "HTTP")) or (found.group() == old[flag].group()) or " " not in _text(after):
+            continue
+        earlier, unit = old[flag], "B" if size or old[flag].group(3) else ""
+        measures = [float(one.group(2)) * _SIZES[one.group(3).lower()] for one in (earlier, found)]
+        step = [Measure(value, "B" if unit else "") for value in measures]
+        made = number_step(flag.strip("-=:"), step[0], step[1], before, after)
+        memory = first_resource(stem_set(["memory"])) if _HEAP.match(flag) else made.resource
+        yield replace(made, note=f"{clean(flag)} {clean(earlier.group())} -> {clean(found.group())}", resource=memory)
+
+
+_HEAP = re2.compile(r"^-Xm[xsn]$")
+
+
+def _text(one: Statement) -> str:
+    return next((token.text for token in one.tokens if token.kind == "string"), "")
+
+
+_LISTING = re2.compile(r"^([a-z]\w+)\s+([^{};=]+);$")
+
+
+def _listed(before: Statement, after: Statement) -> Effect | None:
+    """A directive that lists, where one of what it listed went."""
+    was, now = _LISTING.match(before.text), _LISTING.match(after.text)
+    if was is None or now is None or was.group(1) != now.group(1):
+        return None
+    old, new = was.group(2).split(), now.group(2).split()
+    lost = [word for word in old if word not in new]
+    if not lost or set(new) - set(old):
+        return None
+    note = f"{clean(lost[0])} is no longer listed in {clean(was.group(1))}"
+    return effect_of("literal", 0.55, note, after, resource=resource_at(was.group(1), after), direction="gone", other=before)
+
+
 def _query(was: str, now: str, after: Statement) -> Effect:
     lost = {
         word
@@ -424,7 +474,8 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     if before.text.lstrip("} ").startswith(_CATCHES) and after.text.lstrip("} ").startswith(_CATCHES):
         return [effect_of("guard_removed", 0.5, "other errors are caught", after, other=before)]
     for left, right in _replaced(before, after):
-        if left.text in last_names(before) and right.text in last_names(after) and loaded(left.text, right.text):
+        named = left.kind == right.kind == "word" and left.text not in TYPES and file_kind(after.path) == "code"
+        if named and loaded(left.text, right.text):
             return [effect_of("condition", 0.7, f"{clean(left.text)} became {clean(right.text)}", after, other=before)]
         if (left.text in COMPARE and right.text in COMPARE) or (left.text in LOGIC and right.text in LOGIC):
             return [effect_of("condition", 0.75, f"{left.text} became {right.text}", after, other=before)]
@@ -499,6 +550,20 @@ def _field(before: Statement, after: Statement) -> Effect | None:
         return None
     made = effect_of("literal", 0.55, f"{clean(before.key[0])} -> {clean(after.key[0])}", after, other=before)
     return replace(made, words=made.words | stem_set([before.key[0], after.key[0]]))
+
+
+def _chosen(before: Statement, after: Statement) -> bool:
+    """Whether another one of a type's constants is named, or none of them any more."""
+    pairs = list(zip(before.key, after.key, strict=False)) if len(before.key) == len(after.key) else []
+    differing = [place for place, pair in enumerate(pairs) if pair[0] != pair[1]]
+    if len(differing) == 1 and differing[0] >= 2:
+        at = differing[0]
+        owner = before.key[at - 3 if before.key[at - 2] == ":" else at - 2]
+        return (
+            before.key[at - 1] in (".", ":") and owner[:1].isupper() and pairs[at][0][:1].isupper() and pairs[at][1][:1].isupper()
+        )
+    value = _value(after)
+    return value in (("null",), ("None",), ("nil",)) and len(_value(before)) >= 3 and _value(before)[0][:1].isupper()
 
 
 def _value(one: Statement) -> tuple[str, ...]:
@@ -580,6 +645,8 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
         ) and left | right:  # whoever calls it is altered too, or nothing would build
             return [effect_of("changed", 0.15, f"{clean(min(left | right))} differs", after, other=before)]
         if left and right and not {"err", "nil"} & (left | right):
+            if _chosen(before, after):
+                return [effect_of("condition", 0.55, f"{clean(min(left))} became {clean(min(right))}", after, other=before)]
             return [effect_of("changed", 0.4, f"{clean(min(left))} became {clean(min(right))}", after, other=before)]
         return [effect_of("changed", 0.25, f"{clean(min(left | right))} differs", after, other=before)] if left | right else []
     return []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphs.analysis.changes.effects import LOCKERS, Effect, called_name, effect_of, first_resource, last_names
+from graphs.analysis.changes.effects import Effect, called_name, effect_of, first_resource, last_names
 from graphs.analysis.changes.statements import Statement, called, file_kind
 from graphs.analysis.changes.tokens import stem_set
 
-_LOCKS = LOCKERS - stem_set(["transaction", "begin"])
+_LOCKS = stem_set(["lock", "locks", "mutex", "rlock", "rwlock", "synchronize", "monitor"])
+_RETURNS = stem_set(["unlock", "release"])
+_TRANSACTION = stem_set(["transaction", "atomic"])
 _ASKS = stem_set(
     ["fetch", "http", "https", "requests", "rpc", "invoke", "download", "upload", "publish", "axios", "urlopen", "grpc"]
 )
@@ -32,9 +34,29 @@ def holding(image: Sequence[Sequence[Statement]], new: Sequence[Statement]) -> I
 
 
 def _locks(one: Statement) -> bool:
-    if one.text.startswith(("with ", "async with ")):
+    """Takes a lock of this process, or opens a transaction, which holds the locks of what it writes. What is asked for by a name
+    is a lock among processes, which is there to be held for long; and a place in a pool is no lock."""
+    if _transaction(one):
+        return True
+    if one.text.startswith(("synchronized", "lock (")):
+        return True
+    names = stem_set(called(one))
+    if one.text.startswith(("with ", "async with ")) and not names:
         return bool(stem_set(one.key[1:]) & _LOCKS)
-    return bool(stem_set(last_names(one)) & _LOCKS) or one.text.startswith(("synchronized", "lock ("))
+    return bool(names & _LOCKS) and _handed_nothing(one) and not stem_set(last_names(one)) & _RETURNS
+
+
+def _transaction(one: Statement) -> bool:
+    opens = one.text.endswith((":", "{", "do")) and not one.text.startswith(("def ", "func ", "async def ", "class "))
+    return opens and bool(_TRANSACTION & stem_set(one.key))
+
+
+def _handed_nothing(one: Statement) -> bool:
+    return any(
+        key in ("lock", "Lock", "RLock", "read", "write", "acquire", "synchronize")
+        and one.key[place + 1 : place + 3] in (("(", ")"), ())
+        for place, key in enumerate(one.key)
+    )
 
 
 def _held(lock: Statement, following: Sequence[Statement]) -> Iterator[Statement]:
@@ -44,16 +66,14 @@ def _held(lock: Statement, following: Sequence[Statement]) -> Iterator[Statement
         if one.indent < lock.indent or (scoped and one.indent <= lock.indent):
             return
         names = stem_set(last_names(one))
-        if names & stem_set(["unlock", "release"]) and not one.text.startswith("defer"):
+        if names & _RETURNS and not one.text.startswith("defer"):
             return
         yield one
 
 
 def _asks(one: Statement, lock: Statement) -> bool:
     words = stem_set(called(one))
-    waits = "await" in one.key and not stem_set(last_names(one)) & _LOCKS
-    return (
-        bool(words & _ASKS)
-        or (waits and bool(words))
-        or bool(words & _OF_STORES and lock.parents == one.parents[: len(lock.parents)])
-    )
+    if words & _ASKS:
+        return True
+    waits = "await" in one.key and bool(words) and not words & _LOCKS
+    return not _transaction(lock) and (waits or bool(words & _OF_STORES))

@@ -37,16 +37,17 @@ class Spoken:
 
 
 def lost(
-    old: Sequence[Statement], new: Sequence[Statement], image: Iterable[Statement], rewritten: set[str]
+    old: Sequence[Statement], new: Sequence[Statement], image: Sequence[Statement], rewritten: set[str]
 ) -> list[tuple[Effect, Statement]]:
     """Names of rewritten code and settings of rewritten blocks that nothing new knows. `old`, `new`: what is left of either side
     without what only moved; `image`: all that stands now; `rewritten`: files to which something came."""
     known = [stem_set([text]) for one in (*image, *new) for text in _identifiers(one)]
     found: list[tuple[Effect, Statement]] = []
     alone = _annotations_alone(old)
+    values = {token.text for one in (*image, *new) for token in one.tokens if token.kind in ("number", "string")}
     for path in sorted({one.path for one in old}):
         listed = [one for one in old if one.path == path and (path in rewritten or one.block in alone)]
-        spoken = [name for one in listed for name in _spoken(one)]
+        spoken = [name for one in listed for name in (*_spoken(one), *_options(one, values))]
         gone = [name for name in spoken if not kept(name.stems, known)]
         many = len(gone) >= _MANY and 2 * len(gone) > len(spoken)
         found += [(_effect(name).scaled(0.5 if many else 1.0), name.statement) for name in gone]
@@ -108,7 +109,9 @@ def _published(one: Statement) -> list[Spoken]:
 
 
 def _is_key(one: Statement, place: int) -> bool:
-    return place == 0 and one.key[1:2] in ((":",), ("=>",))
+    """Whether a text is the key of a value: at the start of a line, or within braces."""
+    opens = place == 0 or one.key[place - 1] in ("{", ",")
+    return opens and one.key[place + 1 : place + 2] in ((":",), ("=>",))
 
 
 def _switched(one: Statement) -> list[Spoken]:
@@ -129,6 +132,26 @@ def _switched(one: Statement) -> list[Spoken]:
         ):
             found.append(Spoken(name.text, "switch", one))
     return found
+
+
+def _options(one: Statement, known: set[str]) -> list[Spoken]:
+    """Options that are given a plain value which nothing new holds: `mode="strict"`, `withRetries(4)`."""
+    found = []
+    for place in range(len(one.tokens) - 2):
+        name, mark, value = one.tokens[place : place + 3]
+        plain = (
+            value.kind in ("number", "string") and value.text not in known and one.key[place + 3 : place + 4] in ((",",), (")",))
+        )
+        if name.kind != "word" or not plain:
+            continue
+        if mark.text == "=" and _depth(one, place) > 0:
+            found.append(Spoken(name.text, "setting", one))
+        elif mark.text == "(" and (match := _SETTER.match(name.text)) is not None:
+            found.append(Spoken(match.group(1), "setting", one))
+    return found
+
+
+_SETTER = re2.compile(r"^(?:[Ww]ith|[Ss]et|use)_?([A-Z_]\w+|\w+)$")
 
 
 def _depth(one: Statement, place: int) -> int:

@@ -198,7 +198,12 @@ def _opened(text: str, path: str, files: Sequence[str], found: Sequence[Hunk]) -
     for name in files:
         if name and name in text:
             return name, (inside + " " + rest).replace(name, "").strip(" :")
+    for name in files:
+        if inside and name.endswith(f"/{inside}"):
+            return name, rest
     match = _PATH.search(inside)
+    if match is not None and match.group() == inside and not inside.startswith("-"):
+        return inside, rest
     if match is not None and "/" in match.group() and not inside.startswith("-"):
         return match.group(), (inside[match.end() :] + " " + rest).strip(" :")
     if path or not files:

@@ -296,6 +296,251 @@ HEAVY: dict[str, tuple[str, str]] = {
     "csharp required": (("@@ Dto/Signup.cs @@\n+    [Required]\n     public string Company { get; set; }\n"), ""),
     "another argument name ts": (("@@ lib/hold.py @@\n-    seat.hold(seconds=span)\n+    seat.hold(minutes=span)\n"), ""),
     "ruby connection passed by": (("@@ lib/api.rb @@\n-    body = self.connection.get(path)\n+    body = Faraday.get(path)\n"), ""),
+    "tz lost": (("@@ lib/bill.py @@\n-    day = datetime.now(timezone.utc).date()\n+    day = datetime.now().date()\n"), "utc"),
+    "region default": (
+        ("@@ lib/store.ts @@\n-const s3 = new S3Client({ region: config.region });\n+const s3 = new S3Client({});\n"),
+        "",
+    ),
+    "jitter lost": (("@@ lib/retry.go @@\n-\t\ttime.Sleep(base<<n + rand.N(base))\n+\t\ttime.Sleep(base << n)\n"), ""),
+    "off by one page": (("@@ src/page.rb @@\n-    offset = (page - 1) * size\n+    offset = page * size\n"), ""),
+    "tls min": (("@@ nginx/tls.conf @@\n-    ssl_protocols TLSv1.2 TLSv1.3;\n+    ssl_protocols TLSv1.3;\n"), ""),
+    "cors origin": (
+        ('@@ src/cors.ts @@\n-  origin: [/\\.shop\\.example$/, "https://admin.example"],\n+  origin: ["https://admin.example"],\n'),
+        "origin",
+    ),
+    "jwt audience": (('@@ auth/check.go @@\n-\t\tjwt.WithAudience("orders"),\n+\t\tjwt.WithAudience("order-api"),\n'), "audience"),
+    "kafka acks": (("@@ kafka/producer.properties @@\n-acks=all\n+acks=1\n"), "acks"),
+    "autocommit": (
+        (
+            "@@ in/Consumer.java @@\n"
+            "-        props.put(ENABLE_AUTO_COMMIT_CONFIG, false);\n"
+            "+        props.put(ENABLE_AUTO_COMMIT_CONFIG, true);\n"
+        ),
+        "",
+    ),
+    "isolation": (
+        (
+            "@@ db/Tx.cs @@\n"
+            "-        using var tx = db.BeginTransaction(IsolationLevel.Serializable);\n"
+            "+        using var tx = db.BeginTransaction(IsolationLevel.ReadUncommitted);\n"
+        ),
+        "",
+    ),
+    "stampede": (
+        (
+            "@@ lib/rates.py @@\n"
+            '-    with lock("rates"):\n'
+            '-        value = cache.get("rates") or load()\n'
+            '+    value = cache.get("rates") or load()\n'
+            '     cache.set("rates", value, 60)\n'
+        ),
+        "",
+    ),
+    "jvm heap": (
+        (
+            "@@ deploy/app.yaml @@\n"
+            "           env:\n"
+            "             - name: JAVA_OPTS\n"
+            '-              value: "-Xmx2g -XX:+UseG1GC"\n'
+            '+              value: "-Xmx512m -XX:+UseG1GC"\n'
+        ),
+        "",
+    ),
+    "health path": (
+        (
+            "@@ deploy/app.yaml @@\n"
+            "           livenessProbe:\n"
+            "             httpGet:\n"
+            "-              path: /healthz\n"
+            "+              path: /health/deep\n"
+        ),
+        "",
+    ),
+    "cron": (('@@ deploy/cron.yaml @@\n spec:\n-  schedule: "15 3 * * *"\n+  schedule: "*/15 * * * *"\n'), ""),
+    "rounding": (
+        (
+            "@@ src/vat.ts @@\n"
+            "-  const vat = Math.round(net * rate * 100) / 100;\n"
+            "+  const vat = Math.floor(net * rate * 100) / 100;\n"
+        ),
+        "",
+    ),
+    "encoding": (('@@ lib/csv.rb @@\n-    CSV.read(path, encoding: "UTF-8")\n+    CSV.read(path, encoding: "ISO-8859-1")\n'), ""),
+    "sort order": (
+        (
+            "@@ lib/feed.py @@\n"
+            "-    rows = sorted(rows, key=lambda row: row.at, reverse=True)\n"
+            "+    rows = sorted(rows, key=lambda row: row.at)\n"
+        ),
+        "",
+    ),
+    "not null": (("@@ migrations/007.sql @@\n+ALTER TABLE orders ALTER COLUMN note SET NOT NULL;\n"), ""),
+    "proto number": (("@@ api/order.proto @@\n message Order {\n-  string note = 4;\n+  string note = 5;\n }\n"), ""),
+    "cookie": (
+        (
+            "@@ src/session.ts @@\n"
+            '-  cookie: { sameSite: "lax", domain: ".shop.example", secure: true },\n'
+            '+  cookie: { sameSite: "strict", domain: "www.shop.example", secure: true },\n'
+        ),
+        "",
+    ),
+    "egress": (
+        (
+            "@@ k8s/netpol.yaml @@\n"
+            "   egress:\n"
+            "     - to:\n"
+            "         - namespaceSelector: { matchLabels: { name: db } }\n"
+            "-    - to:\n"
+            "-        - ipBlock: { cidr: 10.9.0.0/16 }\n"
+        ),
+        "",
+    ),
+    "proxy timeout": (("@@ nginx/a.conf @@\n-    proxy_read_timeout 60s;\n+    proxy_read_timeout 6s;\n"), ""),
+    "replica read": (
+        ("@@ repo/stock.go @@\n-\trow := s.primary.QueryRow(ctx, q, id)\n+\trow := s.replica.QueryRow(ctx, q, id)\n"),
+        "",
+    ),
+    "json casing": (
+        (
+            "@@ Startup.cs @@\n"
+            "-        options.JsonSerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.CamelCase;\n"
+            "+        options.JsonSerializerOptions.PropertyNamingPolicy = null;\n"
+        ),
+        "",
+    ),
+    "hpa": (("@@ k8s/hpa.yaml @@\n spec:\n-  maxReplicas: 20\n+  maxReplicas: 4\n"), ""),
+    "builder moved to options py": (
+        (
+            "@@ lib/db.py @@\n"
+            '-    return connect(host=h, port=p, sslmode="require", connect_timeout=5)\n'
+            "+    options = Options(host=h, port=p, connect_timeout=5)\n"
+            "+    return connect(**options.dict())\n"
+        ),
+        "sslmode",
+    ),
+    "record go options": (
+        (
+            "@@ lib/cli.go @@\n"
+            "-\tc := api.New(addr, api.WithTimeout(3*time.Second), api.WithRetries(4), api.WithGzip())\n"
+            "+\tc := api.NewFrom(api.Config{\n"
+            "+\t\tAddr:    addr,\n"
+            "+\t\tTimeout: 3 * time.Second,\n"
+            "+\t\tGzip:    true,\n"
+            "+\t})\n"
+        ),
+        "retries",
+    ),
+    "yaml to helm values": (
+        (
+            "@@ deploy/app.yaml @@\n"
+            "-        resources:\n"
+            "-          requests:\n"
+            "-            memory: 512Mi\n"
+            "-          limits:\n"
+            "-            memory: 2Gi\n"
+            "+        resources: {{ toYaml .Values.resources }}\n"
+            "@@ deploy/values.yaml @@\n"
+            "+resources:\n"
+            "+  requests:\n"
+            "+    memory: 512Mi\n"
+            "+  limits:\n"
+            "+    memory: 768Mi\n"
+        ),
+        "memory",
+    ),
+    "rust builder": (
+        (
+            "@@ src/pool.rs @@\n"
+            "-    let pool = PgPoolOptions::new()\n"
+            "-        .max_connections(40)\n"
+            "-        .acquire_timeout(Duration::from_secs(3))\n"
+            "-        .connect(&url).await?;\n"
+            "+    let pool = PgPool::connect(&url).await?;\n"
+        ),
+        "",
+    ),
+    "spring props to yaml": (
+        (
+            "@@ res/application.properties @@\n"
+            "-server.port=8080\n"
+            "-spring.datasource.hikari.maximum-pool-size=30\n"
+            "-spring.jpa.open-in-view=false\n"
+            "@@ res/application.yml @@\n"
+            "+server:\n"
+            "+  port: 8080\n"
+            "+spring:\n"
+            "+  datasource:\n"
+            "+    hikari:\n"
+            "+      maximum-pool-size: 3\n"
+            "+  jpa:\n"
+            "+    open-in-view: false\n"
+        ),
+        "",
+    ),
+    "event field py": (
+        (
+            "@@ ev/out.py @@\n"
+            '-    publish("paid", {"id": p.id, "amount": p.amount, "currency_code": p.currency})\n'
+            '+    publish("paid", PaidEvent(id=p.id, amount=p.amount, currency=p.currency).model_dump())\n'
+        ),
+        "currency",
+    ),
+    "group by ruby": (
+        ("@@ app/report.rb @@\n-    orders.group_by { |o| [o.shop_id, o.day] }\n+    orders.group_by { |o| o.day }\n"),
+        "",
+    ),
+    "redis key ts": (
+        (
+            "@@ src/menu.ts @@\n"
+            "-  const menu = await redis.get(`menu:${shop}:${locale}`);\n"
+            "+  const menu = await redis.get(`menu:${shop}`);\n"
+        ),
+        "locale",
+    ),
+    "go singleflight": (
+        (
+            "@@ src/load.go @@\n"
+            '-\tv, err, _ := g.Do(user+":"+lang, func() (any, error) { return load(user, lang) })\n'
+            "+\tv, err, _ := g.Do(user, func() (any, error) { return load(user, lang) })\n"
+        ),
+        "",
+    ),
+    "memcache java": (
+        (
+            "@@ svc/Menu.java @@\n"
+            '-        String key = shop + ":" + locale.getLanguage();\n'
+            "+        String key = shop;\n"
+            "         return cache.computeIfAbsent(key, k -> load(shop, locale));\n"
+        ),
+        "",
+    ),
+    "cacheable annotation": (
+        (
+            "@@ svc/Menu.java @@\n"
+            '-    @Cacheable(value = "menus", key = "#shop + \'-\' + #locale")\n'
+            '+    @Cacheable(value = "menus", key = "#shop")\n'
+            "     public Menu menu(String shop, Locale locale) {\n"
+        ),
+        "",
+    ),
+    "const min": (("@@ src/limit.rs @@\n-const MAX_BODY: usize = 8 * 1024 * 1024;\n+const MAX_BODY: usize = 8 * 1024;\n"), ""),
+    "flag of a runtime": (
+        ('@@ deploy/Procfile.yaml @@\n-command: "java -Xmx4g -jar app.jar"\n+command: "java -Xmx256m -jar app.jar"\n'),
+        "",
+    ),
+    "workers on a command line": (
+        ('@@ deploy/app.yaml @@\n-command: "gunicorn --workers=8 app:main"\n+command: "gunicorn --workers=1 app:main"\n'),
+        "",
+    ),
+    "rust constant of a type": (
+        ("@@ src/tx.rs @@\n-    let level = Isolation::Serializable;\n+    let level = Isolation::ReadCommitted;\n"),
+        "",
+    ),
+    "nginx list": (("@@ nginx/m.conf @@\n-    proxy_next_upstream error timeout http_502;\n+    proxy_next_upstream error;\n"), ""),
+    "setter with a text": (
+        ('@@ src/Mail.java @@\n-        mail.withCharset("utf-8").send(text);\n+        mail.send(text);\n'),
+        "",
+    ),
 }
 
 
@@ -481,6 +726,95 @@ LIGHT: dict[str, str] = {
     ),
     "java duration": ("@@ x/B.java @@\n-        cache.setTtl(30000);\n+        cache.setTtl(Duration.ofMillis(30000));\n"),
     "go accessor kept": ("@@ a.go @@\n-\tvar client *Client = newClient(cfg)\n+\tclient := newClient(cfg)\n"),
+    "go table tests": ('@@ a/price_test.go @@\n+\t{"zero", 0, 0},\n'),
+    "error text": ('@@ a.py @@\n-    raise ValueError("bad sku")\n+    raise ValueError(f"bad sku {sku!r}")\n'),
+    "log level of a line": ('@@ a.go @@\n-\tlog.Info("cache miss", "key", key)\n+\tlog.Debug("cache miss", "key", key)\n'),
+    "docstring": (
+        "@@ a.py @@\n"
+        " def price(order):\n"
+        '-    """Price."""\n'
+        '+    """Price of an order, with tax."""\n'
+        "     return order.net + order.tax\n"
+    ),
+    "go interface": ("@@ a.go @@\n-func New(db *sql.DB) *Store {\n+func New(db Querier) *Store {\n \treturn &Store{db: db}\n"),
+    "ts type import": ('@@ a.ts @@\n-import { Order } from "./order";\n+import type { Order } from "./order";\n'),
+    "java optional": (
+        "@@ A.java @@\n"
+        "-        if (user != null) {\n"
+        "-            return user.getName();\n"
+        "-        }\n"
+        '-        return "";\n'
+        '+        return Optional.ofNullable(user).map(User::getName).orElse("");\n'
+    ),
+    "py pathlib": ("@@ a.py @@\n-    path = os.path.join(base, name)\n+    path = Path(base) / name\n"),
+    "ts nullish": ("@@ a.ts @@\n-  const size = input.size === undefined ? 20 : input.size;\n+  const size = input.size ?? 20;\n"),
+    "rs question": (
+        "@@ a.rs @@\n"
+        "-    let v = match load(id) {\n"
+        "-        Ok(v) => v,\n"
+        "-        Err(e) => return Err(e),\n"
+        "-    };\n"
+        "+    let v = load(id)?;\n"
+    ),
+    "yaml reorder": ("@@ c.yaml @@\n env:\n-  B: 2\n-  A: 1\n+  A: 1\n+  B: 2\n"),
+    "k8s annotation": ('@@ d.yaml @@\n   annotations:\n+    owner: team-pay\n     prometheus.io/scrape: "true"\n'),
+    "hcl description": ('@@ infra/v.tf @@\n variable "size" {\n+  description = "how many"\n   type = number\n }\n'),
+    "sql formatting": (
+        "@@ q.py @@\n"
+        '-    q = "select id, name from shops where id = %s"\n'
+        '+    q = """\n'
+        "+        select id, name\n"
+        "+        from shops\n"
+        "+        where id = %s\n"
+        '+    """\n'
+    ),
+    "css": ("@@ web/a.css @@\n-.a { color: red }\n+.a { color: blue }\n"),
+    "var extraction": (
+        "@@ a.go @@\n"
+        "-\treturn price(o.Net, o.Tax, o.Currency)\n"
+        "+\tcurrency := o.Currency\n"
+        "+\treturn price(o.Net, o.Tax, currency)\n"
+    ),
+    "method extracted java": (
+        "@@ A.java @@\n"
+        "-        if (order.total() > 1000 && !order.trusted()) {\n"
+        "-            review.enqueue(order);\n"
+        "-        }\n"
+        "+        reviewIfLarge(order);\n"
+        "@@ A.java @@\n"
+        "+    private void reviewIfLarge(Order order) {\n"
+        "+        if (order.total() > 1000 && !order.trusted()) {\n"
+        "+            review.enqueue(order);\n"
+        "+        }\n"
+        "+    }\n"
+    ),
+    "new response field": ('@@ a.py @@\n     return {\n         "id": order.id,\n+        "total": order.total,\n     }\n'),
+    "comment yaml": ("@@ c.yaml @@\n-# old\n+# new\n a: 1\n"),
+    "ts enum to union": ('@@ a.ts @@\n-export enum Kind { A = "a", B = "b" }\n+export type Kind = "a" | "b";\n'),
+    "feature flag off": ('@@ a.ts @@\n+  if (flags.on("new-menu")) {\n+    return newMenu(shop);\n+  }\n   return menu(shop);\n'),
+    "go generics": (
+        "@@ a.go @@\n-func contains(list []string, v string) bool {\n+func contains[T comparable](list []T, v T) bool {\n"
+    ),
+    "dto mapping": (
+        "@@ A.cs @@\n"
+        "-        return new OrderDto { Id = o.Id, Total = o.Total };\n"
+        "+        return o.ToDto();\n"
+        "@@ Map.cs @@\n"
+        "+    public static OrderDto ToDto(this Order o) => new() { Id = o.Id, Total = o.Total };\n"
+    ),
+    "dispatch table py": (
+        "@@ a.py @@\n"
+        '-    if kind == "a":\n'
+        "-        return make_a()\n"
+        '-    elif kind == "b":\n'
+        "-        return make_b()\n"
+        "+    return MAKERS[kind]()\n"
+        "+\n"
+        '+MAKERS = {"a": make_a, "b": make_b}\n'
+    ),
+    "constant for string": (
+        '@@ a.rb @@\n-    publish("orders.paid", body)\n+    publish(PAID, body)\n+\n+  PAID = "orders.paid"\n'
+    ),
 }
 
 

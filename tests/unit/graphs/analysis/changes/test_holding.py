@@ -7,6 +7,25 @@ import pytest
 from graphs.analysis.changes.diff import read_diff
 
 HARMFUL: dict[str, tuple[str, set[str]]] = {
+    "ruby asked in a transaction": (
+        (
+            "@@ app/pay.rb @@\n"
+            '-    charge = Http.post("/charges", body)\n'
+            "     Order.transaction do\n"
+            '+      charge = Http.post("/charges", body)\n'
+            "       order.update!(charge: charge)\n"
+        ),
+        {"blocking"},
+    ),
+    "python asked in a transaction": (
+        (
+            "@@ app/pay.py @@\n"
+            "+    with transaction.atomic():\n"
+            "+        charge = requests.post(CHARGES, json=body)\n"
+            "+        order.save(charge)\n"
+        ),
+        {"blocking"},
+    ),
     "rust lock held while fetching": (
         (
             "@@ src/rates.rs @@\n"
@@ -56,3 +75,34 @@ def test_what_holds_others_up_is_seen(name: str) -> None:
     heaviest = read_diff(diff).effects[0]
     assert heaviest.kind in kinds
     assert heaviest.weight >= 0.6
+
+
+FINE = {
+    "python place in a pool": (
+        "@@ app/repo.py @@\n"
+        " async def load(self, key):\n"
+        "+    async with self.pool.acquire() as connection:\n"
+        "+        return await connection.fetch(QUERY, key)\n"
+    ),
+    "a lock among processes": (
+        "@@ app/nightly.py @@\n"
+        " async def nightly(self):\n"
+        '+    async with self.locks.lock("nightly"):\n'
+        "+        await self.client.fetch(self.url)\n"
+    ),
+    "go asked after the lock": (
+        "@@ app/rates.go @@\n"
+        " func (t *Table) Rate(code string) float64 {\n"
+        "+\tt.mu.Lock()\n"
+        "+\told := t.old()\n"
+        "+\tt.mu.Unlock()\n"
+        "+\tif old {\n"
+        "+\t\tt.rates = t.client.Fetch(ctx)\n"
+        "+\t}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_nobody_waits_for_what_is_asked_without_a_lock_of_this_process(name: str) -> None:
+    assert not [one for one in read_diff(FINE[name]).effects if "under a lock" in one.note]
