@@ -15,6 +15,7 @@ _ASKS = stem_set(
     ["fetch", "http", "https", "requests", "rpc", "invoke", "download", "upload", "publish", "axios", "urlopen", "grpc"]
 )
 _OF_STORES = stem_set(["query", "execute", "exec", "select", "client"])
+_FAR = 60  # statements: no function worth reading is longer
 _SCOPED = ("with ", "async with ", "synchronized", "using ", "lock ", "lock(", "mutex.synchronize", "@")
 
 
@@ -25,7 +26,7 @@ def holding(image: Sequence[Sequence[Statement]], new: Sequence[Statement]) -> I
         for place, lock in enumerate(hunk):
             if file_kind(lock.path) != "code" or not _locks(lock):
                 continue
-            for other in _held(lock, hunk[place + 1 :]):
+            for other in _held(lock, hunk[place + 1 : place + _FAR]):
                 if _asks(other, lock) and {(lock.path, lock.text), (other.path, other.text)} & fresh:
                     found = first_resource(stem_set(["lock"]))
                     note = f"{called_name(other)} is waited for under a lock"

@@ -41,7 +41,7 @@ def lost(
 ) -> list[tuple[Effect, Statement]]:
     """Names of rewritten code and settings of rewritten blocks that nothing new knows. `old`, `new`: what is left of either side
     without what only moved; `image`: all that stands now; `rewritten`: files to which something came."""
-    known = [stem_set([text]) for one in (*image, *new) for text in _identifiers(one)]
+    known = {stem_set([text]) for one in (*image, *new) for text in _identifiers(one)}
     found: list[tuple[Effect, Statement]] = []
     alone = _annotations_alone(old)
     values = {token.text for one in (*image, *new) for token in one.tokens if token.kind in ("number", "string")}
@@ -60,15 +60,15 @@ def _annotations_alone(old: Sequence[Statement]) -> set[int]:
     return {one.block for one in old} - others
 
 
-def kept(stems: frozenset[str], known: Iterable[frozenset[str]]) -> bool:
+def kept(stems: frozenset[str], known: set[frozenset[str]]) -> bool:
     """Whether one identifier says all that a name says; a name of one word must be said alone."""
-    return not stems or any(stems == other or (len(stems) > 1 and stems <= other) for other in known)
+    return not stems or stems in known or (len(stems) > 1 and any(stems <= other for other in known))
 
 
 def names_kept(one: Statement, image: Iterable[Statement]) -> bool:
     """Whether an annotation speaks of names only that something in its file still bears."""
     names = _spoken(one)
-    known = [stem_set([text]) for other in image if other.path == one.path for text in _identifiers(other)]
+    known = {stem_set([text]) for other in image if other.path == one.path for text in _identifiers(other)}
     return bool(names) and all(kept(name.stems, known) for name in names)
 
 
