@@ -102,7 +102,7 @@ class Default:
     statement: Statement
 
 
-_UNITS = stem_set(["seconds", "second", "secs", "ms", "millis", "minutes", "hours", "days", "bytes", "kb", "mb", "gb"])
+UNITS = stem_set(["seconds", "second", "secs", "ms", "millis", "minutes", "hours", "days", "bytes", "kb", "mb", "gb"])
 _TAKES = re2.compile(r"(?:\bdef|\bfunction|\bfunc|\bfn|\bfun)\s+(\w+)\s*\((.*)\)|^\s*(?:[\w<>\[\]]+\s+)+(\w+)\s*\((.*)\)\s*\{?$")
 _TAKEN = re2.compile(r"(\w+)\s*(?::\s*[\w\[\]|. ]+?)?\s*=\s*(\"[^\"]*\"|'[^']*'|[\w.]+)")
 
@@ -123,7 +123,15 @@ def defaults(image: Iterable[Statement]) -> Iterator[Default]:
 
 
 def _bare(name: str) -> frozenset[str]:
-    return stem_set([name]) - _UNITS
+    return stem_set([name]) - UNITS
+
+
+def same_setting(before: Statement, after: Statement) -> bool:
+    """Whether a configured amount is the same under a name that only leaves its unit out, or says it."""
+    names = [(name_of(one) or "").rpartition("/")[2] for one in (before, after)]
+    if file_kind(after.path) != "config" or names[0] == names[1] or not all(names) or _bare(names[0]) != _bare(names[1]):
+        return False
+    return [token.text for token in before.tokens[-1:]] == [token.text for token in after.tokens[-1:]]
 
 
 def fallen_back(gone: Statement, known: Sequence[Default]) -> Effect | None:
@@ -172,7 +180,9 @@ def _between(name: str, gone: Statement, now: Statement) -> Effect | None:
     was, holds = measures_of(gone), measures_of(now)
     key = name.rpartition("/")[2]
     if len(was) == len(holds) == 1:
-        return number_step(key, was[0], holds[0], gone, now) if was != holds else None
+        if was == holds:
+            return effect_of("changed", 0.05, f"{clean(key)} is left to its default, which is the same", now)
+        return number_step(key, was[0], holds[0], gone, now)
     texts = [next((token.text.strip("\"'`") for token in one.tokens[::-1] if token.kind != "op"), "") for one in (gone, now)]
     if was or holds or texts[0] == texts[1] or not all(texts):
         return None

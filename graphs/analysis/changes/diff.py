@@ -223,9 +223,30 @@ def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]
     default = constants.fallen_back(one, shown.defaults)
     if default is not None or told:
         return default
+    if _opens_again(one, new):
+        return None
     effect = comings.removed(one, gone, new)
-    kept = effect is not None and one.text.startswith(("@", "[")) and settings.names_kept(one, new)
+    kept = effect is not None and one.text.startswith(("@", "[")) and (settings.names_kept(one, new) or _annotated_alike(one, new))
     return effect.scaled(_KEPT) if effect is not None and kept else effect
+
+
+def _opens_again(one: Statement, new: Sequence[Statement]) -> bool:
+    """Whether a labelled block is opened again under its label, or a lock is taken by what gives it back by itself."""
+    strings = [token.text for token in one.tokens if token.kind == "string"]
+    if file_kind(one.path) == "config" and one.text.endswith("{") and strings:
+        return any(strings[-1] in other.key and other.text.endswith("{") for other in new)
+    owners = {name.rpartition(".")[0] for name in called(one) if stem_set([name.rpartition(".")[2]]) & _HELD}
+    scoped = [other.text for other in new if other.block == one.block and other.text.startswith(("with ", "async with ", "using "))]
+    return bool(owners) and any(owner and owner in text for owner in owners for text in scoped)
+
+
+_HELD = stem_set(["acquire", "release", "lock", "unlock", "close"])
+
+
+def _annotated_alike(one: Statement, new: Sequence[Statement]) -> bool:
+    """Whether another annotation in its place says the same texts."""
+    texts = {token.text for token in one.tokens if token.kind == "string"}
+    return bool(texts) and any(other.text.startswith("@") and other.block == one.block and texts <= {*other.key} for other in new)
 
 
 def _told(one: Statement, effect: Effect, changed: Sequence[tuple[Effect, int]]) -> bool:

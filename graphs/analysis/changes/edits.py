@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 import re2
 
 from graphs.analysis.changes.comings import backtracking, keeping, scanning
-from graphs.analysis.changes.constants import measured_by, plain_value
+from graphs.analysis.changes.constants import measured_by, plain_value, same_setting
 from graphs.analysis.changes.effects import (
     ARITHMETIC,
     CHECKERS,
@@ -180,6 +180,8 @@ def between(before: Statement, after: Statement) -> list[Effect]:
             return [effect_of("schema", 0.75, "another number or type of a field that others write or read", after, other=before)]
         return [effect_of("schema", 0.6, "schema statement changed", after)]
     if _asks_for_nothing(before) and _asks_for_nothing(before) == _asks_for_nothing(after):
+        return []
+    if same_setting(before, after):
         return []
     if file_kind(before.path) == "config" and (flags := [*_flags(before, after)]):
         return flags
@@ -490,7 +492,7 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     texts = any(token.kind == "string" for token in (*before.tokens, *after.tokens))  # joined or formatted, not reckoned with
     steps = sum(text in ARITHMETIC for text in new) != sum(text in ARITHMETIC for text in old)
     same = measures_of(before) == measures_of(after) != []  # the same amount, in another unit
-    if steps and not conditional and not texts and not same and _arithmetic_differs(old, new):
+    if steps and file_kind(after.path) != "config" and not conditional and not texts and not same and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []
 
@@ -596,6 +598,9 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
         return []
     lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
     lost -= TRIVIAL
+    scoped = after.text.startswith(("with ", "async with ", "using ", "synchronized"))
+    if scoped and lost and all(stem_set([name]) & LOCKERS for name in lost):
+        return []  # taken all the same, and given back by itself
     if eager := lost & EAGER:
         return [effect_of("loop_query", 0.8, f"{clean(min(eager))} is gone: each row asks for its own", after, other=before)]
     if (deferred := lost & _LATER or {name for name in lost if stem_set([name]) & _DEFERS}) and not stem_set(come) & _DEFERS:

@@ -76,7 +76,8 @@ def _shed(old: Sequence[str], new: Sequence[str]) -> set[str]:
     if len(new) >= len(old) or old[:2] != new[:2] or not {"(", "{", "["} & set(old):
         return set()
     gone = set(old) - set(new) - TYPES - OPTIONAL - HEADS - {"str", "string", "await"}
-    return {text for text in gone if text[0].isalpha() or text[0] in "\"'`_"}
+    asked = {text for text, following in pairwise(old) if following == "."}
+    return {text for text in gone - asked if text[0].isalpha() or text[0] in "\"'`_"}
 
 
 _VALIDATORS = frozenset(["regex", "min", "max", "length", "email", "pattern", "positive", "nonempty", "matches", "uuid", "strict"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import re2
 
+from graphs.analysis.changes.constants import UNITS
 from graphs.analysis.changes.effects import TRUTHS, Effect, clean, effect_of, name_of
 from graphs.analysis.changes.numbers import resource_at
 from graphs.analysis.changes.statements import Statement, called, file_kind
@@ -33,7 +34,8 @@ class Spoken:
 
     @property
     def stems(self) -> frozenset[str]:
-        return stem_set([self.name])
+        words = stem_set([self.name])
+        return words - UNITS or words
 
 
 def lost(
@@ -46,12 +48,21 @@ def lost(
     alone = _annotations_alone(old)
     values = {token.text for one in (*image, *new) for token in one.tokens if token.kind in ("number", "string")}
     for path in sorted({one.path for one in old}):
-        listed = [one for one in old if one.path == path and (path in rewritten or one.block in alone)]
+        there = path in rewritten or (file_kind(path) == "config" and _carried_over(path, old, new))
+        listed = [one for one in old if one.path == path and (there or one.block in alone)]
         spoken = [name for one in listed for name in (*_spoken(one), *_options(one, values))]
         gone = [name for name in spoken if not kept(name.stems, known)]
         many = len(gone) >= _MANY and 2 * len(gone) > len(spoken)
         found += [(_effect(name).scaled(0.5 if many else 1.0), name.statement) for name in gone]
     return found
+
+
+def _carried_over(path: str, old: Sequence[Statement], new: Sequence[Statement]) -> bool:
+    """Whether settings of a file stand in another configured file now."""
+    elsewhere = {
+        stem_set([text]) for one in new if one.path != path and file_kind(one.path) == "config" for text in _identifiers(one)
+    }
+    return any(name.stems & other for one in old if one.path == path for name in _spoken(one) for other in elsewhere)
 
 
 def _annotations_alone(old: Sequence[Statement]) -> set[int]:

@@ -523,6 +523,16 @@ HEAVY: dict[str, tuple[str, str]] = {
         ),
         "",
     ),
+    "transaction around http": (
+        (
+            "@@ app/pay.rb @@\n"
+            '-    charge = Http.post("/charges", body)\n'
+            "     Order.transaction do\n"
+            '+      charge = Http.post("/charges", body)\n'
+            "       order.update!(charge: charge)\n"
+        ),
+        "",
+    ),
     "const min": (("@@ src/limit.rs @@\n-const MAX_BODY: usize = 8 * 1024 * 1024;\n+const MAX_BODY: usize = 8 * 1024;\n"), ""),
     "flag of a runtime": (
         ('@@ deploy/Procfile.yaml @@\n-command: "java -Xmx4g -jar app.jar"\n+command: "java -Xmx256m -jar app.jar"\n'),
@@ -540,6 +550,59 @@ HEAVY: dict[str, tuple[str, str]] = {
     "setter with a text": (
         ('@@ src/Mail.java @@\n-        mail.withCharset("utf-8").send(text);\n+        mail.send(text);\n'),
         "",
+    ),
+    "tf into module lost": (
+        (
+            "@@ infra/a.tf @@\n"
+            '-resource "aws_sqs_queue" "mails" {\n'
+            '-  name                        = "mails.fifo"\n'
+            "-  fifo_queue                  = true\n"
+            "-  content_based_deduplication = true\n"
+            "-}\n"
+            '+module "mails" {\n'
+            '+  source     = "../modules/queue"\n'
+            '+  name       = "mails.fifo"\n'
+            "+  deduplicate = true\n"
+            "+}\n"
+        ),
+        "fifo",
+    ),
+    "props to yml lost": (
+        (
+            "@@ res/application.properties @@\n"
+            "-server.port=8080\n"
+            "-app.time-zone=Europe/Vienna\n"
+            "@@ res/application.yml @@\n"
+            "+server:\n"
+            "+  port: 8080\n"
+        ),
+        "zone",
+    ),
+    "key helper of receiver loses": (
+        (
+            "@@ a/k.py @@\n"
+            '-        key = f"{self.prefix}:{user.org_id}:{user.id}"\n'
+            "+        key = self._key(user)\n"
+            "@@ a/k.py @@\n"
+            "+    def _key(self, user):\n"
+            '+        return f"{self.prefix}:{user.id}"\n'
+        ),
+        "org",
+    ),
+    "compose env lost": (
+        ("@@ compose.yaml @@\n     environment:\n-      - MODE=live\n-      - ZONE=eu\n+      MODE: live\n"),
+        "zone",
+    ),
+    "nginx split loses": (
+        (
+            "@@ nginx/a.conf @@\n"
+            "-    gzip on;\n"
+            "-    gzip_types application/json;\n"
+            "+    include gzip.conf;\n"
+            "@@ nginx/gzip.conf @@\n"
+            "+gzip on;\n"
+        ),
+        "types",
     ),
 }
 
@@ -815,6 +878,136 @@ LIGHT: dict[str, str] = {
     "constant for string": (
         '@@ a.rb @@\n-    publish("orders.paid", body)\n+    publish(PAID, body)\n+\n+  PAID = "orders.paid"\n'
     ),
+    "options object": (
+        "@@ src/a.ts @@\n"
+        "-  const c = createClient(url, 3000, true);\n"
+        "+  const c = createClient({ url, timeout: 3000, keepAlive: true });\n"
+    ),
+    "compose to settings py": (
+        "@@ app/conf.py @@\n-DEBUG = False\n-TIMEOUT = 30\n+class Conf:\n+    debug = False\n+    timeout = 30\n"
+    ),
+    "props to yml": (
+        "@@ res/application.properties @@\n"
+        "-server.port=8080\n"
+        "-app.mail.from=shop@example\n"
+        "@@ res/application.yml @@\n"
+        "+server:\n"
+        "+  port: 8080\n"
+        "+app:\n"
+        "+  mail:\n"
+        "+    from: shop@example\n"
+    ),
+    "tf into module same": (
+        "@@ infra/a.tf @@\n"
+        '-resource "aws_sqs_queue" "mails" {\n'
+        '-  name                       = "mails"\n'
+        "-  visibility_timeout_seconds = 120\n"
+        "-}\n"
+        '+module "mails" {\n'
+        '+  source             = "../modules/queue"\n'
+        '+  name               = "mails"\n'
+        "+  visibility_timeout = 120\n"
+        "+}\n"
+    ),
+    "key helper same go": (
+        "@@ a/k.go @@\n"
+        "+func menuKey(shop, lang string) string {\n"
+        '+\treturn "menu:" + shop + ":" + lang\n'
+        "+}\n"
+        "@@ a/m.go @@\n"
+        '-\tkey := "menu:" + shop + ":" + lang\n'
+        "+\tkey := menuKey(shop, lang)\n"
+    ),
+    "key helper of receiver": (
+        "@@ a/k.py @@\n"
+        '-        key = f"{self.prefix}:{user.org_id}:{user.id}"\n'
+        "+        key = self._key(user)\n"
+        "@@ a/k.py @@\n"
+        "+    def _key(self, user):\n"
+        '+        return f"{self.prefix}:{user.org_id}:{user.id}"\n'
+    ),
+    "limiter arg renamed": (
+        "@@ a/l.ts @@\n"
+        "-  if (!(await limiter.consume(req.user.id))) {\n"
+        "+  const userId = req.user.id;\n"
+        "+  if (!(await limiter.consume(userId))) {\n"
+        "     return tooMany(res);\n"
+    ),
+    "hash alg kw": ("@@ a/h.py @@\n-    digest = hashlib.sha256(body).hexdigest()\n+    digest = sha256(body).hexdigest()\n"),
+    "cache lib": (
+        "@@ a/c.rb @@\n"
+        '-    Rails.cache.fetch("menu/#{shop.id}") { load(shop) }\n'
+        '+    cache.fetch("menu/#{shop.id}") { load(shop) }\n'
+    ),
+    "json tags order": (
+        '@@ a/u.go @@\n type U struct {\n-\tName string `json:"name" db:"name"`\n+\tName string `db:"name" json:"name"`\n }\n'
+    ),
+    "pydantic alias style": (
+        '@@ a/u.py @@\n-    order_id: str = Field(alias="orderId")\n+    order_id: Annotated[str, Field(alias="orderId")]\n'
+    ),
+    "spring annotations": (
+        "@@ a/A.java @@\n"
+        '-    @RequestMapping(value = "/orders", method = RequestMethod.GET)\n'
+        '+    @GetMapping("/orders")\n'
+        "     public List<Order> all() {\n"
+    ),
+    "const of header": (
+        "@@ a/h.ts @@\n"
+        '-  res.setHeader("X-Request-Id", id);\n'
+        "+  res.setHeader(REQUEST_ID, id);\n"
+        "+\n"
+        '+const REQUEST_ID = "X-Request-Id";\n'
+    ),
+    "const number named": ("@@ a/h.py @@\n+PAGE = 50\n+\n def rows(q):\n-    return q.limit(50)\n+    return q.limit(PAGE)\n"),
+    "default arg same": (
+        "@@ a/h.py @@\n"
+        " def call(url, timeout=20):\n"
+        "+    count(url)\n"
+        "     return get(url, timeout=timeout)\n"
+        "@@ a/u.py @@\n"
+        "-    return call(url, timeout=20)\n"
+        "+    return call(url)\n"
+    ),
+    "lock moved with": (
+        "@@ a/h.py @@\n"
+        "-        self.lock.acquire()\n"
+        "-        try:\n"
+        "-            self.n += 1\n"
+        "-        finally:\n"
+        "-            self.lock.release()\n"
+        "+        with self.lock:\n"
+        "+            self.n += 1\n"
+    ),
+    "nginx split file": (
+        "@@ nginx/a.conf @@\n"
+        "-    gzip on;\n"
+        "-    gzip_types text/css;\n"
+        "+    include gzip.conf;\n"
+        "@@ nginx/gzip.conf @@\n"
+        "+gzip on;\n"
+        "+gzip_types text/css;\n"
+    ),
+    "compose env list": (
+        "@@ compose.yaml @@\n     environment:\n-      - MODE=live\n-      - ZONE=eu\n+      MODE: live\n+      ZONE: eu\n"
+    ),
+    "go functional options": (
+        "@@ a/c.go @@\n"
+        "-\tc := api.New(addr, api.WithTimeout(3*time.Second))\n"
+        "+\tc := api.NewFrom(api.Config{Addr: addr, Timeout: 3 * time.Second})\n"
+    ),
+    "asyncio gather": (
+        "@@ a/h.py @@\n"
+        "-    a = await load_a(id)\n"
+        "-    b = await load_b(id)\n"
+        "+    a, b = await asyncio.gather(load_a(id), load_b(id))\n"
+    ),
+    "ts enum value const": (
+        '@@ a/h.ts @@\n-  if (order.state === "paid") {\n+  if (order.state === State.Paid) {\n     ship(order);\n'
+    ),
+    "log field removed": (
+        '@@ a/h.py @@\n-    log.info("loaded", extra={"shop": shop.id, "n": n})\n+    log.info("loaded", extra={"shop": shop.id})\n'
+    ),
+    "metric renamed": ('@@ a/h.go @@\n-\tmetrics.Inc("orders_total")\n+\tmetrics.Inc("shop_orders_total")\n'),
 }
 
 
