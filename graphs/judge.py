@@ -154,12 +154,15 @@ _VAGUE = EFFECTS | {"crash", "exception", "data_missing", "not_started", "shutdo
 
 def _kinds(found: Possibility) -> list[str | None]:
     """What the fault may be called, the strongest word first. Others follow where the first says only how it fails, and of the
-    same objects: another signal's word would name another fault."""
+    same objects: another signal's word would name another fault. What became of the target comes last: it names a fault only
+    where nothing else does."""
     leading = found.speaking[0].signal
     others = [
         s.kind for s in found.speaking if s.kind not in EFFECTS and (found.kind in _VAGUE or (s.signal == leading == "objects"))
     ]
-    return list(dict.fromkeys([found.kind, *others]))
+    seen = [s.kind for s in found.speaking if s.kind in EFFECTS]
+    kinds = [found.kind, *others, *seen]
+    return list(dict.fromkeys(sorted(kinds, key=lambda kind: kind in EFFECTS)))
 
 
 def _held_down(best: Hypothesis) -> list[str]:
