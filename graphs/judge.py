@@ -148,7 +148,10 @@ def _hypothesis(
     )
 
 
-_VAGUE = EFFECTS | {"crash", "exception", "data_missing", "not_started", "shutdown", "silent", "upstream"}
+_VAGUE = EFFECTS | {
+    *("crash", "exception", "data_missing", "not_started", "shutdown", "silent", "upstream"),
+    "service_role_unassigned",
+}
 """Words for how a target fails, not for what is wrong with it."""
 
 
@@ -162,7 +165,7 @@ def _kinds(found: Possibility) -> list[str | None]:
     ]
     seen = [s.kind for s in found.speaking if s.kind in EFFECTS]
     kinds = [found.kind, *others, *seen]
-    return list(dict.fromkeys(sorted(kinds, key=lambda kind: kind in EFFECTS)))
+    return list(dict.fromkeys(sorted(kinds, key=lambda kind: (kind in EFFECTS) + (kind in _VAGUE))))
 
 
 def _held_down(best: Hypothesis) -> list[str]:

@@ -287,6 +287,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "headless_service_mismatch": ("service_type_mismatch", "service_port_mapping_mismatch"),
     "container_port_mismatch": ("service_port_mapping_mismatch",),
     "service_without_endpoints": ("service_endpoints_missing", "controller_manager_unavailable", "service_selector_mismatch"),
+    "service_role_unassigned": ("service_selector_mismatch", "service_without_endpoints"),
     "service_missing": ("service_not_found", "service_deleted"),
     "sidecar_crash_loop": ("sidecar_container_crash", "sidecar_failure", "container_crash_loop"),
     # What keeps state
@@ -299,6 +300,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "broker_blocked": ("message_broker_blocked", "message_broker_unavailable"),
     # Nodes and the cluster's own parts
     "node_clock_skew": ("clock_drift", "time_skew"),
+    **{f"{daemon}_unavailable": ("node_clock_skew",) for daemon in ("chronyd", "chrony", "ntpd", "ntp", "systemd_timesyncd")},
     "node_memory_pressure": ("node_memory_overload", "node_memory_exhausted"),
     "node_disk_pressure": ("node_disk_full", "disk_exhausted"),
     "node_pid_pressure": ("node_pid_exhausted",),

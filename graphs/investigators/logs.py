@@ -20,6 +20,7 @@ from graphs.analysis.changes import stacks
 from graphs.analysis.logs import status_docs
 from graphs.analysis.logs.complaints import Standing, Testimony
 from graphs.analysis.logs.course import Course
+from graphs.analysis.logs.fault_words import refused_account
 from graphs.analysis.logs.reading import Reading, read
 from graphs.analysis.logs.shift import Lengths, Shift
 from graphs.analysis.logs.templates import Stretches
@@ -44,6 +45,9 @@ MOST_FINDINGS, MOST_SUSPICIONS = 40, 12
 PER_SERVICE, PER_ENTITY = 5, 12
 DEPARTED, MOST_DEPARTED = 4.0, 6
 """Most nats that requests leaving their course at a service say of it, and how many services are told of."""
+REFUSED, REFUSAL = 2.5, "is forbidden: User"
+"""What it says of a workload, nats, that the cluster's API refuses what its own account asks, and how it says so."""
+_NONE = pl.DataFrame(schema=LOG_SCHEMA)
 
 
 class LogsInvestigator:
@@ -95,7 +99,7 @@ class _Reporter:
         detected = self._detected(documents, reading)
         suspicions = [*self._suspicions(reading, findings), *self._innocent(reading, findings)]
         departed = self._departed(reading)
-        extra = [*outages, *detected, *((suspicion, its[0]) for suspicion, its in departed)]
+        extra = [*outages, *detected, *self._refused(), *((suspicion, its[0]) for suspicion, its in departed)]
         kept = _kept([*suspicions, *(s for s, _ in extra)])
         by_id = {f.id: f for f in [*findings.values(), *(f for _, f in extra), *(f for _, its in departed for f in its)]}
         needed = [i for s in kept for i in s.findings]
@@ -305,6 +309,43 @@ class _Reporter:
             entity=standing.service,
             numbers=numbers,
         )
+
+    def _refused(self) -> list[tuple[Suspicion, Finding]]:
+        """Accounts that the cluster's API turns away: who runs as one cannot do its work, however seldom it says so, and until
+        somebody grants it. Those that were turned away before the incident too are left out."""
+        told = pl.concat(
+            [table.frame.filter(pl.col("msg").str.contains(REFUSAL, literal=True)) for table in self.tables] or [_NONE]
+        )
+        rows = told.select("service", "msg", "incident").unique(maintain_order=True).head(200).iter_rows()
+        named = [(refused_account(msg), service, msg, incident) for service, msg, incident in rows]
+        usual = {account for account, _, _, incident in named if not incident}
+        found: dict[str, tuple[Suspicion, Finding]] = {}
+        for account, service, msg, _ in named:
+            target = self._target(account) or self._target(service.partition(".")[0]) if account and account not in usual else None
+            if target is None or target in found:
+                continue
+            finding = Finding.of(
+                agent=self.agent,
+                signal="logs",
+                source=self._source(False),
+                query=f"lines that hold {json.dumps(REFUSAL)}",
+                window=self.scope.window,
+                as_of=self._as_of(),
+                statement=f"{spoken(bare(target))}: the cluster's API refuses what its service account asks",
+                entity=service,
+                excerpt=clean(msg),
+                outsider_text=True,
+            )
+            suspicion = Suspicion(
+                target=target,
+                weight=REFUSED,
+                signal="logs",
+                statement=finding.statement,
+                findings=(finding.id,),
+                kind="rbac_permission_denied",
+            )
+            found[target] = (suspicion, finding)
+        return list(found.values())
 
     def _departed(self, reading: Reading) -> list[tuple[Suspicion, tuple[Finding, ...]]]:
         """Services at which requests leave the course that they always took."""

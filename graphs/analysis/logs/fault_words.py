@@ -76,6 +76,17 @@ _MAKES = {"wrongpass": "redis", "noauth": "redis", "postgresql": "postgres", "ps
 
 
 @lru_cache(maxsize=1)
+def _account() -> Any:
+    return re2.compile(r"(?i)is forbidden: user \\*[\"']?system:serviceaccount:[a-z0-9.-]+:([a-z0-9.-]+)")
+
+
+def refused_account(text: str) -> str | None:
+    """The service account that the cluster's API says may not do what was asked; None where the line says no such thing."""
+    found = _account().search(text)
+    return str(found.group(1)) if found is not None else None
+
+
+@lru_cache(maxsize=1)
 def _product() -> Any:
     return re2.compile(r"(?i)mysql|mariadb|postgresql|postgres|psql|mongodb|redis|cassandra|wrongpass|noauth")
 

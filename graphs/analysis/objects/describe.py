@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 
 import re2
 
@@ -14,6 +15,8 @@ from graphs.analysis.objects.model import (
     Claim,
     Container,
     Node,
+    Passage,
+    Peer,
     Pod,
     Policy,
     Port,
@@ -72,6 +75,7 @@ def pod(parts: Parts, query: str) -> Pod:
         template=template(parts),
         conditions=conditions,
         events=events(parts.get("Events")),
+        message=_value(parts, "Message"),
     )
 
 
@@ -330,7 +334,16 @@ def node(parts: Parts, query: str) -> Node:
         conditions=conditions,
         allocatable=_amounts(parts.get("Allocatable")),
         events=events(parts.get("Events")),
+        renewed_s=_moment(_value(by_key(sections(_body(parts, "Lease"))), "RenewTime")),
     )
+
+
+def _moment(text: str) -> float | None:
+    """`Mon, 04 May 2026 11:59:00 +0800` in seconds since the epoch."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError):
+        return None
 
 
 def bundle(parts: Parts, query: str, output: str, *, kind: str) -> Bundle:
@@ -383,7 +396,44 @@ def policy(parts: Parts, query: str) -> Policy:
         for key, word in (("Allowing ingress traffic", "ingress"), ("Allowing egress traffic", "egress"))
         if any("<none>" in line for line in items_raw(spec.get(key)))
     )
-    return Policy(_value(parts, "Name"), query, _value(parts, "Namespace") or None, selector, denies)
+    ways = {way: _passages(_body(spec, f"Allowing {way} traffic")) for way in ("ingress", "egress") if way not in denies}
+    return Policy(
+        _value(parts, "Name"),
+        query,
+        _value(parts, "Namespace") or None,
+        selector,
+        denies,
+        ingress=ways.get("ingress"),
+        egress=ways.get("egress"),
+    )
+
+
+def _passages(lines: list[str]) -> tuple[Passage, ...] | None:
+    """The rules of one direction: each begins with its ports, then comes one `From:` or `To:` for each peer."""
+    if not lines:
+        return None
+    found: list[Passage] = []
+    ports: list[str] = []
+    peers: list[dict[str, str]] | None = None
+    for line in [*(line.strip() for line in lines), "-----"]:
+        key, _, value = line.partition(":")
+        if line.startswith("-----") or (key == "To Port" and peers):
+            open_ = peers is None or any(peer.get("any") for peer in peers)
+            found.append(Passage(tuple(ports), () if open_ else tuple(_peer(peer) for peer in peers or ())))
+            ports, peers = [], None
+        if key == "To Port" and not value.strip().startswith("<any>"):
+            ports.append(value.strip().partition("/")[0])
+        elif key in {"From", "To"}:
+            peers = [*(peers or ()), {"any": "yes"} if value.strip().startswith("<any>") else {}]
+        elif peers and key in {"PodSelector", "NamespaceSelector", "IPBlock", "CIDR"}:
+            peers[-1][key] = value.strip()
+    return tuple(found)
+
+
+def _peer(told: Mapping[str, str]) -> Peer:
+    pods, spaces = told.get("PodSelector"), told.get("NamespaceSelector")
+    block = told.get("CIDR", "any" if "IPBlock" in told else "")
+    return Peer(pairs([pods]) if pods is not None else None, pairs([spaces]) if spaces is not None else None, block)
 
 
 def items_raw(section: Section | None) -> list[str]:

@@ -12,6 +12,8 @@ from graphs.analysis.objects.model import (
     Bundle,
     Claim,
     Container,
+    Passage,
+    Peer,
     Policy,
     Port,
     Probe,
@@ -292,7 +294,35 @@ def policy(document: Document, query: str) -> Policy:
     spec = _map(document, "spec")
     types = [str(entry) for entry in spec.get("policyTypes") or ["Ingress"]]
     denies = tuple(kind.lower() for kind in types if not spec.get(kind.lower()))
-    return Policy(name_of(document), query, namespace_of(document), _strings(_map(spec, "podSelector").get("matchLabels")), denies)
+    ways = {kind.lower(): _passages(spec, kind.lower()) for kind in types if kind.lower() not in denies}
+    return Policy(
+        name_of(document),
+        query,
+        namespace_of(document),
+        _strings(_map(spec, "podSelector").get("matchLabels")),
+        denies,
+        ingress=ways.get("ingress"),
+        egress=ways.get("egress"),
+    )
+
+
+def _passages(spec: Document, way: str) -> tuple[Passage, ...]:
+    rules = _list(spec, way)
+    peers = "from" if way == "ingress" else "to"
+    return tuple(
+        Passage(
+            tuple(str(port["port"]) for port in _list(rule, "ports") if "port" in port),
+            tuple(_peer(peer) for peer in _list(rule, peers)),
+        )
+        for rule in rules
+    )
+
+
+def _peer(entry: Document) -> Peer:
+    def labels(key: str) -> dict[str, str] | None:
+        return _strings(_map(entry, key).get("matchLabels")) if key in entry else None
+
+    return Peer(labels("podSelector"), labels("namespaceSelector"), str(_map(entry, "ipBlock").get("cidr") or ""))
 
 
 def _map(document: object, key: str) -> dict[str, Any]:

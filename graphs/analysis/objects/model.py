@@ -154,6 +154,7 @@ class Pod:
     conditions: Mapping[str, str] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     line: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,7 @@ class Node:
     conditions: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)  # type -> (status, reason, line)
     allocatable: Mapping[str, float] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
+    renewed_s: float | None = None  # when it last renewed its lease, by its own clock, since the epoch
 
     @property
     def control_plane(self) -> bool:
@@ -252,6 +254,7 @@ class NodeService:
     query: str
     line: str
     since_s: float | None = None
+    journal: tuple[str, ...] = ()  # the last lines it logged, oldest first
 
 
 @dataclass(frozen=True)
@@ -269,8 +272,27 @@ class Bundle:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """Who may pass: pods of these labels (None: not told apart by label) in namespaces of these (None: the policy's own), or
+    what is not told by labels at all (`block`: a range of addresses)."""
+
+    pods: Mapping[str, str] | None = None
+    spaces: Mapping[str, str] | None = None
+    block: str = ""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One rule of a policy: ports (numbers or names; none: all of them) and peers (none: everybody)."""
+
+    ports: tuple[str, ...] = ()
+    peers: tuple[Peer, ...] = ()
+
+
+@dataclass(frozen=True)
 class Policy:
-    """A NetworkPolicy. Empty `ingress`/`egress` where the direction is listed means: nothing may pass."""
+    """A NetworkPolicy. `denies` names the directions in which nothing may pass; `ingress` and `egress` are the rules where only
+    some may, None where the direction is free or shut."""
 
     name: str
     query: str
@@ -279,6 +301,8 @@ class Policy:
     denies: tuple[str, ...] = ()
     age_s: float | None = None
     line: str = ""
+    ingress: tuple[Passage, ...] | None = None
+    egress: tuple[Passage, ...] | None = None
 
 
 @dataclass(frozen=True)

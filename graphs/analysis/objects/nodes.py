@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import re2
+
 from graphs.analysis.objects.fault import ObjectFault
 from graphs.analysis.objects.look import Look
 from graphs.analysis.objects.model import Node, NodeService
@@ -26,6 +28,37 @@ _NETWORK = ("cni", "network plugin", "networkplugin", "failed to setup network",
 _SOCKETS = {"containerd.sock": "containerd", "crio.sock": "crio", "docker.sock": "docker", "cri-dockerd.sock": "docker"}
 
 
+_CLOCKS = 3
+"""Clocks that it takes to say which of them is wrong."""
+_SKEW_S = 100.0
+"""More than a node may fall silent before it counts as not ready: a clock, not a delay."""
+_COMPLAINTS = {
+    "table full, dropping packet": "node_conntrack_exhausted",
+    "pleg is not healthy": "container_runtime_unavailable",
+    "no space left on device": "node_disk_pressure",
+    "system oom encountered": "node_memory_pressure",
+    "certificate has expired": "kubelet_certificate_expired",
+    'attempting to reclaim" resourcename="memory': "node_memory_pressure",
+    'attempting to reclaim" resourcename="ephemeral-storage': "node_disk_pressure",
+    'attempting to reclaim" resourcename="inodes': "node_disk_pressure",
+    'attempting to reclaim" resourcename="pids': "node_pid_pressure",
+}
+_JOURNAL_POD = re2.compile(r"pod=\"?kube-system/([A-Za-z0-9.-]+)")
+_DAEMON_PODS = {
+    "coredns": None,
+    "dns": "node_dns_unavailable",
+    "kube-proxy": "kube_proxy_unavailable",
+    "cni": "node_network_plugin_unavailable",
+    "flannel": "node_network_plugin_unavailable",
+    "calico": "node_network_plugin_unavailable",
+    "cilium": "node_network_plugin_unavailable",
+    "weave": "node_network_plugin_unavailable",
+    "kindnet": "node_network_plugin_unavailable",
+    "antrea": "node_network_plugin_unavailable",
+}
+"""What it means for a node when the pod of this name, of which each node runs one, fails there. Name servers are no such pods."""
+
+
 def check(look: Look) -> Iterator[ObjectFault]:
     down: set[str] = set()
     for service in look.cluster.node_services:
@@ -37,6 +70,54 @@ def check(look: Look) -> Iterator[ObjectFault]:
         yield from _cordoned(look, node)
     yield from _sockets(look)
     yield from _restarted(look)
+    yield from _clocks(look, down)
+    yield from _journals(look)
+
+
+def _clocks(look: Look, down: set[str]) -> Iterator[ObjectFault]:
+    """A node that is up renews its lease every few seconds and writes down when: by that its clock is held against the others'."""
+    told = {
+        node.name: node.renewed_s for node in look.cluster.nodes.values() if node.renewed_s is not None and node.ready == "True"
+    }
+    if len(told) < _CLOCKS:
+        return
+    usual = sorted(told.values())[len(told) // 2]
+    for name, renewed_s in told.items():
+        off_s = renewed_s - usual
+        if abs(off_s) >= _SKEW_S and name not in down:
+            node = look.cluster.nodes[name]
+            why = f"the clock of node {name} is {abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'} those of the other nodes"
+            numbers = {"seconds": off_s}
+            yield from look.fault(look.node(name), "node_clock_skew", 5.0, why, query=node.query, numbers=numbers)
+
+
+def _journals(look: Look) -> Iterator[ObjectFault]:
+    """What a node's daemons complained of last, where no other node's do."""
+    said: dict[str, dict[str, list[tuple[NodeService, str]]]] = {}
+    for service in look.cluster.node_services:
+        for line in service.journal:
+            if (kind := _complaint(line)) is not None:
+                said.setdefault(kind, {}).setdefault(service.node, []).append((service, line))
+    several = len({service.node for service in look.cluster.node_services}) > 1
+    for kind, nodes in said.items():
+        if len(nodes) > 1 and several:
+            continue
+        for name, lines in nodes.items():
+            service, line = lines[-1]
+            weight = 4.5 if len(lines) > 1 else 2.5
+            why = f"{service.service} on node {name} complains of its {kind.removeprefix('node_').replace('_', ' ')}"
+            yield from look.fault(look.node(name), kind, weight, why, query=service.query, excerpt=line)
+
+
+def _complaint(line: str) -> str | None:
+    low = line.lower()
+    direct = next((kind for words, kind in _COMPLAINTS.items() if words in low), None)
+    if direct is not None:
+        return direct
+    if "crashloopbackoff" not in low and "probe failed" not in low:
+        return None
+    pod = _JOURNAL_POD.search(line)
+    return next((kind for word, kind in _DAEMON_PODS.items() if pod is not None and word in pod.group(1)), None)
 
 
 def _down(look: Look, service: NodeService) -> Iterator[ObjectFault]:

@@ -11,6 +11,9 @@ _ACTIVE = re2.compile(r"(?m)^\s*Active:\s+(\S+)(?:\s+\(([^)]*)\))?(.*)$")
 _UNIT = re2.compile(r"(?m)^(?:Status:\s*)?[●×○*]?\s*([A-Za-z0-9@._-]+)\.service\b")
 _NODE = re2.compile(r"(?m)^Node:\s*(\S+)")
 _JOURNAL_HOST = re2.compile(r"(?m)^[A-Z][a-z]{2} +\d+ [0-9:]{8} (\S+) \S+?\[\d+\]:")
+_JOURNAL = re2.compile(r"^[A-Z][a-z]{2} +\d+ [0-9:]{8} \S+ ")
+_RECENT = 20
+"""Lines of a journal that are kept: the last ones tell how things are now."""
 _SINCE = re2.compile(r"; ([0-9a-z ]+) ago")
 
 
@@ -26,7 +29,10 @@ def node_service(command: str, output: str) -> NodeService | None:
         return None
     since = _SINCE.search(active.group(3))
     seconds = age(_short(since.group(1))) if since else None
-    return NodeService(node, service, active.group(1), active.group(2) or "", command, active.group(0).strip(), seconds)
+    journal = tuple(line.strip() for line in output.splitlines() if _JOURNAL.match(line))
+    return NodeService(
+        node, service, active.group(1), active.group(2) or "", command, active.group(0).strip(), seconds, journal[-_RECENT:]
+    )
 
 
 def _short(text: str) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import re2
 
 from app.domain.quantity import counted
+from graphs.analysis.label_words import MADE_OF
+from graphs.analysis.labels import tokens
 from graphs.analysis.objects.fault import ObjectFault
-from graphs.analysis.objects.look import Look, Unit
-from graphs.analysis.objects.model import Container, Pod
+from graphs.analysis.objects.look import Look, Unit, matches
+from graphs.analysis.objects.model import Container, Event, Pod
 from graphs.analysis.objects.text import amount
 
 _NOT_STARTED = (
@@ -24,6 +26,18 @@ _READ_ONLY = re2.compile(
 )
 _CONNECTIONS = re2.compile(r"(?i)\bmax[_-]?(?:user[_-])?(?:connections|clients)\s*[:=]?\s*(\d+)")
 _FEW = 10
+_LOW = re2.compile(r"(?i)node (?:was|is|had) (?:low on|a condition of|the condition)[^:\[]*[:\[]+ *\[?([A-Za-z-]+)")
+_SHORT = {
+    "memory": "node_memory_pressure",
+    "disk": "node_disk_pressure",
+    "storage": "node_disk_pressure",
+    "inodes": "node_disk_pressure",
+    "fs": "node_disk_pressure",
+    "pid": "node_pid_pressure",
+}
+_HOOK = re2.compile(r"failed calling webhook \"([^\"]+)\"")
+_HOOK_HOST = re2.compile(r"https://([a-z0-9-]+)\.[a-z0-9-]+\.svc")
+_ROLES = {"broker": "message_broker_unavailable", "cache": "cache_unavailable", "db": "db_unavailable"}
 
 
 def check(look: Look) -> Iterator[ObjectFault]:
@@ -61,6 +75,10 @@ def _wanted(look: Look, unit: Unit) -> Iterator[ObjectFault]:
 
 
 def _pod(look: Look, unit: Unit, pod: Pod) -> Iterator[ObjectFault]:
+    evicted = next((event for event in pod.events if event.reason == "Evicted"), None)
+    if evicted is not None or pod.status == "Evicted":
+        yield from _evicted(look, unit, pod, evicted.message if evicted else pod.message, evicted.line if evicted else pod.line)
+        return
     for container in pod.template.containers:
         yield from _container(look, unit, pod, container)
     told = next((event for event in pod.events if event.warning and "oom-killed" in event.message.lower()), None)
@@ -68,17 +86,53 @@ def _pod(look: Look, unit: Unit, pod: Pod) -> Iterator[ObjectFault]:
         why = f"pod {pod.name} is killed for memory before it has started: its limit is too small"
         yield from look.fault(unit.target, "oom_killed", 6.0, why, query=pod.query, excerpt=told.line)
     for event in pod.events:
-        if event.reason == "Evicted" or pod.status == "Evicted":
-            why = f"pod {pod.name} was evicted"
-            kind = "ephemeral_storage_exceeded" if "ephemeral" in event.message else "pod_evicted"
-            yield from look.fault(unit.target, kind, 3.0, why, query=pod.query, excerpt=event.line)
-            break
         if event.reason == "Preempted":
             why = f"pod {pod.name} was preempted by one of higher priority"
             # That there is no room left for it afterwards is what preemption is.
             weight = 3.0 if unit.healthy else 6.0
             yield from look.fault(unit.target, "pod_preempted", weight, why, query=pod.query, excerpt=event.line)
             break
+
+
+def _evicted(look: Look, unit: Unit, pod: Pod, said: str, line: str) -> Iterator[ObjectFault]:
+    """A pod is evicted for what it used beyond its own limit, or because its node ran short of something: then it is the node."""
+    low = _LOW.search(said)
+    short = next((kind for word, kind in _SHORT.items() if low is not None and word in low.group(1).lower()), None)
+    if short is not None:
+        why = f"pod {pod.name} was evicted: node {pod.node} ran low on {low.group(1) if low else ''}"
+        yield from look.fault(look.node(pod.node), short, 4.5, why, query=pod.query, excerpt=line)
+        yield from look.fault(unit.target, "pod_evicted", 1.0, f"pod {pod.name} was evicted", query=pod.query, excerpt=line)
+        return
+    own = any(word in said.lower() for word in ("ephemeral", "emptydir"))
+    why = f"pod {pod.name} was evicted" + (": it used more local storage than it may" if own else "")
+    weight = 3.0 if unit.healthy or not own else 5.5
+    yield from look.fault(
+        unit.target, "ephemeral_storage_exceeded" if own else "pod_evicted", weight, why, query=pod.query, excerpt=line
+    )
+
+
+def _aside(look: Look, unit: Unit, pod: Pod, container: Container) -> bool:
+    """Whether a container only accompanies the one that does the pod's work: services lead to another one, or, where they lead
+    to none, another one stands first; and that one is well."""
+    main = [one for one in pod.template.containers if not one.init]
+    aims = {
+        port.target
+        for service in look.cluster.services.values()
+        if matches(service.selector, {**unit.template.labels, **pod.labels})
+        for port in service.ports
+    }
+    serving = [one for one in main if any(port.number in aims or port.name in aims for port in one.ports if aims)] or main[:1]
+    return container not in serving and any(one.ready for one in serving)
+
+
+def _crash_kind(look: Look, unit: Unit, pod: Pod, container: Container) -> str:
+    """What to call a container that keeps ending: by its part in the pod, else by what it runs."""
+    if container.init:
+        return "init_container_failed"
+    if _aside(look, unit, pod, container):
+        return "sidecar_crash_loop"
+    words = tokens(container.image.rpartition("/")[2].partition(":")[0].partition("@")[0].replace(".", "_"))
+    return next((kind for role, kind in _ROLES.items() if words & MADE_OF[role]), "container_crash_loop")
 
 
 def _container(look: Look, unit: Unit, pod: Pod, container: Container) -> Iterator[ObjectFault]:
@@ -113,8 +167,9 @@ def _container(look: Look, unit: Unit, pod: Pod, container: Container) -> Iterat
             why = f"{who} wants to write where its file system is read-only"
             yield from look.fault(unit.target, "read_only_file_system", 5.0, why, query=pod.query, excerpt=pod.line or None)
         why = f"{who} keeps ending (exit code {container.exit_code}, {counted(container.restarts, 'restart')})"
-        kind = "init_container_failed" if container.init else "container_crash_loop"
-        yield from look.fault(unit.target, kind, 1.8, why, query=pod.query, excerpt=pod.line or None, numbers=numbers)
+        kind = _crash_kind(look, unit, pod, container)
+        weight = 3.0 if kind == "sidecar_crash_loop" else 1.8
+        yield from look.fault(unit.target, kind, weight, why, query=pod.query, excerpt=pod.line or None, numbers=numbers)
     elif container.restarts and recent and pod.age_s is not None and not container.init:
         why = f"{who} has restarted {counted(container.restarts, 'time')}"
         weight = 0.6 if container.ready else 1.0
@@ -146,10 +201,30 @@ def _stalled(look: Look, unit: Unit) -> Iterator[ObjectFault]:
         numbers = {"available": float(live.available), "desired": float(live.desired)}
         yield from look.fault(unit.target, "pods_unavailable", 0.8, why, query=live.query, numbers=numbers)
     creation = next((event for event in unit.events if event.reason == "FailedCreate" and not unit.pods), None)
-    if creation is not None and "quota" not in creation.message and "serviceaccount" not in creation.message:
+    if creation is not None and (hook := _HOOK.search(creation.message)) is not None:
+        yield from _webhook(look, unit, creation, hook.group(1))
+    elif creation is not None and "quota" not in creation.message and "serviceaccount" not in creation.message:
         why = f"no pod of {unit.kind} {unit.name} can be created"
         kind = _refusal(creation.message.lower())
         yield from look.fault(unit.target, kind, 4.5, why, query=live.query, excerpt=creation.line)
+
+
+def _webhook(look: Look, unit: Unit, event: Event, name: str) -> Iterator[ObjectFault]:
+    """A webhook that cannot be asked keeps everybody's pods out: it is not about who asked. Its server answers for it where that
+    is a candidate, else the namespace does."""
+    said = event.message.lower()
+    kind = "webhook_unavailable"
+    if "x509" in said or "certificate" in said:
+        kind = "webhook_certificate_expired" if "has expired" in said else "webhook_certificate_invalid"
+    host = _HOOK_HOST.search(event.message)
+    target = (look.app(host.group(1)) if host is not None and look.scope.candidates else None) or look.namespace(None)
+    what = kind.removeprefix("webhook_").replace("_", " ")
+    why = f"no pod of {unit.kind} {unit.name} can be created: webhook {name} cannot be asked ({what})"
+    query = unit.live.query if unit.live else unit.query
+    yield from look.fault(target, kind, 5.5, why, query=query, excerpt=event.line, concerns=[unit.name])
+    if target != unit.target:
+        less = f"{unit.kind} {unit.name} is short of pods because a webhook that is asked first does not answer"
+        yield from look.fault(unit.target, "pod_creation_refused", 1.0, less, query=query, excerpt=event.line)
 
 
 def _refusal(said: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import re2
 
@@ -58,7 +58,20 @@ def _selector(look: Look, service: Service) -> Iterator[ObjectFault]:
     # A subset picked out by role (leader, canary) may rightly be empty for a while; a whole application may not.
     weight = 6.0 if len(service.selector) == len(wrong) or not set(service.selector) - set(labels) else 4.0
     excerpt = f"Selector: {tied(service.selector)}"
-    yield from look.fault(target, "service_selector_mismatch", weight, why, query=service.query, excerpt=excerpt)
+    kind = "service_role_unassigned" if _roles(look, service, wrong) else "service_selector_mismatch"
+    yield from look.fault(target, kind, weight, why, query=service.query, excerpt=excerpt)
+
+
+def _roles(look: Look, service: Service, wrong: Mapping[str, str]) -> bool:
+    """Whether another service tells the same pods apart by another value of the key that fits none: values that pods are given
+    as they run (leader, follower), not by who wrote the selector."""
+    if len(wrong) != 1 or len(service.selector) < 2:
+        return False
+    ((key, value),) = wrong.items()
+    rest = {**service.selector, key: ""}
+    return any(
+        {**other.selector, key: ""} == rest and other.selector.get(key, value) != value for other in look.cluster.services.values()
+    )
 
 
 def _unselective(look: Look, service: Service) -> Iterator[ObjectFault]:
@@ -111,11 +124,18 @@ def _target_ports(look: Look, service: Service) -> Iterator[ObjectFault]:
     numbers = {port.number for container in containers for port in container.ports}
     if not numbers:
         return
+    named = all(unit.declared is not None for unit in units) or service.endpoints == ()  # `describe` prints no port's name
     for port in service.ports:
         names = {one.name for container in containers for one in container.ports if one.name}
-        if isinstance(port.target, str) and names and port.target not in names:
+        if isinstance(port.target, str) and not names and named and any(unit.healthy for unit in units):
+            listed = ", ".join(str(number) for number in sorted(numbers))
+            why = (
+                f"service {service.name} sends port {port.port} to a port named {port.target}; the containers name none ({listed})"
+            )
+            yield from _misdirected(look, service, port, why, 6.0, kind="service_target_port_name_missing")
+        elif isinstance(port.target, str) and names and port.target not in names:
             why = f"service {service.name} sends port {port.port} to container port {port.target}, which no container names"
-            yield from _misdirected(look, service, port, why, 6.0)
+            yield from _misdirected(look, service, port, why, 6.0, kind="service_target_port_name_missing")
         elif isinstance(port.target, int) and port.target not in numbers:
             listed = ", ".join(str(number) for number in sorted(numbers))
             why = f"service {service.name} sends port {port.port} to {port.target}, the containers listen on {listed}"
@@ -124,14 +144,14 @@ def _target_ports(look: Look, service: Service) -> Iterator[ObjectFault]:
             yield from _protocol(look, service, port, containers)
 
 
-def _misdirected(look: Look, service: Service, port: ServicePort, why: str, weight: float) -> Iterator[ObjectFault]:
+def _misdirected(
+    look: Look, service: Service, port: ServicePort, why: str, weight: float, *, kind: str = "service_port_mapping_mismatch"
+) -> Iterator[ObjectFault]:
     attempts = [reach for reach in look.cluster.reaches if reach.host.partition(".")[0] == service.name and reach.port == port.port]
     if attempts:
         weight = weight + 0.3 if any(not reach.ok for reach in attempts) else 1.5  # a port need not be declared to be open
     excerpt = f"TargetPort: {port.target}/{port.protocol}"
-    yield from look.fault(
-        look.service_target(service), "service_port_mapping_mismatch", weight, why, query=service.query, excerpt=excerpt
-    )
+    yield from look.fault(look.service_target(service), kind, weight, why, query=service.query, excerpt=excerpt)
 
 
 def _protocol(look: Look, service: Service, port: ServicePort, containers: list[Container]) -> Iterator[ObjectFault]:

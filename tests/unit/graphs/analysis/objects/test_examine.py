@@ -84,7 +84,11 @@ CASES: list[tuple[str, str, Callable[[Any], Any]]] = [
         lambda s: s.bend("basket", target="9999").also(("nc basket:8080", "connection refused")),
     ),
     ("app/basket", "service_protocol_mismatch", lambda s: s.bend("basket", protocol="UDP")),
-    ("app/basket", "service_port_mapping_mismatch", lambda s: s.bend("basket", target="nameless").also(named_port("basket", 8080))),
+    (
+        "app/basket",
+        "service_target_port_name_missing",
+        lambda s: s.bend("basket", target="nameless").also(named_port("basket", 8080)),
+    ),
     ("app/web", "service_env_var_address_mismatch", lambda s: s.bend("web", env={"BASKET_ADDR": "baskt:8080"})),
     ("app/web", "service_env_var_address_mismatch", lambda s: s.bend("web", env={"BASKET_ADDR": "basket:8088"})),
     ("app/basket", "service_missing", lambda s: replace(s, absent_services=("basket",))),
