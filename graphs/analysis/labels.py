@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 
-from graphs.analysis.label_words import ALSO, FAMILIES, HOW, MADE_OF, PROBE_TIMING, SAME, WEAK
+from graphs.analysis.label_words import ALSO, BROADER, FAMILIES, HOW, MADE_OF, PROBE_TIMING, SAME, WEAK
 
 _ENOUGH = 0.5
 _CLOSE = 0.8
@@ -29,28 +30,42 @@ def choose_label(kind: str | None, labels: Sequence[str], *, target: str = "") -
 
 def choose_first(kinds: Sequence[str | None], labels: Sequence[str], *, target: str = "") -> str | None:
     """The label of the first of several words for one fault, the strongest first, that the list has one for; a later word counts
-    before a first that comes only half close."""
-    listed, level = tuple(labels), _level(target)
-    found = [_of_all(kind, listed, level) for kind in kinds if kind is not None]
+    before a first that comes only half close. Then what the fault may count as; last the only label about the same thing."""
+    listed, level, known = tuple(labels), _level(target), [kind for kind in kinds if kind is not None]
+    found = [_of_all((kind, *_more(ALSO, kind)), listed, level) for kind in known]
     near = [one for one in found if one[1] >= _ENOUGH]
-    return next((label for label, likeness in (*(one for one in near if one[1] >= _CLOSE), *near)), None)
+    close = [one for one in near if one[1] >= _CLOSE]
+    further = (_of_all(_more(BROADER, kind), listed, level) for kind in known)
+    wider = (one for one in further if one[1] >= _ENOUGH)
+    alone = ((_only(kind, listed, level), 0.0) for kind in known)
+    return next((label for label, _ in chain(close, near, wider, alone) if label is not None), None)
 
 
-def _of_all(kind: str, labels: tuple[str, ...], level: frozenset[str]) -> tuple[str | None, float]:
-    """The label closest to a word or to what else the fault is called, and how close."""
+def _of_all(words: Sequence[str], labels: tuple[str, ...], level: frozenset[str]) -> tuple[str | None, float]:
+    """The label closest to one of several words for a fault, the first of which is its own, and how close. A paraphrase counts
+    only where the label speaks of all that it does."""
     found = [
         (label, likeness * _FURTHER**place)
-        for place, word in enumerate((kind, *_also(kind)))
+        for place, word in enumerate(words)
         for label, likeness in (_closest(word, labels, level),)
-        if label is not None
+        if label is not None and (place == 0 or _things(word) <= tokens(label))
     ]
     return max(found, key=lambda one: one[1], default=(None, 0.0))
 
 
-def _also(kind: str) -> tuple[str, ...]:
+def _more(table: Mapping[str, tuple[str, ...]], kind: str) -> tuple[str, ...]:
     """What else a fault is called; what is said of stores in general is said of each make of store."""
     maker, _, rest = kind.partition("_")
-    return ALSO.get(kind) or (ALSO.get(f"db_{rest}", ()) if maker in MADE_OF["db"] else ())
+    return table.get(kind) or (table.get(f"db_{rest}", ()) if maker in MADE_OF["db"] else ())
+
+
+def _only(kind: str, labels: tuple[str, ...], level: frozenset[str]) -> str | None:
+    """The one label that speaks of a thing that the fault is about, however it says that it fails."""
+    for thing in sorted(_things(kind) - {"port", "path", "key"}):
+        about = [label for label, said in _spread(labels).items() if thing in said]
+        if len(about) == 1 and not _excluded(tokens(kind) | level, _spread(labels)[about[0]]):
+            return about[0]
+    return None
 
 
 @lru_cache(maxsize=4096)
@@ -82,6 +97,7 @@ def _counts(labels: tuple[str, ...]) -> dict[str, int]:
 
 
 _LEVELS = frozenset({"pod", "node", "namespace"})
+_FARES = frozenset({"cpu", "memory", "disk", "delay", "loss", "oom", "network"})
 
 
 def _level(target: str) -> frozenset[str]:
@@ -94,7 +110,7 @@ def _alike(wanted: frozenset[str], said: frozenset[str], level: frozenset[str], 
     found; what the target is may be left unsaid. 0 where they share no thing, or speak of two things of one family."""
     both = (wanted | level) & said
     telling = both - HOW - WEAK or not (said - HOW - WEAK or (said & _LEVELS) - both)
-    if not telling or any(wanted & family and said & family and not both & family for family in FAMILIES):
+    if not telling or _excluded(wanted | level, said):
         return 0.0
 
     def weigh(found: frozenset[str]) -> float:
@@ -108,11 +124,22 @@ def _alike(wanted: frozenset[str], said: frozenset[str], level: frozenset[str], 
     return shared / (shared + 0.7 * weigh(wanted - said) + weigh(said - both)) if shared else 0.0
 
 
+def _excluded(wanted: frozenset[str], said: frozenset[str]) -> bool:
+    """Whether two words speak of different things of one family, or of how a machine fares and how a workload does."""
+    if wanted & said & _FARES and said & _LEVELS and not said & _LEVELS & wanted:
+        return True
+    return any(wanted & family and said & family and not wanted & said & family for family in FAMILIES)
+
+
+def _things(word: str) -> frozenset[str]:
+    return tokens(word) - HOW - WEAK
+
+
 @lru_cache(maxsize=4096)
 def tokens(word: str) -> frozenset[str]:
     """What a word speaks of, each thing under its first name."""
     text = f"_{word.lower().replace('-', '_').replace(' ', '_').replace('/', '_')}_"
-    if "_probe_" in text:
+    if any(f"_{one}_" in text for one in _PROBES):
         for other in PROBE_TIMING:
             text = text.replace(f"_{other}_", "_timing_")
     for other, first in _PHRASES:
@@ -122,13 +149,23 @@ def tokens(word: str) -> frozenset[str]:
         if f"_{first}_" in text:
             found.add(first)
             text = text.replace(f"_{first}_", "_")
-    found |= {_MEANING.get(token, token) for token in text.split("_") if token}
+    found |= {_MEANING.get(token, _MEANING.get(_one(token), _one(token))) for token in text.split("_") if token}
+    if "quota" in found:
+        found = {_COUNTED.get(token, token) for token in found}
     for general, makes in MADE_OF.items():
         if found & makes:
             found.add(general)
     return frozenset(found)
 
 
+def _one(token: str) -> str:
+    """Of several things one: `pods` as `pod`."""
+    return token[:-1] if len(token) > 3 and token.endswith("s") and not token.endswith(("ss", "us", "dns", "tls", "fs")) else token
+
+
+_PROBES = ("probe", "liveness", "readiness", "startup")
+_COUNTED = {"pod": "quota_pod", "service": "quota_service"}
+"""What a quota counts is a thing; elsewhere these hardly tell a label from another."""
 _MEANING = {other: group[0] for group in SAME for other in group if "_" not in other}
 _PHRASES = tuple(
     sorted(((other, group[0]) for group in SAME for other in group[1:] if "_" in other), key=lambda one: (-len(one[0]), one[0]))
