@@ -48,6 +48,8 @@ SAME: tuple[tuple[str, ...], ...] = (
         "typo",
         "unsatisfiable",
         "misconfig",
+        "malformed",
+        "unparsable",
         "inconsistent",
     ),
     (
@@ -98,7 +100,16 @@ SAME: tuple[tuple[str, ...], ...] = (
     ("oom", "out_of_memory", "oomkilled"),
     ("credentials", "credential", "password", "auth", "authentication", "unauthorized", "authorization", "login"),
     ("user", "username", "user_name"),
-    ("db_name", "database_name", "dbname", "unknown_database", "invalid_database", "wrong_database", "schema_name"),
+    (
+        "db_name",
+        "database_name",
+        "dbname",
+        "unknown_database",
+        "invalid_database",
+        "wrong_database",
+        "schema_name",
+        "database_schema",
+    ),
     ("address", "host", "hostname", "url", "endpoint"),
     ("env", "environment_variable", "env_variable", "env_var", "envvar", "environment"),
     ("service_account", "serviceaccount", "account"),
@@ -109,10 +120,11 @@ SAME: tuple[tuple[str, ...], ...] = (
     ("container_runtime", "containerd", "docker", "crio", "runtime"),
     ("readiness", "ready"),
     ("capacity", "size", "insufficient"),
-    ("conflict", "occupied", "taken", "claimed", "in_use", "collision", "clash", "already_bound", "bound"),
+    ("conflict", "collision", "clash"),
+    ("occupied", "taken", "claimed", "in_use", "already_bound", "already_claimed", "already_in_use", "bound", "allocated"),
     ("return", "response", "result"),
     ("exception", "error"),
-    ("protocol", "scheme"),
+    ("protocol", "scheme", "udp", "tcp"),
     ("timing", "initial_delay", "initial_delay_seconds", "period", "period_seconds"),
     (
         "denied",
@@ -179,7 +191,7 @@ SAME: tuple[tuple[str, ...], ...] = (
     ("init", "init_container", "initcontainer", "initcontainers"),
     ("port_name", "named_port", "target_port_name", "named_target_port", "named_targetport"),
     ("multi_attach", "multiattach"),
-    ("node_local_dns", "nodelocal_dns", "node_dns", "node_dns_cache"),
+    ("node_local_dns", "nodelocal_dns", "node_dns", "node_dns_cache", "nodelocaldns"),
     ("conntrack", "nf_conntrack"),
     ("replica", "replicas"),
     ("storage_class", "storageclass"),
@@ -192,7 +204,7 @@ SAME: tuple[tuple[str, ...], ...] = (
     ("limits", "limit"),
     ("permission", "permissions", "privilege"),
     ("subpath", "path"),
-    ("pid", "process"),
+    ("pid", "processes"),
     ("leak", "growth"),
 )
 """Words in one line mean the same; the first stands for all."""
@@ -220,32 +232,38 @@ PROBE_TIMING = frozenset(
 """Of a probe these speak of its timing; of anything else they may not."""
 
 MADE_OF = {
-    "db": frozenset({"db_name", "mysql", "postgres", "mariadb", "mongodb", "redis", "cassandra", "elasticsearch"}),
+    "db": frozenset({"db_name", "mysql", "postgres", "mariadb", "mongodb", "cassandra", "elasticsearch"}),
     "cache": frozenset({"redis", "memcached", "valkey"}),
     "broker": frozenset({"rabbitmq", "kafka", "activemq", "nats", "pulsar", "artemis"}),
     "dns": frozenset({"coredns", "node_local_dns"}),
 }
 """Makes of a thing: each is one, and none is another."""
 
+PARTS = frozenset(
+    {
+        "kubelet",
+        "container_runtime",
+        "kube_proxy",
+        "kube_scheduler",
+        "controller_manager",
+        "kube_apiserver",
+        "etcd",
+        "coredns",
+        "node_local_dns",
+        "network_plugin",
+    }
+)
+"""Parts of the cluster itself: a word that names one is about that one."""
+
+ASPECTS = frozenset({"port", "protocol", "timing", "subpath", "credentials", "user", "db_name", "address", "args", "selector"})
+"""What about a thing may be wrong."""
+
 FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({"liveness", "readiness", "startup"}),
-    frozenset({"port", "protocol", "timing", "subpath", "credentials", "user", "db_name", "address", "args", "selector"}),
+    ASPECTS,
     frozenset({"cpu", "memory", "disk", "pid", "network", "dns", "clock"}),
     frozenset({"delay", "loss", "policy"}),
-    frozenset(
-        {
-            "kubelet",
-            "container_runtime",
-            "kube_proxy",
-            "kube_scheduler",
-            "controller_manager",
-            "kube_apiserver",
-            "etcd",
-            "coredns",
-            "node_local_dns",
-            "network_plugin",
-        }
-    ),
+    PARTS,
     frozenset({"mysql", "postgres", "mariadb", "mongodb", "redis", "cassandra", "elasticsearch", "memcached", "cache"}),
     frozenset({"db", "broker"}),
     frozenset({"selector", "storage_class", "access_mode", "capacity"}),
@@ -266,14 +284,18 @@ HOW = frozenset(
         "exceeded",
         "overload",
         "conflict",
+        "occupied",
         "denied",
         "exception",
         "already",
         "violation",
         "constraint",
         "killed",
-        "capacity",
         "reached",
+        "small",
+        "large",
+        "low",
+        "excessive",
         "too",
         "enough",
         "many",
@@ -316,6 +338,13 @@ WEAK = frozenset(
         "kubernetes",
         "cluster",
         "mapping",
+        "reference",
+        "object",
+        "process",
+        "member",
+        "count",
+        "space",
+        "table",
         "traffic",
         "resolution",
     }
@@ -327,9 +356,15 @@ ALSO: dict[str, tuple[str, ...]] = {
     "cpu": ("pod_cpu_overload", "cpu_overload"),
     "memory": ("pod_memory_overload", "memory_overload"),
     # Images
-    "image_pull_secret_invalid": ("image_registry_auth_failure", "image_pull_unauthorized", "registry_credentials_invalid"),
+    "image_pull_secret_invalid": (
+        "image_registry_auth_failure",
+        "image_pull_unauthorized",
+        "registry_credentials_invalid",
+        "pull_secret_wrong_credentials",
+    ),
     "missing_image_pull_secret": ("registry_pull_secret_missing",),
     "image_registry_unreachable": ("image_registry_unavailable", "registry_unreachable"),
+    "image_rate_limited": ("image_registry_rate_limited", "registry_rate_limited", "image_pull_rate_limited"),
     "image_registry_dns_failure": ("registry_dns_failure", "image_registry_host_dns_failure"),
     "incorrect_image_registry": ("wrong_image_registry",),
     "incorrect_image_reference": ("image_not_found",),
@@ -394,10 +429,11 @@ ALSO: dict[str, tuple[str, ...]] = {
     "container_args_incorrect": ("wrong_container_args", "command_line_args_incorrect"),
     "read_only_file_system": ("read_only_root_filesystem",),
     "volume_mount_read_only": ("volume_read_only", "pvc_mounted_read_only", "pvc_read_only"),
+    "volume_mount_permission_denied": ("volume_permission_denied", "volume_fs_group_mismatch"),
     "volume_mount_failed": ("volume_mount_failure",),
     "volume_path_missing": ("volume_mount_path_missing", "host_path_missing"),
     "volume_multi_attach": ("multi_attach_error", "volume_attach_conflict"),
-    "volume_node_affinity_conflict": ("pv_node_affinity_mismatch",),
+    "volume_node_affinity_conflict": ("pv_node_affinity_mismatch", "pv_zone_conflict"),
     "persistent_volume_claim_unbound": ("pvc_unbound", "pvc_pending"),
     "persistent_volume_missing": ("pv_missing",),
     "persistent_volume_binding_occupied": ("pv_already_bound", "pv_claim_conflict"),
@@ -441,6 +477,7 @@ BROADER: dict[str, tuple[str, ...]] = {
     "image_pull_secret_invalid": ("missing_image_pull_secret", "image_pull_failure"),
     "missing_image_pull_secret": ("image_registry_auth_failure", "image_pull_unauthorized", "image_pull_failure"),
     "image_registry_unreachable": ("image_pull_failure",),
+    "image_rate_limited": ("image_registry_unavailable", "image_registry_unreachable", "image_pull_failure"),
     "image_registry_dns_failure": ("image_registry_unavailable", "incorrect_image_registry", "image_pull_failure"),
     "incorrect_image_registry": ("image_registry_dns_failure", "incorrect_image_reference"),
     "incorrect_image_reference": ("image_pull_failure",),
@@ -488,7 +525,6 @@ BROADER: dict[str, tuple[str, ...]] = {
     "kubelet_certificate_expired": ("certificate_expired", "kubelet_unavailable"),
     "oom_killed": ("pod_memory_overload",),
     "ephemeral_storage_exceeded": ("pod_evicted", "disk_full"),
-    "pod_evicted": ("pod_preempted",),
     "container_command_incorrect": ("container_args_incorrect", "container_start_failed"),
     "container_args_incorrect": ("container_command_incorrect", "container_start_failed"),
     "container_start_failed": ("container_command_incorrect",),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from graphs.analysis.label_words import ALSO, BROADER, FAMILIES, HOW, MADE_OF, PROBE_TIMING, SAME, WEAK
+from graphs.analysis.label_words import ALSO, ASPECTS, BROADER, FAMILIES, HOW, MADE_OF, PARTS, PROBE_TIMING, SAME, WEAK
 
 _ENOUGH = 0.5
 _CLOSE = 0.8
@@ -48,7 +48,7 @@ def _of_all(words: Sequence[str], labels: tuple[str, ...], level: frozenset[str]
         (label, likeness * _FURTHER**place)
         for place, word in enumerate(words)
         for label, likeness in (_closest(word, labels, level),)
-        if label is not None and (place == 0 or _things(word) <= tokens(label))
+        if label is not None and (place == 0 or _things(word) == _things(label))
     ]
     return max(found, key=lambda one: one[1], default=(None, 0.0))
 
@@ -56,12 +56,12 @@ def _of_all(words: Sequence[str], labels: tuple[str, ...], level: frozenset[str]
 def _more(table: Mapping[str, tuple[str, ...]], kind: str) -> tuple[str, ...]:
     """What else a fault is called; what is said of stores in general is said of each make of store."""
     maker, _, rest = kind.partition("_")
-    return table.get(kind) or (table.get(f"db_{rest}", ()) if maker in MADE_OF["db"] else ())
+    return table.get(kind) or (table.get(f"db_{rest}", ()) if maker in MADE_OF["db"] | MADE_OF["cache"] else ())
 
 
 def _only(kind: str, labels: tuple[str, ...], level: frozenset[str]) -> str | None:
     """The one label that speaks of a thing that the fault is about, however it says that it fails."""
-    for thing in sorted(_things(kind) - {"port", "path", "key"}):
+    for thing in sorted(_things(kind) - ASPECTS):
         about = [label for label, said in _spread(labels).items() if thing in said]
         if len(about) == 1 and not _excluded(tokens(kind) | level, _spread(labels)[about[0]]):
             return about[0]
@@ -97,7 +97,8 @@ def _counts(labels: tuple[str, ...]) -> dict[str, int]:
 
 
 _LEVELS = frozenset({"pod", "node", "namespace"})
-_FARES = frozenset({"cpu", "memory", "disk", "delay", "loss", "oom", "network"})
+_PLACES = _LEVELS - {"namespace"}
+_FARES = frozenset({"cpu", "memory", "disk", "delay", "loss", "oom", "network", "dns"})
 
 
 def _level(target: str) -> frozenset[str]:
@@ -125,8 +126,12 @@ def _alike(wanted: frozenset[str], said: frozenset[str], level: frozenset[str], 
 
 
 def _excluded(wanted: frozenset[str], said: frozenset[str]) -> bool:
-    """Whether two words speak of different things of one family, or of how a machine fares and how a workload does."""
-    if wanted & said & _FARES and said & _LEVELS and not said & _LEVELS & wanted:
+    """Whether two words speak of different things of one family, one of a machine's state and one of a workload's, or only the
+    second of a part of the cluster."""
+    here, there = wanted & _PLACES, said & _PLACES
+    if wanted & said & _FARES and here and there and not here & there:
+        return True
+    if said & PARTS and not wanted & PARTS:
         return True
     return any(wanted & family and said & family and not wanted & said & family for family in FAMILIES)
 
@@ -160,9 +165,11 @@ def tokens(word: str) -> frozenset[str]:
 
 def _one(token: str) -> str:
     """Of several things one: `pods` as `pod`."""
-    return token[:-1] if len(token) > 3 and token.endswith("s") and not token.endswith(("ss", "us", "dns", "tls", "fs")) else token
+    kept = len(token) < 4 or token.endswith(("ss", "us", "is", "dns", "tls", "fs")) or token in _MAKES
+    return token[:-1] if token.endswith("s") and not kept else token
 
 
+_MAKES = frozenset().union(*MADE_OF.values())
 _PROBES = ("probe", "liveness", "readiness", "startup")
 _COUNTED = {"pod": "quota_pod", "service": "quota_service"}
 """What a quota counts is a thing; elsewhere these hardly tell a label from another."""

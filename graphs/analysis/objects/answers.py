@@ -57,6 +57,6 @@ def _name_servers(look: Look) -> Iterator[ObjectFault]:
     if not pods or any(pod.ready for pod in pods):
         return
     worst = pods[0]
-    target = look.app(worst.name, labels=worst.labels) or (look.namespace(worst.namespace) if worst.namespace else None)
+    target = look.app(worst.name, labels=worst.labels) or look.namespace(worst.namespace) or look.namespace(None)
     why = f"none of the cluster's {len(pods)} name servers is ready ({worst.name}: {worst.status})"
     yield from look.fault(target, "coredns_unavailable", 6.0, why, query=worst.query, excerpt=worst.line or None)

@@ -23,6 +23,7 @@ _UNKNOWN = (
 _REFUSED = ("unauthorized", "denied", "forbidden", "401", "403", "authentication required", "no basic auth", "authorization failed")
 _UNSURE = ("does not exist or may require", "may not exist", "or it does not exist")
 _UNNAMED = ("no such host", "server misbehaving", "temporary failure in name resolution", "could not resolve", "dial tcp: lookup ")
+_RATE = ("429", "toomanyrequests", "too many requests", "pull rate limit")
 _UNREACHED = (
     "i/o timeout",
     "connection refused",
@@ -66,6 +67,8 @@ def _why(look: Look, unit: Unit, pod: Pod, container: Container | None, text: st
         return "image_pull_policy_mismatch", 5.5, "is not on the node and its pull policy is Never"
     if "unable to retrieve some image pull secrets" in text:
         return "missing_image_pull_secret", 6.0, "needs a pull secret that does not exist"
+    if any(word in text for word in _RATE):
+        return "image_rate_limited", 5.0, "is not handed out: too many were asked of its registry"
     if any(word in text for word in _UNNAMED):
         if container is not None and (meant := _meant(look, unit, container.image)) is not None:
             return "incorrect_image_registry", 6.0, f"names a registry that does not exist; images beside it come from {meant}"

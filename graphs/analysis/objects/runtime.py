@@ -26,7 +26,7 @@ _READ_ONLY = re2.compile(
 )
 _CONNECTIONS = re2.compile(r"(?i)\bmax[_-]?(?:user[_-])?(?:connections|clients)\s*[:=]?\s*(\d+)")
 _FEW = 10
-_LOW = re2.compile(r"(?i)node (?:was|is|had) (?:low on|a condition of|the condition)[^:\[]*[:\[]+ *\[?([A-Za-z-]+)")
+_LOW = re2.compile(r"(?i)node (?:was low on|had condition)[^:]*: *\[?([A-Za-z-]+)")
 _SHORT = {
     "memory": "node_memory_pressure",
     "disk": "node_disk_pressure",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import re2
 
@@ -53,6 +54,7 @@ def check(look: Look) -> Iterator[ObjectFault]:
         stuck = [pod for pod in unit.pods if pod.status == "Pending" and pod.node is None]
         if stuck:
             yield from _stuck(look, unit, stuck[0], len(stuck))
+    yield from _budgets(look)
     yield from _too_large(look)
     yield from _pinned(look)
 
@@ -166,6 +168,17 @@ def _blame_nodes(look: Look, unit: Unit, event: Event, said: str) -> Iterator[Ob
         if node.cordoned and fits(unit.template, node) and "unschedulable" in said:
             why = f"node {node.name} is cordoned while {unit.kind} {unit.name} waits for a place"
             yield from look.fault(look.node(node.name), "node_cordon_mismatch", 2.0, why, query=node.query, excerpt=event.line)
+
+
+def _budgets(look: Look) -> Iterator[ObjectFault]:
+    """Pods that may not be moved, because their disruption budget leaves no room: whoever drains a node waits."""
+    for unit in look.units:
+        named = {pod.name for pod in unit.pods}
+        loose = (event for kind, name, event in look.cluster.loose_events if kind == "pods" and name in named)
+        told = next((e for e in chain(*(pod.events for pod in unit.pods), loose) if "disruption budget" in e.message.lower()), None)
+        if told is not None:
+            why = f"{unit.kind} {unit.name}: its disruption budget lets no pod of it be moved"
+            yield from look.fault(unit.target, "disruption_budget_blocks", 4.0, why, query=unit.query, excerpt=told.line)
 
 
 def _too_large(look: Look) -> Iterator[ObjectFault]:
