@@ -4,7 +4,7 @@ outsiders, answers contradictions, and says `conclusive` only when two kinds of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from app.domain.agent import Agent
@@ -13,7 +13,8 @@ from app.domain.hypothesis import Arithmetic, Cap, Cost, Diagnosis, Hypothesis, 
 from app.domain.incident import Scope
 from graphs.analysis.calibration import Calibration
 from graphs.analysis.fuse import Possibility, possibilities
-from graphs.analysis.labels import choose_first
+from graphs.analysis.label_words import MAKES
+from graphs.analysis.labels import choose_first, choose_label, tokens
 from graphs.analysis.naming import Names
 from graphs.analysis.objects.fault import EFFECTS
 from graphs.contract import Report
@@ -125,7 +126,7 @@ def _hypothesis(
     return Hypothesis(
         target=found.target,
         kind=found.kind,
-        label=choose_first(_kinds(found), scope.labels, target=found.target) if scope.labels else None,
+        label=_label(found, scope.labels),
         change=found.change,
         remediation=found.remediation if not scope.remediations or found.remediation in scope.remediations else None,
         confidence=math.floor(confidence * 10_000) / 10_000,  # down, so that all of them never come to more than 1
@@ -166,6 +167,15 @@ def _kinds(found: Possibility) -> list[str | None]:
     seen = [s.kind for s in found.speaking if s.kind in EFFECTS]
     kinds = [found.kind, *others, *seen]
     return list(dict.fromkeys(sorted(kinds, key=lambda kind: (kind in EFFECTS) + (kind in _VAGUE))))
+
+
+def _label(found: Possibility, labels: Sequence[str]) -> str | None:
+    """The closed list's word for it; where all that is known is that it fails, the word for what its name says it is failing."""
+    label = choose_first(_kinds(found), labels, target=found.target)
+    make = next(iter(sorted(tokens(found.target.rpartition("/")[2]) & MAKES)), None)
+    if label is None and make is not None and found.kind in _VAGUE:
+        return choose_label(f"{make}_unavailable", labels, target=found.target)
+    return label
 
 
 def _held_down(best: Hypothesis) -> list[str]:

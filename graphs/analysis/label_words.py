@@ -239,6 +239,8 @@ MADE_OF = {
 }
 """Makes of a thing: each is one, and none is another."""
 
+MAKES: frozenset[str] = frozenset().union(*MADE_OF.values()) - {"db_name", "coredns", "node_local_dns"}
+
 PARTS = frozenset(
     {
         "kubelet",
@@ -516,6 +518,8 @@ BROADER: dict[str, tuple[str, ...]] = {
     "sidecar_crash_loop": ("container_crash_loop", "container_command_incorrect"),
     "cache_unavailable": ("db_unavailable",),
     "db_unknown_database": ("database_missing",),
+    "db_invalid_user": ("db_invalid_credentials", "invalid_credentials"),
+    "service_invalid_user": ("service_invalid_credentials",),
     "disk_full": ("node_disk_pressure",),
     "broker_blocked": ("message_broker_unavailable",),
     "node_not_ready": ("kubelet_unavailable",),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from graphs.analysis.label_words import ALSO, ASPECTS, BROADER, FAMILIES, HOW, MADE_OF, PARTS, PROBE_TIMING, SAME, WEAK
+from graphs.analysis.label_words import ALSO, ASPECTS, BROADER, FAMILIES, HOW, MADE_OF, MAKES, PARTS, PROBE_TIMING, SAME, WEAK
 
 _ENOUGH = 0.5
 _CLOSE = 0.8
@@ -29,16 +29,19 @@ def choose_label(kind: str | None, labels: Sequence[str], *, target: str = "") -
 
 
 def choose_first(kinds: Sequence[str | None], labels: Sequence[str], *, target: str = "") -> str | None:
-    """The label of the first of several words for one fault, the strongest first, that the list has one for; a later word counts
-    before a first that comes only half close. Then what the fault may count as; last the only label about the same thing."""
+    """The label of the first of several words for one fault, the strongest first, that means it or what it may count as; else one
+    that comes half close, and last the only label about the same thing."""
     listed, level, known = tuple(labels), _level(target), [kind for kind in kinds if kind is not None]
-    found = [_of_all((kind, *_more(ALSO, kind)), listed, level) for kind in known]
-    near = [one for one in found if one[1] >= _ENOUGH]
-    close = [one for one in near if one[1] >= _CLOSE]
-    further = (_of_all(_more(BROADER, kind), listed, level) for kind in known)
-    wider = (one for one in further if one[1] >= _ENOUGH)
+    found = [_meant(kind, listed, level) for kind in known]
+    sure = (one for one in found if one[1] >= _CLOSE)
+    near = (one for one in found if one[1] >= _ENOUGH)
     alone = ((_only(kind, listed, level), 0.0) for kind in known)
-    return next((label for label, _ in chain(close, near, wider, alone) if label is not None), None)
+    return next((label for label, _ in chain(sure, near, alone) if label is not None), None)
+
+
+def _meant(kind: str, labels: tuple[str, ...], level: frozenset[str]) -> tuple[str | None, float]:
+    own = _of_all((kind, *_more(ALSO, kind)), labels, level)
+    return own if own[1] >= _ENOUGH else _of_all(_more(BROADER, kind), labels, level)
 
 
 def _of_all(words: Sequence[str], labels: tuple[str, ...], level: frozenset[str]) -> tuple[str | None, float]:
@@ -56,7 +59,10 @@ def _of_all(words: Sequence[str], labels: tuple[str, ...], level: frozenset[str]
 def _more(table: Mapping[str, tuple[str, ...]], kind: str) -> tuple[str, ...]:
     """What else a fault is called; what is said of stores in general is said of each make of store."""
     maker, _, rest = kind.partition("_")
-    return table.get(kind) or (table.get(f"db_{rest}", ()) if maker in MADE_OF["db"] | MADE_OF["cache"] else ())
+    if kind in table or maker not in MADE_OF["db"] | MADE_OF["cache"]:
+        return table.get(kind, ())
+    of_any = table.get(f"db_{rest}", ())
+    return (*(f"{maker}_{word.removeprefix('db_')}" for word in of_any if word.startswith("db_")), *of_any)
 
 
 def _only(kind: str, labels: tuple[str, ...], level: frozenset[str]) -> str | None:
@@ -165,11 +171,10 @@ def tokens(word: str) -> frozenset[str]:
 
 def _one(token: str) -> str:
     """Of several things one: `pods` as `pod`."""
-    kept = len(token) < 4 or token.endswith(("ss", "us", "is", "dns", "tls", "fs")) or token in _MAKES
+    kept = len(token) < 4 or token.endswith(("ss", "us", "is", "dns", "tls", "fs")) or token in MAKES
     return token[:-1] if token.endswith("s") and not kept else token
 
 
-_MAKES = frozenset().union(*MADE_OF.values())
 _PROBES = ("probe", "liveness", "readiness", "startup")
 _COUNTED = {"pod": "quota_pod", "service": "quota_service"}
 """What a quota counts is a thing; elsewhere these hardly tell a label from another."""

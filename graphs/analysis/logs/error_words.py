@@ -130,6 +130,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "overload",
         r"overload|shedding|load.?shed|saturat|queue (is )?(full|overflow)|request queued|back.?pressure|at capacity"
+        r"|resource (limit )?alarm|high watermark|\bconnection\.blocked\b"
         r"|near capacity|capacity exceeded|rejected ?execution|elevated (request|traffic)|concurrency limit",
         "self",
         0.75,

@@ -48,7 +48,14 @@ _SAYS: tuple[tuple[str, str], ...] = (
     ("db_connection_exhaustion", r"too many (client|connection)s|remaining connection slots|max(imum)? number of clients"),
     ("image_architecture_mismatch", r"exec format error|wrong elf class|cannot execute binary file"),
     ("port_conflict", r"address already in use|eaddrinuse|port \d+ (was|is) already in use|bind: address"),
-    ("disk_full", r"no space left on device|\benospc\b"),
+    ("disk_full", r"no space left on device|\benospc\b|\bdisk (is )?full\b|errcode: 28|errno:? 28\b|the table .{1,80} is full"),
+    (
+        "broker_blocked",
+        (
+            r"resource (limit )?alarm|vm_memory_high_watermark|\bconnection\.blocked\b"
+            r"|(publish\w*|connections?)( is| are| will be| has been| have been)? (now )?blocked\b"
+        ),
+    ),
     (
         "volume_mount_permission_denied",
         (

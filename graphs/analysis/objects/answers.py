@@ -17,6 +17,7 @@ def check(look: Look) -> Iterator[ObjectFault]:
     yield from _silent(look)
     yield from _nothing_there(look)
     yield from _name_servers(look)
+    yield from _parts(look)
 
 
 def _silent(look: Look) -> Iterator[ObjectFault]:
@@ -60,3 +61,15 @@ def _name_servers(look: Look) -> Iterator[ObjectFault]:
     target = look.app(worst.name, labels=worst.labels) or look.namespace(worst.namespace) or look.namespace(None)
     why = f"none of the cluster's {len(pods)} name servers is ready ({worst.name}: {worst.status})"
     yield from look.fault(target, "coredns_unavailable", 6.0, why, query=worst.query, excerpt=worst.line or None)
+
+
+def _parts(look: Look) -> Iterator[ObjectFault]:
+    """Parts of the cluster that run as pods of a node, named after it: one of them that is not ready."""
+    for pod in look.cluster.pods.values():
+        part = next((name for name in (*sorted(_CONTROL), "kube-proxy") if pod.name.startswith(f"{name}-")), None)
+        if part is None or pod.ready is not False or pod.namespace not in {None, "kube-system"}:
+            continue
+        named = next((name for name in look.cluster.nodes if pod.name.endswith(f"-{name}")), None)
+        why = f"{part} of node {pod.node or named} is not ready ({pod.name}: {pod.status})"
+        kind = f"{part.replace('-', '_')}_unavailable"
+        yield from look.fault(look.node(pod.node or named), kind, 5.5, why, query=pod.query, excerpt=pod.line or None)

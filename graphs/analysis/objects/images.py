@@ -79,8 +79,10 @@ def _why(look: Look, unit: Unit, pod: Pod, container: Container | None, text: st
     if refused:
         account = look.cluster.accounts.get(unit.template.service_account or "default")
         named = unit.template.pull_secrets or (account.pull_secrets if account is not None else ())
-        kind = "image_pull_secret_invalid" if named else "missing_image_pull_secret"
+        gone = [name for name in named if "secrets" in look.cluster.listed and name not in look.cluster.secrets]
+        kind = "image_pull_secret_invalid" if named and len(gone) < len(named) else "missing_image_pull_secret"
         bound = f"pull secret {named[0]} does not help" if named else "no pull secret is bound"
+        bound = f"pull secret {gone[0]} does not exist" if gone else bound
         return kind, 5.5, f"is refused by its registry, and {bound}"
     if unknown:
         return "incorrect_image_reference", 6.0, "does not exist in its registry"

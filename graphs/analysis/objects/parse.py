@@ -402,9 +402,11 @@ def _pod_row(name: str, row: dict[str, str], line: str, command: str) -> Pod:
     ready, _, total = row.get("READY", "").partition("/")
     match = _RESTARTS.match(row.get("RESTARTS", ""))
     node = row.get("NODE", "")
+    words = command.split()
     return Pod(
         name=name,
         query=command,
+        namespace=words[words.index("-n") + 1] if "-n" in words[:-1] else None,
         labels=pairs([row.get("LABELS", "")]),
         status=row.get("STATUS", ""),
         ready=ready == total if total else None,

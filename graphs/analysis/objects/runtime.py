@@ -69,9 +69,13 @@ def _wanted(look: Look, unit: Unit) -> Iterator[ObjectFault]:
         query = unit.live.query if unit.live else unit.query
         kind = f"{unit.kind.lower()}_zero_replicas"
         yield from look.fault(unit.target, kind, 2.0 if others else 6.0, why, query=query, excerpt="Replicas: 0 desired")
-    if (unit.live is not None and unit.live.paused) or (unit.declared is not None and unit.declared.paused):
+    told = next((line for line in (unit.live.conditions if unit.live else ()) if line[2] == "DeploymentPaused"), None)
+    if told or (unit.live is not None and unit.live.paused) or (unit.declared is not None and unit.declared.paused):
         why = f"{unit.kind} {unit.name} is paused: changes to it are not rolled out"
-        yield from look.fault(unit.target, "deployment_paused", 2.5, why, query=unit.query)
+        weight = 5.0 if not unit.pods and unit.desired else 2.5
+        yield from look.fault(
+            unit.target, "deployment_paused", weight, why, query=unit.query, excerpt=" ".join(told) if told else None
+        )
 
 
 def _pod(look: Look, unit: Unit, pod: Pod) -> Iterator[ObjectFault]:
@@ -176,6 +180,9 @@ def _container(look: Look, unit: Unit, pod: Pod, container: Container) -> Iterat
         yield from look.fault(
             unit.target, "container_restarts", weight, why, query=pod.query, excerpt=pod.line or None, numbers=numbers
         )
+    elif container.init and container.state == "Running" and not pod.ready:
+        why = f"{who} has not finished, and the others wait for it"
+        yield from look.fault(unit.target, "init_container_failed", 1.2, why, query=pod.query, excerpt=pod.line or None)
     elif container.ready is False and container.state == "Running":
         why = f"{who} runs and is not ready"
         yield from look.fault(unit.target, "container_not_ready", 0.9, why, query=pod.query, excerpt=pod.line or None)

@@ -15,7 +15,7 @@ _NOT_FOUND = re2.compile(r"(secret|configmap) \"([^\"]+)\" not found")
 _NO_KEY = re2.compile(r"couldn't find key (\S+) in (Secret|ConfigMap) (\S+)")
 _STEMS = (
     (("PASSWORD", "PASSWD", "PWD", "PASS", "TOKEN", "CREDENTIALS"), "invalid_credentials"),
-    (("USER", "USERNAME", "LOGIN"), "invalid_credentials"),
+    (("USER", "USERNAME", "LOGIN"), "invalid_user"),
     (("PORT",), "invalid_port"),
     (("DATABASE", "DB", "DBNAME", "SCHEMA"), "invalid_database"),
     (("HOST", "HOSTNAME", "ADDR", "ADDRESS", "URL", "ENDPOINT", "SERVER"), "invalid_address"),
