@@ -40,18 +40,17 @@ def choose_first(kinds: Sequence[str | None], labels: Sequence[str], *, target: 
 
 
 def _meant(kind: str, labels: tuple[str, ...], level: frozenset[str]) -> tuple[str | None, float]:
-    own = _of_all((kind, *_more(ALSO, kind)), labels, level)
+    own = max(_closest(kind, labels, level), _of_all(_more(ALSO, kind), labels, level), key=lambda one: one[1])
     return own if own[1] >= _ENOUGH else _of_all(_more(BROADER, kind), labels, level)
 
 
 def _of_all(words: Sequence[str], labels: tuple[str, ...], level: frozenset[str]) -> tuple[str | None, float]:
-    """The label closest to one of several words for a fault, the first of which is its own, and how close. A paraphrase counts
-    only where the label speaks of all that it does."""
+    """The label closest to one of several paraphrases of a fault, and how close: only one that speaks of the very same things."""
     found = [
         (label, likeness * _FURTHER**place)
-        for place, word in enumerate(words)
+        for place, word in enumerate(words, start=1)
         for label, likeness in (_closest(word, labels, level),)
-        if label is not None and (place == 0 or _things(word) == _things(label))
+        if label is not None and _things(word) == _things(label)
     ]
     return max(found, key=lambda one: one[1], default=(None, 0.0))
 
@@ -67,9 +66,11 @@ def _more(table: Mapping[str, tuple[str, ...]], kind: str) -> tuple[str, ...]:
 
 def _only(kind: str, labels: tuple[str, ...], level: frozenset[str]) -> str | None:
     """The one label that speaks of a thing that the fault is about, however it says that it fails."""
+    wanted = tokens(kind) | level
+    possible = {label: said for label, said in _spread(labels).items() if not _excluded(wanted, said)}
     for thing in sorted(_things(kind) - ASPECTS):
-        about = [label for label, said in _spread(labels).items() if thing in said]
-        if len(about) == 1 and not _excluded(tokens(kind) | level, _spread(labels)[about[0]]):
+        about = [label for label, said in possible.items() if thing in said]
+        if len(about) == 1:
             return about[0]
     return None
 

@@ -124,7 +124,8 @@ def _target_ports(look: Look, service: Service) -> Iterator[ObjectFault]:
     numbers = {port.number for container in containers for port in container.ports}
     if not numbers:
         return
-    named = all(unit.declared is not None for unit in units) or service.endpoints == ()  # `describe` prints no port's name
+    # `describe` prints no port's name: that there is none is told by a manifest, or by pods that are ready and not behind it.
+    named = not service.endpoints and (all(unit.declared is not None for unit in units) or service.endpoints == ())
     for port in service.ports:
         names = {one.name for container in containers for one in container.ports if one.name}
         if isinstance(port.target, str) and not names and named and any(unit.healthy for unit in units):
