@@ -151,9 +151,10 @@ def _squash(text: str) -> str:
 
 
 def _another(look: Look, mention: _Mention, service: Service) -> Iterator[ObjectFault]:
-    """A variable named after one service that holds another's address."""
+    """A variable named after one service that holds another's address; many begin with the name of whom they are for."""
     squashed = _squash(mention.key)
-    named = [name for name in look.cluster.services if len(name) > 5 and _squash(name) in squashed]
+    own = {other.name for other in _own(look, mention.unit)}
+    named = [name for name in look.cluster.services if len(name) > 5 and name not in own and _squash(name) in squashed]
     why = ""
     if (
         named

@@ -238,6 +238,8 @@ def _refusal(said: str) -> str:
     """Why the API server refuses to make a pod."""
     if "violates podsecurity" in said:
         return "pod_security_violation"
+    if "must be less than or equal to" in said and "limit" in said:
+        return "resource_requests_exceed_limits"
     if "no priorityclass with name" in said:
         return "priority_class_not_found"
     return "admission_denied" if "denied" in said or "webhook" in said or "violates" in said else "pod_creation_failed"

@@ -377,3 +377,25 @@ async def test_a_line_that_stays_away_without_any_failure_suspects_its_service()
 
 async def test_requests_that_keep_their_course_suspect_nobody() -> None:
     assert (await traced(Traced(broken=False))).suspicions == ()
+
+
+def refusal(account: str, *, incident: bool = True, service: str = "stock.agent") -> Row:
+    text = f'pods "a-1" is forbidden: User "system:serviceaccount:shop:{account}" cannot patch resource "pods"'
+    return (incident, 3.0 if incident else -3.0, service, "ERROR", text, "")
+
+
+async def test_one_refusal_of_its_account_by_the_cluster_s_api_accuses_a_workload() -> None:
+    report = await investigate(Recorded([*traffic(), refusal("stock")]))
+    accused = [one for one in report.suspicions if one.kind == "rbac_permission_denied"]
+    assert [one.target for one in accused] == ["stock"]
+    assert {f.id for f in report.findings} >= set(accused[0].findings)
+
+
+async def test_who_runs_as_an_account_of_another_name_is_told_by_who_says_so() -> None:
+    report = await investigate(Recorded([*traffic(), refusal("robot")]))
+    assert [one.target for one in report.suspicions if one.kind == "rbac_permission_denied"] == ["stock"]
+
+
+async def test_what_the_api_always_refused_accuses_nobody() -> None:
+    report = await investigate(Recorded([*traffic(), refusal("stock", incident=False), refusal("stock")]))
+    assert not [one for one in report.suspicions if one.kind == "rbac_permission_denied"]

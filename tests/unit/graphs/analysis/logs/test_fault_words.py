@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphs.analysis.logs.fault_words import fault_of, first_fault
+from graphs.analysis.logs.fault_words import fault_of, first_fault, refused_account
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,9 @@ from graphs.analysis.logs.fault_words import fault_of, first_fault
         ("WRONGPASS invalid username-password pair", "redis_invalid_credentials"),
         ("listen tcp :8080: bind: address already in use", "port_conflict"),
         ("write /data/a.log: no space left on device", "disk_full"),
+        ("ERROR 1114 (HY000): The table 'orders' is full", "disk_full"),
+        ("memory resource limit alarm set on node broker@b1", "broker_blocked"),
+        ("publishers are blocked until it clears", "broker_blocked"),
         ("Can't open the log file: Permission denied", "volume_mount_permission_denied"),
         ("exec /bin/ledger: exec format error", "image_architecture_mismatch"),
     ],
@@ -172,3 +175,7 @@ def test_a_store_that_is_named_is_the_faults_first_word(word: str, make: str) ->
 
 def test_of_two_faults_that_a_line_names_the_more_specific_is_meant() -> None:
     assert fault_of('environment variable PORT not set: invalid port "", bind: address') == "missing_env_variable"
+def test_an_api_that_refuses_an_account_names_it() -> None:
+    assert refused_account('secrets is forbidden: User "system:serviceaccount:shop:web" cannot list resource') == "web"
+    assert refused_account('{"message":"pods \\"a\\" is forbidden: User \\"system:serviceaccount:shop:web\\" cannot"}') == "web"
+    assert refused_account('pods "a" is forbidden: exceeded quota') is None

@@ -227,6 +227,22 @@ async def test_who_must_pass_and_may_and_clocks_that_agree_are_no_fault(shop: An
     assert not (await judged(bend(shop))).hypotheses
 
 
+async def test_a_variable_that_begins_with_its_owner_s_name_is_not_about_the_owner(shop: Any) -> None:
+    first = (await judged(says.databases(shop, DATABASE="shopp"), labels=())).hypotheses[0]
+    assert (first.target, first.kind) == ("app/ledger", "mysql_invalid_database")
+
+
+async def test_of_services_that_tell_pods_apart_by_role_none_is_said_to_select_wrongly(shop: Any) -> None:
+    led = shop.bend("ledger", selector="app=ledger,role=leader").also(
+        (
+            "kubectl describe services ledger-follower",
+            "Name:  ledger-follower\nNamespace:  shop\nSelector:  app=ledger,role=follower\nType:  ClusterIP\nIP:  10.9.0.8",
+        )
+    )
+    kinds = [h.kind for h in (await judged(led, labels=())).hypotheses if h.target == "app/ledger"]
+    assert kinds == ["service_role_unassigned"]
+
+
 async def test_a_companion_is_only_one_beside_a_container_that_is_well(shop: Any) -> None:
     first = (await judged(accompanied(shop, well=False), labels=("sidecar_container_crash",))).hypotheses[0]
     assert (first.target, first.label) == ("app/ledger", None)
