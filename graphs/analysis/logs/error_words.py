@@ -90,6 +90,18 @@ KINDS: tuple[Kind, ...] = (
         0.95,
     ),
     Kind(
+        "blocked_by_broker",
+        r"\bconnection\.blocked\b|connection (is|was|has been) blocked|blocked (by|on) (the )?broker",
+        "other",
+        0.9,
+    ),
+    Kind(
+        "server_full",
+        r"too many (connections|clients)|remaining connection slots|max number of clients|rejected establishment of connection",
+        "other",
+        0.95,
+    ),
+    Kind(
         "connection_pool",
         r"pool.{0,40}(exhaust|timed? ?out|is full|depleted|no (free|idle|available)|wait)"
         r"|(wait|timed? ?out|unable|fail|exceeded).{0,40}(acquir|obtain|check(ing)? ?out).{0,30}connection"
@@ -130,7 +142,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "overload",
         r"overload|shedding|load.?shed|saturat|queue (is )?(full|overflow)|request queued|back.?pressure|at capacity"
-        r"|resource (limit )?alarm|high watermark|\bconnection\.blocked\b"
+        r"|resource (limit )?alarm|high watermark"
         r"|near capacity|capacity exceeded|rejected ?execution|elevated (request|traffic)|concurrency limit",
         "self",
         0.75,

@@ -45,7 +45,10 @@ _SAYS: tuple[tuple[str, str], ...] = (
             r"|invalid (username|user name)[- ](or )?password|login failed for user|(sasl|auth)\w* authentication fail"
         ),
     ),
-    ("db_connection_exhaustion", r"too many (client|connection)s|remaining connection slots|max(imum)? number of clients"),
+    (
+        "db_connection_exhaustion",
+        r"too many (client|connection)s|remaining connection slots|max(imum)? number of clients",
+    ),
     ("image_architecture_mismatch", r"exec format error|wrong elf class|cannot execute binary file"),
     ("port_conflict", r"address already in use|eaddrinuse|port \d+ (was|is) already in use|bind: address"),
     ("disk_full", r"no space left on device|\benospc\b|\bdisk (is )?full\b|errcode: 28|errno:? 28\b|the table .{1,80} is full"),

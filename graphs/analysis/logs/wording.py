@@ -142,6 +142,10 @@ _TELLING = 5
 """Of what a service says of itself, so many lines, the loudest first, may name the fault."""
 
 
+_CALLED = ("_connection_exhaustion", "_read_only", "broker_blocked")
+"""Faults that only who is called can have, whoever tells of them."""
+
+
 def kind_of(standing: Standing) -> str | None:
     """The kind of failure that speaks loudest about it."""
     own = standing.own[0] if standing.own else None
@@ -154,7 +158,8 @@ def kind_of(standing: Standing) -> str | None:
     if own is not None and (against is None or own.own >= 0.5 * against.about):
         return own.shift.kind or "exception"
     if against is not None:
-        return against.shift.kind or "upstream"
+        told = first_fault(item.shift.exemplar[:800] for item in standing.against[:_TELLING])
+        return told if told is not None and told.endswith(_CALLED) else against.shift.kind or "upstream"
     if standing.silent:
         return "silent"
     return "slow" if standing.slower > standing.otherwise else "other_course" if standing.otherwise else None

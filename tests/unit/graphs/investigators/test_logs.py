@@ -399,3 +399,26 @@ async def test_who_runs_as_an_account_of_another_name_is_told_by_who_says_so() -
 async def test_what_the_api_always_refused_accuses_nobody() -> None:
     report = await investigate(Recorded([*traffic(), refusal("stock", incident=False), refusal("stock")]))
     assert not [one for one in report.suspicions if one.kind == "rbac_permission_denied"]
+
+
+def turned_away(n: int, at: float, incident: bool) -> list[Row]:
+    text = f"attempt {n}: stock:5432 answered: FATAL: sorry, too many clients already, rejected establishment of connection"
+    return [(incident, at + 0.3, "orders", "ERROR", text, f"t{n}")]
+
+
+def held_up(n: int, at: float, incident: bool) -> list[Row]:
+    return [
+        (incident, at + 0.3, "orders", "ERROR", f"publish {n} to stock:5672 held: connection is blocked, low on memory", f"t{n}")
+    ]
+
+
+async def test_a_broker_that_blocks_is_accused_by_those_who_publish() -> None:
+    report = await investigate(Recorded(traffic(held_up)))
+    first = max((one for one in report.suspicions if one.signal == "logs"), key=lambda one: one.weight)
+    assert (first.target, first.kind) == ("stock", "broker_blocked")
+
+
+async def test_a_server_that_takes_no_more_clients_is_accused_by_those_it_turns_away() -> None:
+    report = await investigate(Recorded(traffic(turned_away)))
+    first = max((one for one in report.suspicions if one.signal == "logs"), key=lambda one: one.weight)
+    assert (first.target, first.kind) == ("stock", "db_connection_exhaustion")
