@@ -175,6 +175,8 @@ def test_a_store_that_is_named_is_the_faults_first_word(word: str, make: str) ->
 
 def test_of_two_faults_that_a_line_names_the_more_specific_is_meant() -> None:
     assert fault_of('environment variable PORT not set: invalid port "", bind: address') == "missing_env_variable"
+
+
 def test_an_api_that_refuses_an_account_names_it() -> None:
     assert refused_account('secrets is forbidden: User "system:serviceaccount:shop:web" cannot list resource') == "web"
     assert refused_account('{"message":"pods \\"a\\" is forbidden: User \\"system:serviceaccount:shop:web\\" cannot"}') == "web"
