@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.errors import BadInput
+from app.evaluation import compare
 from app.evaluation.score import brier, calibration_error, mark, read_truth
 from graphs.analysis.calibration import Calibration, Forecast, fit
 
@@ -39,19 +40,40 @@ def forecasts(results: Iterable[Path], truth_folder: Path) -> list[Forecast]:
     """The first hypothesis of each result that has a truth; several files of the same cases may be given, with a share of their
     telemetry taken away in some. Raises `BadInput` when there is none, or one without odds; OSError or ValueError for a file that
     holds no results."""
-    truths, found = read_truth(truth_folder), []
     given = list(results)
-    for path in given:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                forecast = _forecast(path, json.loads(line), truths)
-            except (KeyError, TypeError, AttributeError) as error:
-                raise ValueError(f"{path}: a line lacks what results have: {type(error).__name__} {error}") from error
-            found += [forecast] if forecast is not None else []
+    lines = [(path, line) for path in given for line in _lines(path)]
+    truths, found = read_truth(truth_folder, of={line["case"] for _, line in lines}), []
+    for path, line in lines:
+        try:
+            forecast = _forecast(path, line, truths)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _lacking(path, error) from error
+        found += [forecast] if forecast is not None else []
     if not found:
         named = ", ".join(str(path) for path in given)
         raise BadInput(f"no result in {named} has a truth below {truth_folder}; name the folder that holds the truth files")
     return found
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """Results, each of a case. Raises OSError, ValueError, or BadInput for a release, which has nothing to fit to."""
+    try:
+        held = [json.loads(line) for line in compare.text(path).splitlines() if line.strip()]
+        for line in held:
+            compare.refuse_other_schema(line)
+        if held and held[0].get("schema") == compare.SCHEMA:
+            raise BadInput(f"{path} is a release's file, which keeps no odds; name the results that firstmate eval wrote to --out")
+        if not all(isinstance(line["case"], str) for line in held):
+            raise TypeError("`case` is no name")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _lacking(path, error) from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return held
+
+
+def _lacking(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path}: a line lacks what results have: {type(error).__name__} {error}")
 
 
 def _forecast(path: Path, result: Mapping[str, Any], truths: Mapping[str, Mapping[str, Any]]) -> Forecast | None:

@@ -61,8 +61,9 @@ class AblationRow:
 
 def score_all(out: Path, truth_folder: Path) -> tuple[list[AblationRow], int]:
     """Of a file of `eval-ablation/1` lines: a row per combination, and how many cases are in it. One that broke is wrong in all."""
-    truths = read_truth(truth_folder)
-    lines = {case: line for case, line in read_lines(out).items() if case in truths}
+    read = read_lines(out)
+    truths = read_truth(truth_folder, of=read.keys())
+    lines = {case: line for case, line in read.items() if case in truths}
     names = dict.fromkeys(run["combination"] for line in lines.values() for run in line.get("runs", ()))
     rows = []
     for name in names:

@@ -9,15 +9,17 @@ import gzip
 import json
 import math
 import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.evaluation.score import NEVER, Marked, Row, mark, table
+from app.evaluation.score import NEVER, Marked, Row, mark, probability, table
 
 SCHEMA = "eval-release/1"
 SUFFIX = ".jsonl.gz"
+RESULT = "triage-result/1"
 MOVED = 0.2
 """A confidence that moved by more than this is told of."""
 MAX_BYTES = 64 * 1024 * 1024
@@ -160,19 +162,28 @@ def dump(marked: Iterable[Marked], *, version: str) -> bytes:
     for each in sorted(marked, key=lambda m: m.key):
         ranks = {measure: None if math.isinf(rank) else int(rank) for measure, rank in each.ranks.items()}
         lines.append({"case": each.key, "ranks": ranks, "confidence": each.confidence, "verdict": each.verdict})
-    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
-    return gzip.compress(text.encode(), mtime=0)
+    body = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    return gzip.compress(body.encode(), mtime=0)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     """The lines of a release's file, or of an earlier run's results. Raises OSError or ValueError."""
     try:
-        lines = [json.loads(line) for line in _text(path).splitlines() if line.strip()]
-    except EOFError as error:
-        raise ValueError("it is cut short") from error
+        lines = [json.loads(line) for line in text(path).splitlines() if line.strip()]
+    except RecursionError as error:
+        raise ValueError("a line of it is nested too deeply") from error
     if not all(isinstance(line, dict) and ("case" in line or line.get("schema") == SCHEMA) for line in lines):
         raise ValueError("not every line of it is about a case")
+    for line in lines:
+        refuse_other_schema(line)
     return lines
+
+
+def refuse_other_schema(line: Mapping[str, Any]) -> None:
+    """Raises ValueError; a line that names no schema is taken for what is wanted."""
+    schema = line.get("schema", RESULT)
+    if schema not in (SCHEMA, RESULT):
+        raise ValueError(f"a line of it says schema {str(schema)[:40]!r}; this version reads {RESULT} and {SCHEMA}")
 
 
 def earlier(lines: Sequence[Mapping[str, Any]], truths: Mapping[str, Mapping[str, Any]], *, name: str) -> Earlier:
@@ -186,13 +197,17 @@ def earlier(lines: Sequence[Mapping[str, Any]], truths: Mapping[str, Mapping[str
     return Earlier(name, {m.key: Outcome(m.ranks, m.confidence, m.verdict) for m in marked})
 
 
-def _text(path: Path) -> str:
+def text(path: Path) -> str:
+    """Of a file that may be gzipped, but not hold more than `MAX_BYTES` then. Raises OSError or ValueError."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     if not packed:
         return path.read_text(encoding="utf-8")
-    with gzip.open(path) as unpacked:
-        body = unpacked.read(MAX_BYTES + 1)
+    try:
+        with gzip.open(path) as unpacked:
+            body = unpacked.read(MAX_BYTES + 1)
+    except (EOFError, zlib.error) as error:
+        raise ValueError("it is cut short or damaged") from error
     if len(body) > MAX_BYTES:
         raise ValueError(f"it holds more than {MAX_BYTES >> 20} MiB")
     return body.decode("utf-8")
@@ -200,7 +215,8 @@ def _text(path: Path) -> str:
 
 def _outcome(line: Mapping[str, Any]) -> Outcome:
     ranks = {measure: NEVER if rank is None else float(rank) for measure, rank in line["ranks"].items()}
-    return Outcome(ranks, line["confidence"], line["verdict"])
+    said = line["confidence"]
+    return Outcome(ranks, None if said is None else probability(said, of=line["case"]), line["verdict"])
 
 
 def newest(folder: Path) -> Path | None:

@@ -70,8 +70,8 @@ class Scored:
 
 def score(out: Path, truth_folder: Path, *, candidates: Mapping[str, int] | None = None) -> Scored:
     """`candidates`: of each case, how many there were to choose from."""
-    truths = read_truth(truth_folder)
     results = read_lines(out)
+    truths = read_truth(truth_folder, of=results.keys())
     marked = tuple(
         mark(case, truths[case], result, candidates=(candidates or {}).get(case))
         for case, result in results.items()

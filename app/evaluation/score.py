@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,9 @@ class Row:
     p95_s: float | None
 
 
-def read_truth(folder: Path) -> dict[str, dict[str, Any]]:
-    """Every truth file below `folder`, by case name; `source` is the file's own or its folder's name. Raises ValueError, naming
-    the file."""
+def read_truth(folder: Path, *, of: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """Every truth file below `folder`, by case name; `source` is the file's own or its folder's name. Files that hold no truth
+    are passed over, but not those named after a case that was run (`of`). Raises ValueError, naming the file."""
     held = {}
     for path in sorted(folder.rglob("*.json")):
         try:
@@ -97,6 +97,8 @@ def read_truth(folder: Path) -> dict[str, dict[str, Any]]:
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise ValueError(f"{path.name}: `service` is not a list of names")
             held[path.stem] = {"source": path.parent.name, **truth}
+        elif path.stem in of:
+            raise ValueError(f"{path.name}: it names no `service`, the list of who is guilty")
     return held
 
 
@@ -138,11 +140,18 @@ def mark(case: str, truth: Mapping[str, Any], result: Mapping[str, Any] | None, 
         rows=tuple(rows),
         ranks=ranks,
         flags=flags,
-        confidence=float(hypotheses[0].get("confidence", 0)) if hypotheses else None,
+        confidence=probability(hypotheses[0].get("confidence", 0), of=case) if hypotheses else None,
         verdict=(result or {}).get("verdict"),
         elapsed_s=(result or {}).get("elapsed_s"),
         candidates=candidates,
     )
+
+
+def probability(value: object, *, of: str) -> float:
+    """Raises ValueError for what is none, saying what it is `of`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(f"the confidence of {of} is {str(value)[:40]}, and must be a number from 0 to 1")
+    return float(value)
 
 
 def table(marked: Sequence[Marked]) -> list[Row]:

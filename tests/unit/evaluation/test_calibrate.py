@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.errors import BadInput
 from app.evaluation.calibrate import fitted, forecasts
+from app.evaluation.compare import dump
 from graphs.analysis.calibration import Calibration, Forecast
 
 
@@ -42,6 +43,27 @@ def test_a_line_that_is_no_result_is_refused_with_the_file_s_name(line: str, tmp
     results, truth = written(tmp_path, [("a", "back", 1.0)])
     results[0].write_text(line + "\n")
     with pytest.raises(ValueError, match=r"results\.jsonl: a line lacks what results have"):
+        forecasts(results, truth)
+
+
+def test_a_release_is_refused_since_it_keeps_no_odds(tmp_path: Path) -> None:
+    results, truth = written(tmp_path, [("a", "back", 1.0)])
+    results[0].write_bytes(dump([], version="1"))
+    with pytest.raises(BadInput, match="is a release's file, which keeps no odds; name the results that firstmate eval wrote"):
+        forecasts(results, truth)
+
+
+def test_results_of_another_schema_are_refused_with_the_file_s_name(tmp_path: Path) -> None:
+    results, truth = written(tmp_path, [("a", "back", 1.0)])
+    results[0].write_text(results[0].read_text().replace('{"case": "a"', '{"schema": "triage-result/9", "case": "a"'))
+    with pytest.raises(ValueError, match=r"results\.jsonl: a line of it says schema 'triage-result/9'"):
+        forecasts(results, truth)
+
+
+def test_a_confidence_that_is_no_probability_is_refused(tmp_path: Path) -> None:
+    results, truth = written(tmp_path, [("a", "back", 1.0)])
+    results[0].write_text(results[0].read_text().replace("0.5", "NaN"))
+    with pytest.raises(ValueError, match="the confidence of a is nan"):
         forecasts(results, truth)
 
 

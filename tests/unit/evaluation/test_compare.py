@@ -109,12 +109,31 @@ def test_the_last_release_is_the_highest_version(tmp_path: Path) -> None:
     assert found.name == "0.10.0.jsonl.gz"
 
 
-@pytest.mark.parametrize("body", [b"\x1f\x8b broken", b"{", b"[]\n", b'{"a": 1}\n', gzip.compress(b"x" * 99)[:20]])
+DAMAGED = gzip.compress(b"x" * 99, mtime=0)
+
+
+@pytest.mark.parametrize(
+    "body", [b"\x1f\x8b broken", b"{", b"[]\n", b'{"a": 1}\n', DAMAGED[:20], DAMAGED[:10] + b"\xff" * 20, b"[" * 100_000]
+)
 def test_a_file_that_holds_no_results_is_refused(body: bytes, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(body)
     with pytest.raises((OSError, ValueError)):
         read(path)
+
+
+@pytest.mark.parametrize("schema", ["triage-result/9", "eval-ablation/1", 1])
+def test_results_of_another_schema_are_refused(schema: object, tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps({"schema": "triage-result/1", **line("a")}) + "\n" + json.dumps({"schema": schema, **line("b")}))
+    with pytest.raises(ValueError, match=f"schema '{schema}'; this version reads triage-result/1 and eval-release/1"):
+        read(path)
+
+
+def test_a_release_whose_confidence_is_no_probability_is_refused() -> None:
+    lines = [{"schema": "eval-release/1", "version": "1"}, {"case": "k", "ranks": {}, "confidence": 2, "verdict": None}]
+    with pytest.raises(ValueError, match="the confidence of k is 2"):
+        earlier(lines, {}, name="x")
 
 
 def test_a_release_that_lacks_a_field_is_refused() -> None:
