@@ -19,7 +19,7 @@ from app.domain.errors import BadInput
 from app.domain.quantity import counted
 from app.evaluation import combinations, compare, runner
 from app.evaluation.combinations import Combination
-from app.evaluation.compare import Comparison
+from app.evaluation.compare import Comparison, Earlier
 from app.evaluation.reliability import reliability
 from app.evaluation.runner import Scored
 from app.evaluation.score import confidences
@@ -74,7 +74,9 @@ def evaluate(
         "--ablation": ablation,
     }
     _refuse({option for option, given in asked.items() if given}, part=part, truth=truth, lose=lose)
-    earlier = _earlier(against or compare.newest(compose.releases()))
+    whole = not (lose or part)  # the last release is of the whole engine on whole cases: comparable unless somebody asks for it
+    unasked = compare.newest(compose.releases()) if whole or fail_on_regression else None
+    earlier = _earlier(against or unasked)
     if fail_on_regression and earlier is None:
         raise BadInput("--fail-on-regression has nothing to compare with: name earlier results with --against")
 
@@ -182,19 +184,20 @@ def _earlier(path: Path | None) -> Before | None:
 
 
 def _compare(scored: Scored, before: Before | None, *, named: bool) -> Comparison | None:
-    """None without earlier results, or where those of the last release are about other cases and nobody asked for them."""
+    """None without earlier results, or where nobody asked for those of the last release and not all its cases were run."""
     if before is None:
         return None
+    compared = compare.compare(scored.marked, _outcomes(before, scored))
+    if named and not compared.cases:
+        raise BadInput(f"{before.path} knows none of these cases, so there is nothing to compare")
+    return compared if named or not compared.not_run else None
+
+
+def _outcomes(before: Before, scored: Scored) -> Earlier:
     try:
-        found = compare.earlier(before.lines, scored.truths, name=before.path.name)
+        return compare.earlier(before.lines, scored.truths, name=before.path.name)
     except ValueError as error:
         raise BadInput(f"{before.path} holds no results ({error}); name a release's file or a results file") from error
-    compared = compare.compare(scored.marked, found)
-    if compared.cases:
-        return compared
-    if named:
-        raise BadInput(f"{before.path} knows none of these cases, so there is nothing to compare")
-    return None
 
 
 def _keep(scored: Scored, folder: Path, console: Console, *, broken: int) -> None:
@@ -206,12 +209,25 @@ def _keep(scored: Scored, folder: Path, console: Console, *, broken: int) -> Non
 
 def _save(scored: Scored, folder: Path) -> Path:
     path = folder / f"{app.__version__}{compare.SUFFIX}"
+    _refuse_smaller(path, scored)
     try:
         folder.mkdir(exist_ok=True)
         path.write_bytes(compare.dump(scored.marked, version=app.__version__))
     except OSError as error:
         raise BadInput(f"{path} can't be written ({error.strerror}); save a release from a checkout of your own") from error
     return path
+
+
+def _refuse_smaller(path: Path, scored: Scored) -> None:
+    """Raises `BadInput` where this version's release knows cases that these results lack: they would be lost without a word."""
+    if not path.exists() or (before := _earlier(path)) is None:
+        return
+    lost = _outcomes(before, scored).outcomes.keys() - {each.key for each in scored.marked}
+    if lost:
+        raise BadInput(
+            f"not kept: {path} knows {counted(len(lost), 'case')} that these results lack, or whose truth was mended since; "
+            "run them all, or remove that file first if they shall be gone"
+        )
 
 
 VERB = evaluate

@@ -232,6 +232,60 @@ def test_a_truth_of_other_cases_is_refused_and_overwrites_no_release(bench: Benc
     assert (bench.releases / f"{app.__version__}.jsonl.gz").read_bytes() == kept
 
 
+def test_a_release_is_not_replaced_by_fewer_cases(bench: Bench) -> None:
+    bench.holds(a="back", b="back")
+    assert bench.run("--save-release").exit_code == 0
+    kept = bench.releases / f"{app.__version__}.jsonl.gz"
+    of_both = kept.read_bytes()
+    for other in ("b", "c"):  # one of its cases, then none of them
+        for folder in (bench.folder / "cases").iterdir():
+            (folder / "case.json").unlink(missing_ok=True)
+        bench.holds(**{other: "back"})
+        with pytest.raises(
+            BadInput, match=r"not kept: .*\.jsonl\.gz knows [12] cases? that .* lack.*; run them all, or remove that file"
+        ):
+            raise bench.run("--save-release").exception or AssertionError("it was replaced")
+        assert kept.read_bytes() == of_both
+    bench.holds(a="x", b="back", c="back")
+    assert bench.run("--save-release").exit_code == 0
+    assert kept.read_bytes() != of_both
+
+
+@pytest.mark.parametrize("said", ["NaN", "1e9", "-0.1", '"0.9"', "true", "null"])
+def test_a_confidence_that_is_no_probability_is_one_sentence(said: str, bench: Bench) -> None:
+    bench.holds(a="back")
+    earlier_run = bench.folder / "before.jsonl"
+    earlier_run.write_text(json.dumps(line("a", confidence=0.125)).replace("0.125", said) + "\n")
+    with pytest.raises(BadInput, match=r"the confidence of a is .*, and must be a number from 0 to 1"):
+        raise bench.run("--against", str(earlier_run)).exception or AssertionError("it was compared")
+
+
+@pytest.mark.parametrize("options", [("--lose", "0.1"), ("--without", "judge")])
+def test_part_of_the_engine_or_of_the_telemetry_is_compared_only_when_asked(options: tuple[str, ...], bench: Bench) -> None:
+    bench.holds(a="back")
+    assert bench.run("--save-release").exit_code == 0
+    kept = bench.releases / f"{app.__version__}.jsonl.gz"
+    assert "against release" in bench.run().output
+    assert "against release" not in bench.run(*options).output
+    assert "against release" in bench.run(*options, "--against", str(kept)).output
+
+
+def test_a_few_of_a_release_s_cases_are_compared_only_when_asked(bench: Bench) -> None:
+    bench.holds(a="back", b="back")
+    assert bench.run("--save-release").exit_code == 0
+    (bench.folder / "cases" / "a" / "case.json").unlink()
+    assert "against release" not in bench.run().output
+    assert "against release" in bench.run("--fail-on-regression").output
+
+
+@pytest.mark.parametrize("body", ["[]", "{}"])
+def test_a_case_whose_truth_names_nobody_is_one_sentence(body: str, bench: Bench) -> None:
+    bench.holds(a="back", b="back")
+    (bench.folder / "truth" / "a.json").write_text(body)
+    with pytest.raises(BadInput, match=r"a\.json: it names no `service`, .*; mend it: the results stand in"):
+        raise bench.run().exception or AssertionError("it was passed over")
+
+
 def test_a_release_about_other_cases_is_not_mentioned_unless_it_was_named(bench: Bench) -> None:
     bench.holds(a="back")
     other = bench.folder / "other.jsonl"
