@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
@@ -67,7 +67,7 @@ def metrics(file: File, scope: Scope) -> MetricTable | NoData:
     unnamed = [name for name in series if "|" not in name]
     if unnamed:
         raise BadInput(f"{file.name}, line 1: column {unnamed[0]!r} is not `<entity>|<metric>`")
-    cells = _cells(file, header, ("phase",))
+    cells = _cells(file, header, {"phase"}, spared=set(series))
     frame = cells.frame.filter(_is_moment("time")).sort("time", maintain_order=True)
     untimed = _untimed(cells.frame.height - frame.height, "line", file)
     if frame.is_empty() or not series:
@@ -94,7 +94,7 @@ def spans(file: File, scope: Scope) -> SpanTable | NoData:
     missing = [name for name in _SPAN_COLUMNS[1:] if name not in header]
     if missing:
         raise BadInput(f"{file.name}, line 1: there is no column `{missing[0]}`")
-    cells = _cells(file, header, [name for name in header if name not in ("start", "dur_ms")])
+    cells = _cells(file, header, {name for name in header if name not in ("start", "dur_ms")})
     frame = cells.frame.filter(pl.col("start").is_null() | _is_moment("start"))
     untimed = _untimed(cells.frame.height - frame.height, "span", file)
     if frame.is_empty():
@@ -211,8 +211,9 @@ class _Cells(NamedTuple):
     left_out: str | None
 
 
-def _cells(file: File, columns: Sequence[str], strings: Sequence[str]) -> _Cells:
-    """Rows below the header; cells of `strings` as they are, the others numbers, empty ones null."""
+def _cells(file: File, columns: Sequence[str], strings: Set[str], *, spared: Set[str] = frozenset()) -> _Cells:
+    """Rows below the header; cells of `strings` as they are, the others numbers, empty ones null. A cell that is no number costs
+    its row, in a column of `spared` only itself. Raises BadInput where nothing is left."""
     schema = {name: pl.String if name in strings else pl.Float64 for name in columns}
     try:
         # The header was read by `_header`: polars leaves doubled quotes in a name as they are.
@@ -220,15 +221,22 @@ def _cells(file: File, columns: Sequence[str], strings: Sequence[str]) -> _Cells
         return _Cells(frame, None)
     except (pl.exceptions.PolarsError, ValueError) as error:
         found: list[list[str | float | None]] = []
-        wrong, first = 0, ""
+        wrong, first, wrong_cells, first_cell = 0, "", 0, ""
         for number, row in _csv_rows(file):
             try:
-                found.append(_row(row, columns, strings))
+                cells, unread = _row(row, columns, strings, spared)
             except BadInput as reason:
                 wrong, first = wrong + 1, first or redact(f"line {number}: {reason}")
-        if not found:
-            raise BadInput(f"{file.name}, {first}" if first else f"{file.name}: {str(error).splitlines()[0][:200]}") from error
-        return _Cells(pl.DataFrame(found, schema=schema, orient="row"), left_out(file.name, wrong, first))
+                continue
+            found.append(cells)
+            if unread:
+                wrong_cells, first_cell = wrong_cells + len(unread), first_cell or redact(f"line {number}: {unread[0]}")
+        rows = pl.DataFrame(found, schema=schema, orient="row")
+        if not found or (wrong_cells and all(rows[name].null_count() == rows.height for name in spared)):
+            why = first or first_cell
+            raise BadInput(f"{file.name}, {why}" if why else f"{file.name}: {str(error).splitlines()[0][:200]}") from error
+        lost = left_out(file.name, wrong, first), left_out(file.name, wrong_cells, first_cell, what="cell")
+        return _Cells(rows, _joined(*lost) or None)
 
 
 def _csv_rows(file: File) -> Iterator[tuple[int, list[str]]]:
@@ -245,16 +253,24 @@ def _csv_rows(file: File) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, row
 
 
-def _row(cells: Sequence[str], columns: Sequence[str], strings: Sequence[str]) -> list[str | float | None]:
+def _row(
+    cells: Sequence[str], columns: Sequence[str], strings: Set[str], spared: Set[str]
+) -> tuple[list[str | float | None], list[str]]:
+    """The row, and why cells in columns of `spared` could not be read. Raises BadInput for any other."""
     if len(cells) != len(columns):
         raise BadInput(f"{len(cells)} cells where the header has {len(columns)}")
     row: list[str | float | None] = []
+    unread: list[str] = []
     for name, cell in zip(columns, cells, strict=True):
         try:
             row.append(None if cell == "" else cell if name in strings else float(cell))
         except ValueError as error:
-            raise BadInput(f"{cell[:40]!r} in column {name!r} is not a number") from error
-    return row
+            why = f"{cell[:40]!r} in column {name!r} is not a number"
+            if name not in spared:
+                raise BadInput(why) from error
+            row.append(None)
+            unread.append(why)
+    return row, unread
 
 
 def _header(file: File) -> list[str]:

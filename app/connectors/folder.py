@@ -73,9 +73,9 @@ def read_each(body: bytes, read: Callable[[JsonObject], T], *, first: int = 1) -
     return Each(found, wrong, reason)
 
 
-def left_out(file: str, wrong: int, first: str) -> str | None:
-    """How many lines could not be read, and why the first of them (`line 7: …`)."""
-    return f"{counted(wrong, 'line')} of {file} could not be read ({first})" if wrong else None
+def left_out(file: str, wrong: int, first: str, *, what: str = "line") -> str | None:
+    """How many could not be read, and why the first of them (`line 7: …`)."""
+    return f"{counted(wrong, what)} of {file} could not be read ({first})" if wrong else None
 
 
 def find_file(folder: Path, file: str) -> Path | None:

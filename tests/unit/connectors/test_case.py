@@ -108,6 +108,17 @@ async def test_metrics_are_in_time_order_with_gaps_as_nan(make: Make, packed: bo
     assert table.as_of_s == START + 60
 
 
+async def test_a_cell_that_is_no_number_costs_only_itself(make: Make) -> None:
+    case = open_case(make(metrics__csv="time,a|b,c|d\n1,n/a,10\n2,n/a,11\n3,n/a,12 ms\n4,5,13,14\n"))
+    table = await case.metrics(case.scope)
+    assert isinstance(table, MetricTable)
+    np.testing.assert_array_equal(table.values, [[np.nan, 10], [np.nan, 11], [np.nan, np.nan]])
+    assert table.truncated == (
+        "1 line of metrics.csv could not be read (line 5: 4 cells where the header has 3); "
+        "4 cells of metrics.csv could not be read (line 2: 'n/a' in column 'a|b' is not a number)"
+    )
+
+
 async def test_metrics_of_an_entity_are_its_own_and_its_edges_whether_bare_or_not(make: Make) -> None:
     case = open_case(make(metrics__csv=METRICS))
     table = await case.metrics(case.scope, entities=["app/cart"])
@@ -246,7 +257,8 @@ async def test_a_broken_file_is_named_with_its_line(make: Make, file: str, body:
         ),
         ("logs__jsonl", '{"time": 1}\n{"time": 1e300}\n[]\n', 1, "2 lines of logs.jsonl could not be read (line 2: time '1e+300'"),
         ("logs__jsonl", '{"time": 1}\n{"a": %s}\n' % ("[" * 100_000), 1, "1 line of logs.jsonl could not be read (line 2"),
-        ("metrics__csv", "time,a|b\n1,2\n2,x\n3,4\n", 2, "1 line of metrics.csv could not be read (line 3: 'x' in column 'a|b'"),
+        ("metrics__csv", "time,a|b\n1,2\nx,3\n3,4\n", 2, "1 line of metrics.csv could not be read (line 3: 'x' in column 'time'"),
+        ("metrics__csv", "time,a|b\n1,2\n2,x\n3,n/a\n", 3, "2 cells of metrics.csv could not be read (line 3: 'x' in column 'a|b'"),
         ("metrics__csv", "time,a|b\n1,2\n2,3,4\n", 1, "1 line of metrics.csv could not be read (line 3: 3 cells where"),
         ("metrics__csv", "time,a|b\n1,2\ninf,3\n,3\n", 1, "2 lines of metrics.csv without a time left out"),
         ("metrics__csv", f"time,a|b\n1,2\n2,{'x' * 200_000}\n", 1, "1 line of metrics.csv could not be read (line 3"),
