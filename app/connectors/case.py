@@ -158,12 +158,16 @@ def open_case(path: Path | str) -> RecordedCase:
     found = find_file(folder, "case.json")
     if found is None:
         raise BadInput(f"{folder} holds no case.json; name the folder of one recorded incident")
-    document = read_object(file_bytes(found), file="case.json", mended=False)
-    schema = document.get("schema", SCHEMA)
-    if schema != SCHEMA:
-        raise BadInput(f"case.json says schema {schema!r}; this version reads {SCHEMA}")
+    try:
+        document = read_object(file_bytes(found), file="case.json", mended=False)
+        schema = document.get("schema", SCHEMA)
+        if schema != SCHEMA:
+            raise BadInput(f"case.json says schema {schema!r}, and this version reads {SCHEMA}")
+        scope = _scope(document)
+    except BadInput as error:
+        raise BadInput(f"{folder}: {error}; mend it there: the README says under “A case” what it holds") from error
     name = document.get("id")
-    return RecordedCase(name=name if isinstance(name, str) and name else folder.name, scope=_scope(document), folder=folder)
+    return RecordedCase(name=name if isinstance(name, str) and name else folder.name, scope=scope, folder=folder)
 
 
 def find_cases(path: Path | str) -> list[Path]:
@@ -212,7 +216,9 @@ def _moment(raw: object, what: str) -> datetime | None:
             moment = datetime.fromisoformat(str(raw))
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise BadInput(f"case.json: {what} is not a time: {str(raw)[:60]!r}") from error
+        raise BadInput(
+            f"case.json: {what} is not a time: {str(raw)[:60]!r}; write ISO 8601 (UTC where it names no zone) or epoch seconds"
+        ) from error
     if abs(moment.timestamp()) > MAX_EPOCH_S:
         raise BadInput(f"case.json: {what} is too far away to be the time of an incident: {str(raw)[:60]!r}")
     return moment.astimezone(UTC)
@@ -230,7 +236,7 @@ def _scope(document: JsonObject) -> Scope:
     alert, window, answers = _part(document, "alert"), _part(document, "window"), _part(document, "answers", otherwise={})
     start, end = _moment(window.get("start"), "window.start"), _moment(window.get("end"), "window.end")
     if start is None or end is None:
-        raise BadInput("case.json: window needs start and end")
+        raise BadInput('case.json: window needs start and end, such as "2026-03-01T09:30:00Z"')
     reference = window.get("reference")
     if reference is not None and not (isinstance(reference, list) and len(reference) == 2):
         raise BadInput("case.json: window.reference must be [start, end] or null")
@@ -247,8 +253,8 @@ def _scope(document: JsonObject) -> Scope:
         )
     except ValidationError as error:
         first = error.errors()[0]
-        where, why = ".".join(map(str, first["loc"])) or "window", first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"case.json: {where}: {why}") from error
+        where = ".".join(map(str, first["loc"]))
+        raise BadInput(f"case.json: {where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}") from error
 
 
 def _part(document: JsonObject, name: str, *, otherwise: JsonObject | None = None) -> JsonObject:

@@ -362,11 +362,13 @@ async def test_a_folder_that_is_gone_is_unwell(make: Make) -> None:
         ({"schema": "incident-case/9"}, "incident-case/9"),
     ],
 )
-def test_a_broken_case_json_says_which_part(make: Make, part: dict[str, Any], told: str) -> None:
+def test_a_broken_case_json_says_which_part_of_which_folder_and_what_to_do(make: Make, part: dict[str, Any], told: str) -> None:
     path = make(case=part)
     with pytest.raises(BadInput) as caught:
         open_case(path)
     assert told in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: case.json")
+    assert str(caught.value).endswith("; mend it there: the README says under “A case” what it holds")
 
 
 async def test_a_link_that_leads_out_of_the_folder_is_refused(make: Make, tmp_path: Path) -> None:
