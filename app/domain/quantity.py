@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+_MANY = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 _SECONDS = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (1e-6, 1e6, "µs"))
 
 
@@ -36,8 +37,11 @@ def counted(count: int, one: str, many: str = "") -> str:
 def _digits(value: float) -> str:
     if value == 0:
         return "0"
-    if abs(value) >= 1e7 or abs(value) < 1e-3:
-        return f"{value:.2e}"
+    if abs(value) < 1e-3:
+        return f"{float(f'{value:.3g}'):g}"
+    if abs(value) >= 999_999.5:
+        by, name = next((step for step in _MANY if abs(value) >= step[0]), _MANY[-1])
+        return f"{_digits(value / by)} {name}" if abs(value) < 1e18 else f"{value:.2e}"
     if abs(value) >= 100:
         return f"{value:.0f}"
     return f"{float(f'{value:.3g}'):g}"
