@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.cards.card import Card, Code, Line, Note, Part, Picture, Quote, Rule, Strong, line, paragraph
-from app.cards.incident import numbering, of_whom
+from app.cards.incident import claim, claimed, numbering
 from app.cards.wording import clipped, percent
 from app.domain.finding import Finding
 from app.domain.hypothesis import Arithmetic, Diagnosis, Hypothesis
@@ -32,7 +32,7 @@ def behind_card(diagnosis: Diagnosis, rank: int) -> Card:
     found = [finding for finding in diagnosis.findings if finding.id in cited]
     return Card(
         kind="findings",
-        gist=f"{counted(len(found), 'finding')} behind hypothesis {rank}: {clipped(hypothesis.statement, 400)}",
+        gist=f"{counted(len(found), 'finding')} behind hypothesis {rank}: {claim(hypothesis)}",
         title=f"Behind hypothesis {rank}",
         parts=(
             paragraph(*_hypothesis(rank, hypothesis, numbers)),
@@ -67,8 +67,8 @@ def _hypothesis(rank: int, hypothesis: Hypothesis, numbers: dict[str, str]) -> l
     lines = [
         line(
             Strong(text=f"{rank}. {percent(hypothesis.confidence)} "),
-            *of_whom(hypothesis),
-            f"{clipped(hypothesis.statement, 300)} ({hypothesis.verdict})",
+            *claimed(hypothesis, 300),
+            f" ({hypothesis.verdict})",
         ),
         line("For: ", Code(text=cited(hypothesis.supporting))),
     ]

@@ -6,7 +6,23 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from app.cards.card import Button, Buttons, Card, Code, Line, Note, Paragraph, Part, Quote, Strong, When, Who, line, paragraph
+from app.cards.card import (
+    Button,
+    Buttons,
+    Card,
+    Code,
+    Line,
+    Note,
+    Paragraph,
+    Part,
+    Quote,
+    Strong,
+    When,
+    Who,
+    line,
+    paragraph,
+    plain,
+)
 from app.cards.wording import VERDICTS, clipped, duration, percent
 from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Diagnosis, Hypothesis
@@ -76,7 +92,7 @@ def brief_card(scope: Scope, diagnosis: Diagnosis, *, name: str) -> Card:
     parts += _cause(diagnosis)
     parts += _unknown(diagnosis.gaps)
     parts.append(Note(line=_footer(diagnosis)))
-    gist = f"{name}: {diagnosis.verdict}" + (f" ({percent(best.confidence)}): {best.statement}" if best else "")
+    gist = f"{name}: {diagnosis.verdict}" + (f" ({percent(best.confidence)}): {claim(best)}" if best else "")
     return Card(kind="incident", gist=gist[:600], title=f"{clipped(name, 80)} · {said}", parts=tuple(parts))
 
 
@@ -134,14 +150,25 @@ def _said(diagnosis: Diagnosis) -> str:
 
 def _hypothesis_line(rank: int, hypothesis: Hypothesis, numbers: dict[str, str], *, brief: bool) -> Line:
     cited = " ".join(numbers[i] for i in hypothesis.supporting[: 2 if brief else 4] if i in numbers)
-    statement = clipped(hypothesis.statement, 90 if brief else 190)
-    return line(Strong(text=f"{rank}. {percent(hypothesis.confidence)} "), *of_whom(hypothesis), f"{statement} ", Code(text=cited))
+    said = claimed(hypothesis, 90 if brief else 190)
+    return line(Strong(text=f"{rank}. {percent(hypothesis.confidence)} "), *said, " ", Code(text=cited))
 
 
-def of_whom(hypothesis: Hypothesis) -> Line:
-    """The target's name, before a statement that does not begin with saying it."""
-    named = hypothesis.target in re.split(r"[ ,]", hypothesis.statement.partition(": ")[0])
-    return () if named else line(Code(text=hypothesis.target), " ")
+def claimed(hypothesis: Hypothesis, most: int) -> Line:
+    """What is claimed, of at most `most` characters beside the target's name, which stands first unless the statement begins with
+    saying it."""
+    target, bare = hypothesis.target, hypothesis.target.partition("/")[2]
+    head, _, rest = hypothesis.statement.partition(": ")
+    if rest and head in (target, bare):
+        return line(Code(text=target), f": {clipped(rest, most)}")
+    if target in re.split(r"[ ,]", head) or bare in head.split()[:2]:  # `Deployment back` says enough of app/back
+        return line(clipped(hypothesis.statement, most))
+    return line(Code(text=target), f": {clipped(hypothesis.statement, most)}")
+
+
+def claim(hypothesis: Hypothesis, most: int = 400) -> str:
+    """The same as plain words."""
+    return plain(claimed(hypothesis, most))
 
 
 def numbering(findings: Sequence[Finding]) -> dict[str, str]:
@@ -189,7 +216,7 @@ def _gist(incident: Incident, diagnosis: Diagnosis | None, pending: Sequence[Pen
     said = "investigating"
     if diagnosis is not None and diagnosis.hypotheses:
         best = diagnosis.hypotheses[0]
-        said = f"{diagnosis.verdict} ({percent(best.confidence)}): {clipped(best.statement, 160)}"
+        said = f"{diagnosis.verdict} ({percent(best.confidence)}): {claim(best, 160)}"
     elif diagnosis is not None:
         said = "inconclusive: nothing measured points anywhere"
     waits = f" {pending[0].name} waits for a decision: {pending[0].sentence}." if pending else ""

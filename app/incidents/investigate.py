@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.cards.incident import claim
 from app.cards.wording import percent
 from app.domain.errors import Conflict, FirstmateError, NotFound, Unreachable
 from app.domain.hypothesis import Diagnosis
@@ -136,7 +137,7 @@ async def concluded(tx: Tx, incident: str, run: str, diagnosis: Diagnosis, *, by
     if any(entry.details.get("run") == run for entry in await timeline.for_incident(tx, incident)):
         return
     best = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
-    said = f"{diagnosis.verdict}, {percent(best.confidence)}: {best.statement}" if best else f"{diagnosis.verdict}: no hypothesis"
+    said = f"{diagnosis.verdict}, {percent(best.confidence)}: {claim(best)}" if best else f"{diagnosis.verdict}: no hypothesis"
     await timeline.append(tx, incident, at=at, actor=by, text=f"Triage: {said}"[:400], details={"run": run})
 
 

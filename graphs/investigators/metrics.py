@@ -13,6 +13,7 @@ import polars as pl
 from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
+from app.domain.quantity import counted
 from app.domain.telemetry import MetricTable, ObjectTable, SeriesName, SpanTable, StatusTable, Topology
 from graphs.analysis.calls import Edge
 from graphs.analysis.metrics.machines import NODE, machine_clues, placed
@@ -22,7 +23,7 @@ from graphs.analysis.metrics.picture import ENTRY, Clue, Picture, combine
 from graphs.analysis.metrics.selftime import SpanShifts, compare
 from graphs.analysis.metrics.sentences import said_tables
 from graphs.analysis.metrics.suspects import metric_clues, span_clues
-from graphs.analysis.metrics.wording import AGENT, Writer, span_findings, utc
+from graphs.analysis.metrics.wording import AGENT, Writer, claim, span_findings, utc
 from graphs.analysis.metrics.words import read, route
 from graphs.analysis.naming import Names, bare
 from graphs.analysis.objects.placement import pods_on_nodes
@@ -184,7 +185,7 @@ def _from_metrics(
                 target=target,
                 weight=round(min(weight, 5.0), 4),
                 signal="status" if all(writer.findings[id_].signal == "status" for id_ in ids) else "metrics",
-                statement=f"{_because(best)}: {first}"[:400],
+                statement=claim(first, measured.series[columns[0]].name, target, _because(best)),
                 findings=ids,
                 kind=kind,
                 no_change=kind in _NO_CHANGE,
@@ -195,7 +196,7 @@ def _from_metrics(
 
 def _because(clue: Clue) -> str:
     own = clue.numbers.get("own_share", 0.0)
-    several = f"{clue.numbers.get('services', 0):.0f} services"
+    several = counted(round(clue.numbers.get("services", 0)), "service")
     return {
         "latency": f"{100 * own:.0f}% of the extra time arises here and in nothing it calls",
         "latency_stands_out": "slower than what it calls explains",
@@ -205,8 +206,8 @@ def _because(clue: Clue) -> str:
         "route": "one of its routes is out of range",
         "pool": "its connections are used up",
         "surge": "more traffic than before arrives, and everything behind grew with it",
-        "boundary": f"calls that cross its boundary suffer, those on either side do not: {several}",
-        "host": f"who runs on it is slow: {several}",
+        "boundary": f"calls of {several} that cross its boundary suffer, those on either side do not",
+        "host": f"{several} on it suffer",
         "amplified": "it makes more calls for the same traffic",
     }.get(clue.channel, "it moved")
 

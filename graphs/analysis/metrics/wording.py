@@ -10,12 +10,13 @@ from app.domain.agent import Agent
 from app.domain.finding import Finding, Plot
 from app.domain.incident import Scope
 from app.domain.quantity import said
-from app.domain.telemetry import SpanTable
+from app.domain.telemetry import SeriesName, SpanTable
 from graphs.analysis.metrics.measured import Measured
 from graphs.analysis.metrics.picture import ENTRY, Clue, trust
 from graphs.analysis.metrics.selftime import SpanShifts, failed
 from graphs.analysis.metrics.sentences import SOURCE_MARK
 from graphs.analysis.metrics.spark import downsample
+from graphs.analysis.naming import bare
 
 AGENT = Agent(name="metrics", version="1.1.0")
 
@@ -39,6 +40,16 @@ def _times(base: float, level: float) -> str:
     if factor > 1000:
         return " (more than 1000 times)"
     return f" ({factor:.0f} times)" if factor >= 100 else f" ({factor:.1f} times)"
+
+
+def claim(moved: str, name: SeriesName, target: str, why: str) -> str:
+    """What a series did and why that speaks for `target`, in one sentence that names each once, its numbers early. `moved`: what
+    the finding about the series says."""
+    entity = "what users see" if name.entity == ENTRY else name.entity
+    own = bare(name.entity) == bare(target)
+    if not own and moved.startswith(f"{entity}: {name.metric} "):
+        moved = f"{target}: {name.metric} of {entity} {moved.removeprefix(f'{entity}: {name.metric} ')}"
+    return f"{moved}; {why}"[:400]
 
 
 class Writer:
@@ -185,10 +196,8 @@ def span_findings(writer: Writer, shifts: SpanShifts, target: str, clue: Clue) -
     elif clue.channel == "gap":
         gaps = [one for one in shifts.gaps if target in (one.service, one.callee) and one.mass > 0]
         for one in sorted(gaps, key=lambda one: (-one.mass * trust(one.z + 1), one.op))[:2]:
-            text = (
-                f"between {one.service} and {one.callee} a call spends {_ms(one.inc_ms)} that neither end accounts for, "
-                f"{_ms(one.ref_ms)} before"
-            )
+            which = f"a call from {one.service}" if target == one.callee else f"a call to {one.callee}"
+            text = f"{target}: {which} spends {_ms(one.inc_ms)} that neither end accounts for, {_ms(one.ref_ms)} before"
             ids.append(writer.span(text, target, {"gap_ms": one.inc_ms, "before_ms": one.ref_ms, "z": one.z, "calls": one.n_inc}))
     elif clue.channel == "calls":
         calls = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.cards.card import Buttons, Card, Exact, Quote, Who, plain, sparkline, words
 from app.cards.findings import MOST_SHOWN, behind_card, findings_card, why_card
-from app.cards.incident import Pending, brief_card, incident_card, numbering, of_whom
+from app.cards.incident import Pending, brief_card, claim, claimed, incident_card, numbering
 from app.cards.proposal import details_card, exact_text, outcome_card, proposal_card, stopped_card
 from app.cards.status import open_card
 from app.cards.wording import clipped, duration, percent, to_the_letter
@@ -304,18 +304,21 @@ def test_a_picture_of_what_was_broken_throughout_shows_what_is_usual() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "before"),
+    ("target", "statement", "told"),
     [
-        ("deploy 1.7.6 of back at 10:02:28Z, 1 s before the onset: size 12 -> 1", ""),
-        ("back: errors went from 0 to 9", ""),
-        ("its connections are used up: back: waiting went from 0 to 9", "back "),
-        ("backlog: 12", "back "),
+        ("back", "deploy 1.7.6 of back at 10:02:28Z: size 12 -> 1", "deploy 1.7.6 of back at 10:02:28Z: size 12 -> 1"),
+        ("back", "back: errors went from 0 to 9", "back: errors went from 0 to 9"),
+        ("app/back", "back: errors went from 0 to 9", "app/back: errors went from 0 to 9"),
+        ("app/back", "Deployment back: its image is gone", "Deployment back: its image is gone"),
+        ("app/back", "a secret differs; Deployment back uses it", "app/back: a secret differs; Deployment back uses it"),
+        ("node/n1", "a quota refuses pods", "node/n1: a quota refuses pods"),
+        ("back", "backlog: 12", "back: backlog: 12"),
     ],
 )
-def test_a_statement_that_says_of_whom_it_speaks_is_not_told_twice(statement: str, before: str) -> None:
-    best = diagnosis(statement=statement).hypotheses[0]
-    assert best.target == "back"
-    assert plain(of_whom(best)) == before
+def test_of_whom_a_statement_speaks_is_told_first_and_once(target: str, statement: str, told: str) -> None:
+    best = diagnosis(statement=statement).hypotheses[0].model_copy(update={"target": target})
+    assert claim(best) == told
+    assert plain(claimed(best, 20)).endswith("…") == (len(told) > len(target) + 22)
 
 
 def test_the_arithmetic_of_a_hypothesis_adds_up_by_hand() -> None:
