@@ -4,7 +4,7 @@ outsiders, answers contradictions, and says `conclusive` only when two kinds of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from app.domain.agent import Agent
@@ -15,7 +15,9 @@ from graphs.analysis.calibration import Calibration
 from graphs.analysis.fuse import Possibility, possibilities
 from graphs.analysis.label_words import MAKES
 from graphs.analysis.labels import choose_first, choose_label, tokens
-from graphs.analysis.naming import Names
+from graphs.analysis.metrics.picture import ENTRY
+from graphs.analysis.metrics.words import read
+from graphs.analysis.naming import Names, bare
 from graphs.analysis.objects.fault import EFFECTS
 from graphs.contract import Report
 
@@ -48,8 +50,9 @@ def weigh(scope: Scope, reports: list[Report], *, calibration: Calibration, gaps
     ]
     reasons = _held_down(hypotheses[0]) if hypotheses else ["nothing that was measured points anywhere"]
     hypotheses = _in_order(hypotheses)
+    called = {s.change: s.called for s in suspicions if s.change and s.called}
     hypotheses = [
-        h.model_copy(update={"next_check": _next_check(h, _rival(h, hypotheses[i + 1 :]), findings)})
+        h.model_copy(update={"next_check": _next_check(h, _rival(h, hypotheses[i + 1 :]), findings, scope, called)})
         for i, h in enumerate(hypotheses)
     ]
     verdict = _word(hypotheses, shown, findings, gaps, reasons)
@@ -237,18 +240,46 @@ def _rival(this: Hypothesis, others: list[Hypothesis]) -> Hypothesis | None:
     return next((h for h in others if h.target != this.target), None) or next(iter(others), None)
 
 
-def _next_check(this: Hypothesis, rival: Hypothesis | None, findings: dict[str, Finding]) -> str | None:
-    """What would tell a hypothesis from the next one, as a sentence with both outcomes."""
+def _next_check(
+    this: Hypothesis, rival: Hypothesis | None, findings: dict[str, Finding], scope: Scope, called: Mapping[str, str]
+) -> str | None:
+    """What would tell a hypothesis from the next one, as a sentence with both outcomes. `called`: what people know changes by."""
     if rival is None:
         return None
-    if this.change and not rival.change:
-        elsewhere = rival.target if rival.target != this.target else f"{this.target} itself"
-        return f"Undo change {this.change[:12]}: if the symptom goes, it was the change; if it stays, look at {elsewhere}."
+    other = called.get(rival.change or "", f"change {(rival.change or '')[:12]}")
+    if rival.target != this.target:
+        elsewhere = f"{other} of {rival.target}" if rival.change else rival.target
+    else:
+        elsewhere = other if rival.change else f"{this.target} itself"
+    if this.change:
+        undone = called.get(this.change, f"change {this.change[:12]}")
+        return f"Undo {undone}, or compare with how it was before: if the symptom goes on, look at {elsewhere}."
     if rival.change and rival.target == this.target:
-        return f"Does {this.target} behave so on the version before change {rival.change[:12]} too? If not, it was that change."
-    what = next((findings[i].plot for i in this.supporting if findings[i].plot is not None), None)
-    watched = " of ".join(reversed(what.title.split("|", 1))) if what is not None else this.target
-    return f"If {watched[:100]} returns to normal and the symptom stays, it is not {this.target}: look at {rival.target}."
+        return f"Does {this.target} behave so without {other} too? If not, it was that change."
+    if findings[this.supporting[0]].signal in ("objects", "status"):
+        return f"Put that right at {this.target}: if the symptom stays, look at {elsewhere}."
+    watched = _watched([findings[i] for i in this.supporting if findings[i].signal != "changes"], scope)
+    if watched is not None:
+        return f"If {watched[:100]} returns to normal and the symptom stays, it is not {this.target}: look at {elsewhere}."
+    return f"Take work off {this.target}, or restart it: if the symptom stays, look at {elsewhere}."
+
+
+def _watched(seen: list[Finding], scope: Scope) -> str | None:
+    """A series whose course tells more than that the symptom is still there; None where one finding is all there is."""
+    titles = [finding.plot.title for finding in seen if finding.plot is not None]
+    title = next((each for each in titles if not _is_symptom(each, scope)), None)
+    return " of ".join(reversed(title.split("|", 1))) if title is not None and len(seen) > 1 else None
+
+
+def _is_symptom(title: str, scope: Scope) -> bool:
+    """Whether a series is what the alert is about: its metric, or how long or wrongly its service answers."""
+    entity, _, metric = title.partition("|")
+    if entity == ENTRY:
+        return True
+    alerting = scope.alert.service
+    if alerting is None or bare(entity.rpartition(">")[2]) != bare(alerting):
+        return False
+    return metric == scope.alert.metric or read(metric).family in ("latency", "error", "success")
 
 
 def _cited_first(hypotheses: list[Hypothesis], findings: dict[str, Finding]) -> tuple[Finding, ...]:

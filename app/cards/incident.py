@@ -137,7 +137,7 @@ def _cause(diagnosis: Diagnosis, *, ongoing: bool = False) -> list[Part]:
         lines.append(line(f"Against 1: {clipped(best.answer, 140)}"))
     parts: list[Part] = [Paragraph(lines=tuple(lines))]
     if best.next_check:
-        parts.append(paragraph(line(Strong(text="What would change our mind"), f" {clipped(best.next_check, 200)}")))
+        parts.append(paragraph(line(Strong(text="What would change our mind:"), f" {clipped(best.next_check, 200)}")))
     return parts
 
 

@@ -27,7 +27,8 @@ class Suspicion(Value):
     `weight` is in nats: how much more likely these findings are if `target` is the cause than if it is not. 1 is a hint,
     2.5 is good evidence, 5 is nearly proof; negative speaks against. Never outside ±6.
     `kind` names the fault in our own words, lower snake case (`connection_pool`, `memory_leak`, `service_selector_mismatch`);
-    the judge maps it to a closed list where one is given. `change` is the id of the change that did it.
+    the judge maps it to a closed list where one is given. `change` is the id of the change that did it, `called` what people
+    know it by (`deploy 1.7.6`).
     `explains`: other targets whose symptoms a guilty change brings about too.
     `no_change` says: this explains the incident without any guilty change (an outage upstream, a surge). About changes and below
     0 it says the opposite: a change must be guilty, so every possibility without one loses that much. It names no cause itself.
@@ -40,6 +41,7 @@ class Suspicion(Value):
     findings: tuple[str, ...]
     kind: str | None = None
     change: str | None = None
+    called: str | None = None
     no_change: bool = False
     remediation: str | None = None
     explains: tuple[str, ...] = ()

@@ -191,10 +191,7 @@ def _finding(one: ChangeSuspect, scope: Scope, asked: _Asked) -> Finding:
 
 def _sentence(one: ChangeSuspect) -> str:
     shipment = one.shipment
-    shown = shipment.deploy or shipment.change
-    what = {"flag": f"flag {clean(shipment.flag)}"}.get(
-        shipment.change.kind, f"{shown.kind} {clean(shown.version or shown.id[:10])}"
-    )
+    what = _called(one)
     of = f" of {clean(shipment.service)}" if shipment.service else ""
     switched = shipment.change.details
     does = ""
@@ -207,6 +204,17 @@ def _sentence(one: ChangeSuspect) -> str:
     commit = f" (commit {clean(shipment.change.id[:8])})" if shipment.deploy is not None else ""
     verdict = f"; ruled out: {one.innocent}" if one.innocent else ""
     return f"{what}{of}{commit} at {_clock(shipment.live_at)}, {_distance(one.seconds_before_onset)}{does}{verdict}"
+
+
+def _called(one: ChangeSuspect) -> str:
+    """What people know it by: the version that went out, a flag's name, else an id."""
+    shipment = one.shipment
+    shown = shipment.deploy or shipment.change
+    return (
+        f"flag {clean(shipment.flag)}"
+        if shipment.change.kind == "flag"
+        else f"{shown.kind} {clean(shown.version or shown.id[:10])}"
+    )
 
 
 def _distance(seconds: float) -> str:
@@ -235,6 +243,7 @@ def _suspicion(one: ChangeSuspect, finding: Finding, scope: Scope) -> Suspicion 
         findings=(finding.id,),
         kind=one.kind,
         change=one.change.id,
+        called=_called(one),
         remediation=remedy(one.remedy, scope.remediations) if one.weight > 0 else None,
         explains=one.explains,
     )

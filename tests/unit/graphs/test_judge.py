@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from app.domain.agent import Agent
 from app.domain.finding import Finding, Gap, Plot
-from app.domain.hypothesis import Diagnosis
+from app.domain.hypothesis import Diagnosis, Suspicion
+from app.domain.incident import Scope
 from graphs import judge
 from graphs.analysis.calibration import AS_IT_IS, Calibration
 from graphs.analysis.fuse import possibilities
@@ -287,12 +288,71 @@ def test_an_alert_that_names_a_service_without_its_kind_is_about_that_service() 
     assert (best.target, best.supporting) == ("app/back", (CHANGE.id, METRIC.id))
 
 
+def drawn(title: str, **fields: Any) -> Finding:
+    return finding(f"{title} rose", plot=Plot(title=title, times=(0.0, 1.0), values=(1.0, 2.0)), **fields)
+
+
+def check(*claims: Suspicion, scope: Scope = SCOPE) -> str:
+    """What would tell the first of these from the next."""
+    found = (METRIC, LOG, CHANGE, *SHOWN.values())
+    return str(weighed(report("metrics", *claims, findings=found), scope=scope).hypotheses[0].next_check)
+
+
+SHOWN = {title: drawn(title) for title in ("back|waiting", "back|latency_p99", "front|latency_p99", "entrypoint|errors")}
+SIDE = suspicion("side", 1.0, METRIC)
+
+
 def test_the_next_check_names_the_series_to_watch_where_one_is_shown() -> None:
-    drawn = finding("pool of back is full", plot=Plot(title="back|waiting", times=(0.0, 1.0), values=(1.0, 2.0)))
-    bare = [suspicion("back", 3.0, METRIC), suspicion("side", 1.0, METRIC)]
-    shown = [*bare, suspicion("back", 2.0, drawn)]
-    checks = [weighed(report("metrics", *claims, findings=(METRIC, drawn))).hypotheses[0].next_check for claims in (bare, shown)]
-    assert [str(check).partition(" returns")[0] for check in checks] == ["If back", "If waiting of back"]
+    claims = [suspicion("back", 3.0, METRIC), suspicion("back", 2.0, SHOWN["back|waiting"])]
+    assert check(*claims, SIDE) == "If waiting of back returns to normal and the symptom stays, it is not back: look at side."
+
+
+@pytest.mark.parametrize("title", ["back|latency_p99", "entrypoint|errors"])
+def test_what_the_alert_is_about_is_no_check_of_its_cause(title: str) -> None:
+    alert = SCOPE.alert.model_copy(update={"service": "back", "metric": "waiting"})
+    scope = SCOPE.model_copy(update={"alert": alert})
+    claims = [suspicion("back", 3.0, SHOWN[title], LOG), SIDE]
+    assert check(*claims, scope=scope) == "Take work off back, or restart it: if the symptom stays, look at side."
+    named = [suspicion("back", 3.0, SHOWN["back|waiting"], LOG), SIDE]
+    assert check(*named, scope=scope).startswith("Take work off back")
+    elsewhere = alert.model_copy(update={"service": "front", "metric": None})
+    if title != "entrypoint|errors":
+        assert check(*claims, scope=SCOPE.model_copy(update={"alert": elsewhere})).startswith("If latency_p99 of back returns")
+
+
+@pytest.mark.parametrize("found", [(SHOWN["back|waiting"],), (SHOWN["back|waiting"], CHANGE), (METRIC, LOG)])
+def test_the_only_thing_that_is_seen_of_a_cause_or_what_can_t_be_drawn_is_no_check(found: tuple[Finding, ...]) -> None:
+    claims = [suspicion("back", 3.0, *found), SIDE]
+    assert check(*claims) == "Take work off back, or restart it: if the symptom stays, look at side."
+
+
+def test_what_objects_say_of_themselves_is_checked_by_putting_it_right() -> None:
+    wrong = finding("back's port is wrong", signal="objects")
+    said = weighed(report("deploys", suspicion("back", 4.0, wrong, signal="objects"), SIDE, findings=(wrong, METRIC)))
+    assert said.hypotheses[0].next_check == "Put that right at back: if the symptom stays, look at side."
+
+
+@pytest.mark.parametrize(
+    ("rival", "elsewhere"),
+    [
+        (suspicion("side", 1.0, METRIC), "side"),
+        (suspicion("side", 2.0, CHANGE, change="decade2", called="deploy 2.0"), "deploy 2.0 of side"),
+        (suspicion("back", 3.0, CHANGE, change="decade2decade2decade2"), "change decade2decad"),
+        (suspicion("back", 1.0, METRIC), "back itself"),
+    ],
+)
+def test_a_change_is_checked_by_undoing_what_people_know_it_by(rival: Suspicion, elsewhere: str) -> None:
+    guilty = suspicion("back", 5.0, CHANGE, change="c0ffee1", called="deploy 1.7.6")
+    assert check(guilty, rival) == (
+        f"Undo deploy 1.7.6, or compare with how it was before: if the symptom goes on, look at {elsewhere}."
+    )
+
+
+def test_a_change_beside_a_cause_without_one_is_checked_by_leaving_it_out() -> None:
+    change = suspicion("back", 1.0, CHANGE, change="c0ffee1", called="deploy 1.7.6")
+    assert (
+        check(suspicion("back", 4.0, METRIC), change) == "Does back behave so without deploy 1.7.6 too? If not, it was that change."
+    )
 
 
 def test_what_the_first_leaves_is_shared_as_the_others_odds_would_have_it_but_for_the_reserve() -> None:

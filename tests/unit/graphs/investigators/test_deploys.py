@@ -98,6 +98,7 @@ async def test_a_guilty_change_is_named_with_its_distance_and_its_step() -> None
     )
     assert finding.numbers["seconds_before_onset"] == 30.0
     assert (suspicion.target, suspicion.change, suspicion.kind) == ("orders", "abcdef0123", "connection_pool")
+    assert suspicion.called == "deploy 1.4.2"
     assert suspicion.findings == (finding.id,)
     assert suspicion.weight > 2.0
 
