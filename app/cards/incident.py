@@ -15,6 +15,7 @@ from app.cards.card import (
     Note,
     Paragraph,
     Part,
+    Piece,
     Quote,
     Strong,
     When,
@@ -127,18 +128,35 @@ def _cause(diagnosis: Diagnosis, *, ongoing: bool = False) -> list[Part]:
     heading = line(Strong(text="What caused it"), f" ({_said(diagnosis)}{'; still looking' if ongoing else ''})")
     if not diagnosis.hypotheses:
         return [paragraph(heading, line("Nothing measured points anywhere yet."))]
-    lines = [heading]
+    lines, told = [heading], list[Hypothesis]()
     for rank, hypothesis in enumerate(diagnosis.hypotheses[:MOST_SHOWN], 1):
         if rank > 1 and hypothesis.confidence < 0.05:
             break
         lines.append(_hypothesis_line(rank, hypothesis, numbers, brief=rank > 1))
+        told.append(hypothesis)
     best = diagnosis.hypotheses[0]
+    if repair := [*_innocence(diagnosis, told), *_remedy(best)]:
+        lines.append(line(*repair))
     if best.answer:
         lines.append(line(f"Against 1: {clipped(best.answer, 140)}"))
     parts: list[Part] = [Paragraph(lines=tuple(lines))]
     if best.next_check:
         parts.append(paragraph(line(Strong(text="What would change our mind:"), f" {clipped(best.next_check, 200)}")))
     return parts
+
+
+def _innocence(diagnosis: Diagnosis, told: Sequence[Hypothesis]) -> list[Piece]:
+    """The first thing a commander asks. Only where changes were looked at, all of them, and none is among what is `told`."""
+    looked = any(finding.signal == "changes" for finding in diagnosis.findings)
+    missed = any("changes" in gap.statement.partition(":")[0] for gap in diagnosis.gaps)
+    if diagnosis.verdict == "inconclusive" or not looked or missed or any(each.change for each in told):
+        return []
+    sure = "No" if diagnosis.verdict == "conclusive" else "Likely no"
+    return [f"{sure} change is guilty: nothing to roll back. "]
+
+
+def _remedy(best: Hypothesis) -> list[Piece]:
+    return ["Remedy: ", Code(text=best.remediation)] if best.remediation else []
 
 
 def _said(diagnosis: Diagnosis) -> str:

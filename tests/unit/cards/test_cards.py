@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.cards.card import Buttons, Card, Exact, Quote, Who, plain, sparkline, words
+from app.cards.card import Buttons, Card, Exact, Paragraph, Quote, Who, plain, sparkline, words
 from app.cards.findings import MOST_SHOWN, behind_card, findings_card, why_card
 from app.cards.incident import Pending, brief_card, claim, claimed, incident_card, numbering
 from app.cards.proposal import details_card, exact_text, outcome_card, proposal_card, stopped_card
@@ -17,7 +17,7 @@ from app.cards.wording import clipped, duration, percent, to_the_letter
 from app.domain.action import Call, Effects
 from app.domain.approval import Approval, Execution
 from app.domain.finding import Gap, Plot
-from app.domain.hypothesis import Diagnosis
+from app.domain.hypothesis import Diagnosis, Suspicion
 from app.domain.incident import Alert, Incident
 from app.domain.proposal import Proposal
 from app.domain.value import canonical
@@ -126,6 +126,52 @@ def test_the_gaps_and_what_speaks_against_are_on_the_card() -> None:
     assert "Not known: " in text
     assert "; 1 more" in text
     assert "Against 1: " in text
+
+
+CHANGE = finding("back 1.8.0 went out", signal="changes")
+"""Innocent, as long as nobody suspects it."""
+
+
+def weighed(*claims: Suspicion, missing: str = "", changes: bool = True) -> Diagnosis:
+    seen, log = finding("errors of back"), finding("a new exception", signal="logs")
+    gaps = (Gap(agent=judge.AGENT, source="git", reason="failed", statement=missing),) if missing else ()
+    own = [suspicion("back", 5.0, seen), suspicion("back", 5.0, log), *claims]
+    looked = (CHANGE,) if changes else ()
+    return judge.weigh(SCOPE, [report("all", *own, findings=(seen, log, *looked), gaps=gaps)], calibration=AS_IT_IS, round=1)
+
+
+def told(said: Diagnosis) -> str:
+    (cause,) = [part for part in brief_card(SCOPE, said, name="n").parts if "What caused it" in part.model_dump_json()]
+    assert isinstance(cause, Paragraph)
+    return " / ".join(plain(each) for each in cause.lines)
+
+
+def test_where_no_change_is_guilty_it_is_said_that_there_is_nothing_to_roll_back() -> None:
+    assert told(weighed()).endswith(" / No change is guilty: nothing to roll back. ")
+    assert told(weighed(missing="traces: it did not answer")).endswith(" / Likely no change is guilty: nothing to roll back. ")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        weighed(changes=False),  # nobody looked
+        weighed(missing="changes: it did not answer"),
+        weighed(suspicion("back", 5.0, CHANGE, change="c0ffee1")),  # it may be one
+        judge.weigh(
+            SCOPE, [report("m", suspicion("back", 0.1, CHANGE, signal="logs"), findings=(CHANGE,))], calibration=AS_IT_IS, round=1
+        ),
+    ],
+)
+def test_nobody_is_told_that_no_change_is_guilty_where_one_may_be(said: Diagnosis) -> None:
+    assert "nothing to roll back" not in told(said)
+
+
+def test_the_kind_of_repair_that_fits_is_on_the_card() -> None:
+    said = weighed(suspicion("back", 1.0, finding("errors of back"), remediation="scale-out"))
+    assert told(said).endswith("nothing to roll back. Remedy: scale-out")
+    guilty = weighed(suspicion("back", 5.0, CHANGE, change="c0ffee1", remediation="rollback"))
+    assert guilty.hypotheses[0].change == "c0ffee1"
+    assert told(guilty).endswith(" / Remedy: rollback")
 
 
 def test_a_closed_incident_cannot_be_triaged_again_and_a_commanded_one_not_taken() -> None:
