@@ -25,7 +25,8 @@ async def ask_all(
 ) -> tuple[list[T], list[Gap]]:
     """What each source answered, in the sources' order, and a gap for each that did not, or says that something was left out.
 
-    `what` names the thing asked for in the gap's sentence ("metrics"). That none is connected at all is the supervisor's to say.
+    `what` names the thing asked for in the gap's sentence ("metrics: it did not answer"). That none is connected at all is the
+    supervisor's to say.
     """
     listed = list(sources)
     answers = await asyncio.gather(*(ask(source) for source in listed), return_exceptions=True)
@@ -38,17 +39,17 @@ async def ask_all(
                     agent=agent,
                     source=answer.source,
                     reason="no_data",
-                    statement=f"no {what}: {answer.reason}"[:400],
+                    statement=f"{what}: {answer.reason}"[:400],
                     query=answer.query,
                 )
             )
         elif isinstance(answer, FirstmateError):
             reason = "refused" if isinstance(answer, Rejected) else "failed"
-            gaps.append(Gap(agent=agent, source=source.name, reason=reason, statement=f"no {what}: {answer}"[:400]))
+            gaps.append(Gap(agent=agent, source=source.name, reason=reason, statement=f"{what}: {answer}"[:400]))
         elif isinstance(answer, BaseException):
             raise answer  # a defect, not a gap: the graph's edge records it and names this investigator
         else:
             tables.append(answer)
             if cut := getattr(answer, "truncated", None):
-                gaps.append(Gap(agent=agent, source=source.name, reason="truncated", statement=f"not all {what}: {cut}"[:400]))
+                gaps.append(Gap(agent=agent, source=source.name, reason="truncated", statement=f"{what}, in part: {cut}"[:400]))
     return tables, gaps

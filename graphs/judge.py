@@ -228,7 +228,8 @@ def _word(
     best = hypotheses[0]
     broken = [gap for gap in gaps if gap.reason in ("failed", "timed_out", "stale", "refused")]
     if broken:
-        reasons.append(f"a source is missing: {broken[0].statement}")
+        what, _, why = broken[0].statement.partition(": ")
+        reasons.append(f"a source is missing: {what}" + (f" ({why})" if why else ""))
     signals = {findings[i].signal for i in best.supporting}
     if best.confidence >= CONCLUSIVE and len(signals) >= 2 and best.verdict == "supported" and not broken:
         return "conclusive"

@@ -34,7 +34,7 @@ def able(investigators: Mapping[str, Investigator], sources: Sources) -> dict[st
 def unconnected(sources: Sources) -> tuple[Gap, ...]:
     """What nobody can be asked about because nothing is plugged in. The three that every incident needs; the rest is extra."""
     return tuple(
-        Gap(agent=AGENT, source="none", reason="no_data", statement=f"no source of {port} is connected")
+        Gap(agent=AGENT, source="none", reason="no_data", statement=f"{port}: no source is connected")
         for port in ("metrics", "logs", "changes")
         if not getattr(sources, port)
     )

@@ -25,7 +25,7 @@ from app.cards.card import (
     plain,
 )
 from app.cards.wording import VERDICTS, clipped, duration, percent
-from app.domain.finding import Finding, Gap
+from app.domain.finding import Finding
 from app.domain.hypothesis import Diagnosis, Hypothesis
 from app.domain.incident import Alert, Incident, Scope
 from app.domain.quantity import counted
@@ -76,7 +76,7 @@ def incident_card(
     if result:
         parts.append(paragraph(line(Strong(text="Last action"), f" {result}")))
     if diagnosis is not None:
-        parts.extend(_unknown(diagnosis.gaps))
+        parts.extend(_unknown(diagnosis))
     parts.extend(_buttons(incident, concluded=diagnosis is not None))
     if diagnosis is not None:
         parts.append(Note(line=_footer(diagnosis)))
@@ -91,7 +91,7 @@ def brief_card(scope: Scope, diagnosis: Diagnosis, *, name: str) -> Card:
     said = VERDICTS[diagnosis.verdict] + (f", {percent(best.confidence)}" if best and diagnosis.verdict != "inconclusive" else "")
     parts: list[Part] = [paragraph(line(Strong(text="What is going on")), _symptom_of(scope.alert))]
     parts += _cause(diagnosis)
-    parts += _unknown(diagnosis.gaps)
+    parts += _unknown(diagnosis)
     parts.append(Note(line=_footer(diagnosis)))
     gist = f"{name}: {diagnosis.verdict}" + (f" ({percent(best.confidence)}): {claim(best)}" if best else "")
     return Card(kind="incident", gist=gist[:600], title=f"{clipped(name, 80)} · {said}", parts=tuple(parts))
@@ -194,7 +194,10 @@ def numbering(findings: Sequence[Finding]) -> dict[str, str]:
     return {finding.id: f"F{i}" for i, finding in enumerate(findings, 1)}
 
 
-def _unknown(gaps: Sequence[Gap]) -> list[Part]:
+def _unknown(diagnosis: Diagnosis) -> list[Part]:
+    """Gaps, but for the one that stands above as the reason of the verdict."""
+    said = _said(diagnosis)
+    gaps = [gap for gap in diagnosis.gaps if f"a source is missing: {gap.statement.partition(': ')[0]} (" not in said]
     if not gaps:
         return []
     told = "; ".join(clipped(gap.statement, 80) for gap in gaps[:2])

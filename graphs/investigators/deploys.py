@@ -291,7 +291,7 @@ def _left_out(count: int, asked: _Asked) -> Gap:
         agent=AGENT,
         source=asked.source,
         reason="truncated",
-        statement=f"{counted(count, 'finding')} of lesser weight {'is' if count == 1 else 'are'} not shown",
+        statement=f"{counted(count, 'finding')} of lesser weight: left out",
         query=asked.query,
     )
 

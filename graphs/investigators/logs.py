@@ -502,18 +502,18 @@ class _Reporter:
         if not self.tables:
             return gaps
         if not reading.referenced:
-            gap("no_data", "no log lines from before the incident: what is new can only be told by its content")
+            gap("no_data", "log lines from before the incident: without any, what is new can only be told by its content")
         if reading.last_s is None:
-            gap("no_data", "the log lines carry no times: their order is unknown")
+            gap("no_data", "the order of the log lines: they carry no times")
         else:
             window = self.scope.window
             missing = window.end.timestamp() - reading.last_s
             if missing > 0.25 * window.length.total_seconds() and missing > 30:
-                gap("stale", f"the newest log line is {missing:.0f} s older than the window's end")
+                gap("stale", f"log lines of the window's last {missing:.0f} s: the newest is older")
             if reading.untimed > 0.2:
-                gap("no_data", f"{reading.untimed:.0%} of the log lines carry no time")
+                gap("no_data", f"when {reading.untimed:.0%} of the log lines were written: they carry no time")
         if not reading.levels:
-            gap("no_data", "the log lines name no levels: failures are told by words alone")
+            gap("no_data", "the levels of the log lines: failures are told by words alone")
         return gaps
 
 

@@ -313,15 +313,15 @@ def _own_gaps(
     for table in metrics:
         times = table.times[table.incident]
         if len(times) == 0:
-            gap(table.source, "no_data", "no metric samples lie in the incident's window")
+            gap(table.source, "no_data", "metrics in the incident's window: no sample lies there")
             continue
         step = float(np.median(np.diff(np.unique(table.times)))) if len(np.unique(table.times)) > 1 else 60.0
         length = max(end_s - scope.window.start.timestamp(), 1.0)
         behind = min(end_s, table.as_of_s) - float(times.max())
         if behind > max(3 * step, 0.15 * length):
-            gap(table.source, "stale", f"the newest metric sample is {behind:.0f} s older than the window's end")
+            gap(table.source, "stale", f"metrics of the window's last {behind:.0f} s: the newest sample is older")
         if table.incident.all() and measured is not None and not (times < measured.onset_s).any():
-            gap(table.source, "no_data", "no fault-free reference for the metrics: shifts can't be told from what is usual")
+            gap(table.source, "no_data", "what is usual of the metrics: no fault-free reference was recorded")
     if measured is not None:
         shifts_of = measured.picture.shifts
         # a series that began with the incident (a counter of failures) has nothing to be compared with, and that is no gap
@@ -332,11 +332,11 @@ def _own_gaps(
             gap(
                 measured.series[0].table.source,
                 "no_data",
-                f"{thin} of {len(usable)} series have too few samples to compare: {names}"[:400],
+                f"how {thin} of {len(usable)} series moved: too few samples to compare: {names}"[:400],
             )
     if shifts is not None and spans:
         if shifts.traces_inc == 0:
-            gap(spans[0].source, "stale", "no trace began after the onset: the traces end too early")
+            gap(spans[0].source, "stale", "traces after the onset: none was recorded")
         elif shifts.traces_ref < 3:
             gap(spans[0].source, "no_data", f"only {shifts.traces_ref} fault-free traces to compare with")
     return gaps

@@ -146,6 +146,11 @@ def told(said: Diagnosis) -> str:
     return " / ".join(plain(each) for each in cause.lines)
 
 
+def plain_text(card: Card) -> str:
+    lines = [line for part in card.parts for line in (getattr(part, "lines", None) or [getattr(part, "line", ())])]
+    return "\n".join(map(plain, lines))
+
+
 def test_where_no_change_is_guilty_it_is_said_that_there_is_nothing_to_roll_back() -> None:
     assert told(weighed()).endswith(" / No change is guilty: nothing to roll back. ")
     assert told(weighed(missing="traces: it did not answer")).endswith(" / Likely no change is guilty: nothing to roll back. ")
@@ -164,6 +169,16 @@ def test_where_no_change_is_guilty_it_is_said_that_there_is_nothing_to_roll_back
 )
 def test_nobody_is_told_that_no_change_is_guilty_where_one_may_be(said: Diagnosis) -> None:
     assert "nothing to roll back" not in told(said)
+
+
+def test_what_is_not_known_reads_as_that_and_is_told_once() -> None:
+    card = plain_text(brief_card(SCOPE, weighed(missing="traces: it did not answer"), name="n"))
+    assert "(likely: a source is missing: traces (it did not answer))" in card
+    assert "Not known" not in card
+    unsure = diagnosis(gaps=0).model_copy(
+        update={"gaps": (Gap(agent=judge.AGENT, source="x", reason="no_data", statement="a: b"),)}
+    )
+    assert "Not known: a: b" in plain_text(brief_card(SCOPE, unsure, name="n"))
 
 
 def test_the_kind_of_repair_that_fits_is_on_the_card() -> None:

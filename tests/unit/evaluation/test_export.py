@@ -141,7 +141,7 @@ async def test_changes_are_asked_for_a_day_back(tmp_path: Path) -> None:
             return [Change(id="c0ffee1", kind="deploy", at=window.start)]
 
     done = await export_case(SCOPE, Sources(changes=(Deploys(),)), tmp_path / "case", name="INC-1")
-    assert done.missing == ("no source of metrics is connected", "no source of logs is connected")
+    assert done.missing == ("metrics: no source is connected", "logs: no source is connected")
     assert SCOPE.reference is not None
     assert asked == [Window(start=SCOPE.reference.start - timedelta(hours=24), end=SCOPE.window.end)]
 

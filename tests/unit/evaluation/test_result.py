@@ -22,7 +22,7 @@ METRIC, LOG, CHANGE = finding("m"), finding("l", signal="logs"), finding("c", si
 
 def diagnosed(weight: float = 3.0, more: int = 0) -> object:
     rest = tuple(finding(f"extra {n}") for n in range(more))
-    gap = Gap(agent=judge.AGENT, source="logs", reason="failed", statement="no logs: it broke")
+    gap = Gap(agent=judge.AGENT, source="logs", reason="failed", statement="logs: it broke")
     return judge.weigh(
         SCOPE,
         [
@@ -50,7 +50,7 @@ def test_every_result_is_valid_and_cites_what_it_lists(weight: float, more: int)
     assert len(numbers) <= result.MOST_FINDINGS + 3
     for each in written["hypotheses"]:
         assert {*each["for"], *each["against"]} <= set(numbers)
-    assert written["gaps"] == ["no logs: it broke"]
+    assert written["gaps"] == ["logs: it broke"]
 
 
 def test_it_is_one_line() -> None:

@@ -26,5 +26,5 @@ async def test_what_a_source_left_out_is_a_gap_beside_its_answer() -> None:
     answers, gaps = await ask_all(sources, ask, agent=AGENT, what="changes")
     assert answers == [cut, Changes(())]
     assert [(gap.source, gap.reason, gap.statement) for gap in gaps] == [
-        ("case", "truncated", "not all changes: 1 line of changes.jsonl could not be read")
+        ("case", "truncated", "changes, in part: 1 line of changes.jsonl could not be read")
     ]

@@ -147,13 +147,13 @@ def test_what_speaks_against_more_than_for_is_contradicted_and_never_more_than_i
 
 @pytest.mark.parametrize("reason", ["failed", "timed_out", "stale", "refused"])
 def test_with_a_decisive_source_missing_it_is_not_conclusive(reason: Any) -> None:
-    gap = Gap(agent=Agent(name="logs", version="1.0.0"), source="logs", reason=reason, statement="no logs: it broke")
+    gap = Gap(agent=Agent(name="logs", version="1.0.0"), source="logs", reason=reason, statement="logs: it broke")
     said = weighed(
         report("metrics", suspicion("back", 5.0, METRIC), findings=(METRIC,)),
         report("deploys", suspicion("back", 5.0, CHANGE), findings=(CHANGE,), gaps=(gap,)),
     )
     assert said.verdict == "likely"
-    assert any("no logs: it broke" in each for each in said.reasons)
+    assert any("a source is missing: logs (it broke)" in each for each in said.reasons)
     assert said.gaps == (gap,)
 
 

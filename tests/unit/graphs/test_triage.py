@@ -154,7 +154,7 @@ async def test_each_round_is_judged_once_whoever_failed_in_it() -> None:
 async def test_with_nothing_plugged_in_it_says_what_is_missing() -> None:
     said = await run(staff(), sources=Sources())
     assert said.stop_reason == "no_sources"
-    assert {gap.statement for gap in said.gaps} == {f"no source of {port} is connected" for port in ("metrics", "logs", "changes")}
+    assert {gap.statement for gap in said.gaps} == {f"{port}: no source is connected" for port in ("metrics", "logs", "changes")}
 
 
 async def test_an_investigator_sees_only_the_ports_it_declared() -> None:
