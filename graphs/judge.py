@@ -257,7 +257,8 @@ def _next_check(
         return f"Undo {undone}, or compare with how it was before: if the symptom goes on, look at {elsewhere}."
     if rival.change and rival.target == this.target:
         return f"Does {this.target} behave so without {other} too? If not, it was that change."
-    if findings[this.supporting[0]].signal in ("objects", "status"):
+    leading = findings[this.supporting[0]]
+    if leading.signal in ("objects", "status") and not leading.outsider_text:
         return f"Put that right at {this.target}: if the symptom stays, look at {elsewhere}."
     watched = _watched([findings[i] for i in this.supporting if findings[i].signal != "changes"], scope)
     if watched is not None:

@@ -146,13 +146,19 @@ def _cause(diagnosis: Diagnosis, *, ongoing: bool = False) -> list[Part]:
 
 
 def _innocence(diagnosis: Diagnosis, told: Sequence[Hypothesis]) -> list[Piece]:
-    """The first thing a commander asks. Only where changes were looked at, all of them, and none is among what is `told`."""
-    looked = any(finding.signal == "changes" for finding in diagnosis.findings)
+    """The first thing a commander asks. Only where changes, all of them, were found to explain nothing, or there were none; none
+    is among what is `told`; and it is not an object that is wrong, as somebody or something made it so."""
+    changes = {finding.id: finding for finding in diagnosis.findings if finding.signal == "changes"}
     missed = any("changes" in gap.statement.partition(":")[0] for gap in diagnosis.gaps)
-    if diagnosis.verdict == "inconclusive" or not looked or missed or any(each.change for each in told):
+    best, seen = told[0], {finding.id: finding.signal for finding in diagnosis.findings}
+    made = seen.get(best.supporting[0]) in ("objects", "status")
+    if diagnosis.verdict == "inconclusive" or missed or made or any(each.change for each in told):
         return []
-    sure = "No" if diagnosis.verdict == "conclusive" else "Likely no"
-    return [f"{sure} change is guilty: nothing to roll back. "]
+    terms = best.arithmetic.terms if best.arithmetic is not None else ()
+    if any(term.nats > 0 and changes.keys() & set(term.findings) for term in terms):
+        return [f"{'No' if diagnosis.verdict == 'conclusive' else 'Likely no'} change is guilty: nothing to roll back. "]
+    none = [finding for finding in changes.values() if finding.numbers.get("changes") == 0]
+    return ["Nothing was changed: nothing to roll back. "] if none and len(changes) == 1 else []
 
 
 def _remedy(best: Hypothesis) -> list[Piece]:

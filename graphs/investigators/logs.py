@@ -502,7 +502,7 @@ class _Reporter:
         if not self.tables:
             return gaps
         if not reading.referenced:
-            gap("no_data", "log lines from before the incident: without any, what is new can only be told by its content")
+            gap("no_data", "log lines from before the incident: none, so what is new is told by its content")
         if reading.last_s is None:
             gap("no_data", "the order of the log lines: they carry no times")
         else:

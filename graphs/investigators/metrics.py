@@ -338,7 +338,11 @@ def _own_gaps(
         if shifts.traces_inc == 0:
             gap(spans[0].source, "stale", "traces after the onset: none was recorded")
         elif shifts.traces_ref < 3:
-            gap(spans[0].source, "no_data", f"only {shifts.traces_ref} fault-free traces to compare with")
+            gap(
+                spans[0].source,
+                "no_data",
+                f"how traces usually are: only {counted(shifts.traces_ref, 'fault-free trace')} to compare with",
+            )
     return gaps
 
 

@@ -16,7 +16,7 @@ from app.cards.status import open_card
 from app.cards.wording import clipped, duration, percent, to_the_letter
 from app.domain.action import Call, Effects
 from app.domain.approval import Approval, Execution
-from app.domain.finding import Gap, Plot
+from app.domain.finding import Finding, Gap, Plot
 from app.domain.hypothesis import Diagnosis, Suspicion
 from app.domain.incident import Alert, Incident
 from app.domain.proposal import Proposal
@@ -129,15 +129,24 @@ def test_the_gaps_and_what_speaks_against_are_on_the_card() -> None:
 
 
 CHANGE = finding("back 1.8.0 went out", signal="changes")
-"""Innocent, as long as nobody suspects it."""
+NONE = finding("nothing was changed", signal="changes", numbers={"changes": 0.0})
+WRONG = finding("its port is wrong", signal="objects")
 
 
-def weighed(*claims: Suspicion, missing: str = "", changes: bool = True) -> Diagnosis:
+def cleared(*, missing: str = "") -> Diagnosis:
+    """No change explains what is seen at `front`."""
+    seen, log = finding("errors of front"), finding("a new exception", signal="logs")
+    own = [suspicion("front", 5.0, seen), suspicion("front", 5.0, log), suspicion("front", 1.5, CHANGE, no_change=True)]
+    gaps = (Gap(agent=judge.AGENT, source="git", reason="failed", statement=missing),) if missing else ()
+    return judge.weigh(SCOPE, [report("all", *own, findings=(seen, log, CHANGE), gaps=gaps)], calibration=AS_IT_IS, round=1)
+
+
+def weighed(*claims: Suspicion, looked: Finding | None = CHANGE, missing: str = "") -> Diagnosis:
     seen, log = finding("errors of back"), finding("a new exception", signal="logs")
     gaps = (Gap(agent=judge.AGENT, source="git", reason="failed", statement=missing),) if missing else ()
     own = [suspicion("back", 5.0, seen), suspicion("back", 5.0, log), *claims]
-    looked = (CHANGE,) if changes else ()
-    return judge.weigh(SCOPE, [report("all", *own, findings=(seen, log, *looked), gaps=gaps)], calibration=AS_IT_IS, round=1)
+    found = (seen, log, WRONG, *([looked] if looked else []))
+    return judge.weigh(SCOPE, [report("all", *own, findings=found, gaps=gaps)], calibration=AS_IT_IS, round=1)
 
 
 def told(said: Diagnosis) -> str:
@@ -152,15 +161,19 @@ def plain_text(card: Card) -> str:
 
 
 def test_where_no_change_is_guilty_it_is_said_that_there_is_nothing_to_roll_back() -> None:
-    assert told(weighed()).endswith(" / No change is guilty: nothing to roll back. ")
-    assert told(weighed(missing="traces: it did not answer")).endswith(" / Likely no change is guilty: nothing to roll back. ")
+    assert told(cleared()).endswith(" / No change is guilty: nothing to roll back. ")
+    assert told(weighed(looked=NONE)).endswith(" / Nothing was changed: nothing to roll back. ")
+    assert told(cleared(missing="traces: it did not answer")).endswith(" / Likely no change is guilty: nothing to roll back. ")
 
 
 @pytest.mark.parametrize(
     "said",
     [
-        weighed(changes=False),  # nobody looked
-        weighed(missing="changes: it did not answer"),
+        weighed(looked=None),  # nobody looked
+        weighed(),  # nobody said that it is innocent
+        cleared(missing="changes: it did not answer"),
+        weighed(looked=NONE, missing="changes, in part: 1 line could not be read"),
+        weighed(suspicion("back", 5.5, WRONG), looked=NONE),  # somebody made it so
         weighed(suspicion("back", 5.0, CHANGE, change="c0ffee1")),  # it may be one
         judge.weigh(
             SCOPE, [report("m", suspicion("back", 0.1, CHANGE, signal="logs"), findings=(CHANGE,))], calibration=AS_IT_IS, round=1
@@ -182,7 +195,7 @@ def test_what_is_not_known_reads_as_that_and_is_told_once() -> None:
 
 
 def test_the_kind_of_repair_that_fits_is_on_the_card() -> None:
-    said = weighed(suspicion("back", 1.0, finding("errors of back"), remediation="scale-out"))
+    said = weighed(suspicion("back", 1.0, finding("errors of back"), remediation="scale-out"), looked=NONE)
     assert told(said).endswith("nothing to roll back. Remedy: scale-out")
     guilty = weighed(suspicion("back", 5.0, CHANGE, change="c0ffee1", remediation="rollback"))
     assert guilty.hypotheses[0].change == "c0ffee1"
