@@ -36,7 +36,10 @@ def triage(
     alert: Annotated[Path | None, typer.Option(help="A file with an Alertmanager webhook or a single alert as JSON.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one triage-result/1 object and nothing else.")] = False,
     why: Annotated[
-        int | None, typer.Option(help="Instead of the brief: everything for and against hypothesis N.", min=1, max=5)
+        int | None,
+        typer.Option(
+            help="Instead of the brief: everything for and against hypothesis N. With --json: its arithmetic too.", min=1, max=5
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every finding, not only the first eight.")] = False,
 ) -> None:
@@ -53,7 +56,8 @@ def triage(
 
     name, scope, diagnosis = asyncio.run(_run(compose, case, service, since, alert, progress))
     if as_json:
-        print(to_json(to_result(diagnosis, case=name)))
+        asked = None if why is None else _rank(diagnosis, why)
+        print(to_json(to_result(diagnosis, case=name, why=asked, every=every)))
         return
     out, found = Console(), len(diagnosis.findings)
     if why is not None:

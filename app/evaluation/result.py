@@ -7,10 +7,30 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.domain.hypothesis import Diagnosis, Word
+from app.domain.hypothesis import Arithmetic, Cap, Diagnosis, Word
 from app.domain.value import Value
 
 MOST_FINDINGS = 80
+
+
+class ResultTerm(Value):
+    what: str
+    nats: float
+    findings: tuple[str, ...]
+
+
+class ResultArithmetic(Value):
+    """The terms add up to `score`; `score` - `rivals` is `odds`; what these are worth, as `probability`, then the caps."""
+
+    terms: tuple[ResultTerm, ...]
+    score: float
+    rivals: float
+    odds: float
+    intercept: float
+    slope: float
+    reserve: float
+    probability: float
+    caps: tuple[Cap, ...]
 
 
 class ResultHypothesis(Value):
@@ -26,6 +46,7 @@ class ResultHypothesis(Value):
     against: tuple[str, ...]
     next_check: str | None
     odds: float | None = Field(default=None, description="Nats for it against everything else; confidence before calibration.")
+    arithmetic: ResultArithmetic | None = Field(default=None, description="How it came by its confidence; where it was asked for.")
 
 
 class ResultFinding(Value):
@@ -59,10 +80,11 @@ class TriageResult(Value):
     agents: dict[str, str]
 
 
-def to_result(diagnosis: Diagnosis, *, case: str) -> TriageResult:
-    """The diagnosis under the name `case`, findings numbered F1, F2, … as on the card."""
+def to_result(diagnosis: Diagnosis, *, case: str, why: int | None = None, every: bool = False) -> TriageResult:
+    """The diagnosis under the name `case`, findings numbered F1, F2, … as on the card: `every` one, or `MOST_FINDINGS` and those
+    cited. `why`: of which hypothesis (1: the first) the arithmetic is told too."""
     cited = {i for h in diagnosis.hypotheses for i in (*h.supporting, *h.contradicting)}
-    kept = [f for i, f in enumerate(diagnosis.findings) if f.id in cited or i < MOST_FINDINGS]
+    kept = [f for i, f in enumerate(diagnosis.findings) if every or f.id in cited or i < MOST_FINDINGS]
     numbers = {finding.id: f"F{i}" for i, finding in enumerate(kept, 1)}
     return TriageResult(
         case=case,
@@ -80,9 +102,10 @@ def to_result(diagnosis: Diagnosis, *, case: str) -> TriageResult:
                     "against": [numbers[i] for i in h.contradicting],
                     "next_check": h.next_check,
                     "odds": round(h.arithmetic.odds, 4) if h.arithmetic else None,
+                    "arithmetic": _arithmetic(h.arithmetic, numbers) if h.arithmetic and rank == why else None,
                 }
             )
-            for h in diagnosis.hypotheses
+            for rank, h in enumerate(diagnosis.hypotheses, 1)
         ),
         findings=tuple(
             ResultFinding(
@@ -108,13 +131,23 @@ def to_result(diagnosis: Diagnosis, *, case: str) -> TriageResult:
     )
 
 
+def _arithmetic(sum_: Arithmetic, numbers: dict[str, str]) -> ResultArithmetic:
+    terms = [
+        ResultTerm(what=term.what, nats=term.nats, findings=tuple(numbers[i] for i in term.findings if i in numbers))
+        for term in sum_.terms
+    ]
+    others = {name: getattr(sum_, name) for name in ResultArithmetic.model_fields if name != "terms"}
+    return ResultArithmetic(terms=tuple(terms), **others)
+
+
 def _utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def to_json(result: TriageResult) -> str:
-    """One line."""
-    return result.model_dump_json(by_alias=True)
+    """One line. What was not asked for is not in it."""
+    asked = any(h.arithmetic is not None for h in result.hypotheses)
+    return result.model_dump_json(by_alias=True, exclude=None if asked else {"hypotheses": {"__all__": {"arithmetic"}}})
 
 
 def json_schema() -> dict[str, object]:

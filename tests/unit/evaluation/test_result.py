@@ -87,3 +87,22 @@ def test_times_are_told_as_utc_whatever_zone_they_were_read_in() -> None:
     (written,) = to_result(said, case="x").findings
     assert written.window == ("2026-03-01T11:50:00Z", "2026-03-01T12:10:00Z")
     assert written.as_of == "2026-03-01T12:10:00Z"
+
+
+def test_the_arithmetic_of_a_hypothesis_is_told_where_it_was_asked_for() -> None:
+    said = diagnosed()
+    plain = json.loads(to_json(to_result(said, case="x")))
+    assert not any("arithmetic" in each for each in plain["hypotheses"])
+    asked = json.loads(to_json(to_result(said, case="x", why=1)))
+    assert CHECK.is_valid(asked)
+    sum_ = asked["hypotheses"][0].pop("arithmetic")
+    assert [each.pop("arithmetic") for each in asked["hypotheses"][1:]] == [None] * (len(asked["hypotheses"]) - 1)
+    assert asked == plain
+    assert sum(term["nats"] for term in sum_["terms"]) == pytest.approx(sum_["score"])
+    assert sum_["score"] - sum_["rivals"] == pytest.approx(sum_["odds"])
+    assert {i for term in sum_["terms"] for i in term["findings"]} <= {each["id"] for each in plain["findings"]}
+
+
+def test_every_finding_is_told_where_all_were_asked_for() -> None:
+    said = diagnosed(1.0, 120)
+    assert len(to_result(said, case="x").findings) < len(to_result(said, case="x", every=True).findings) == len(said.findings)
