@@ -12,7 +12,7 @@ from app.domain.finding import Finding, Gap
 from app.domain.hypothesis import Arithmetic, Cap, Cost, Diagnosis, Hypothesis, Suspicion, Verdict, Word
 from app.domain.incident import Scope
 from graphs.analysis.calibration import Calibration
-from graphs.analysis.fuse import Possibility, possibilities
+from graphs.analysis.fuse import NOBODY, Possibility, possibilities
 from graphs.analysis.label_words import MAKES
 from graphs.analysis.labels import choose_first, choose_label, tokens
 from graphs.analysis.metrics.picture import ENTRY
@@ -45,7 +45,7 @@ def weigh(scope: Scope, reports: list[Report], *, calibration: Calibration, gaps
     shown = [p for p in ranked if p.speaking][:MOST_HYPOTHESES]
 
     hypotheses = [
-        _hypothesis(p, scope, findings, calibration, believed)
+        _hypothesis(p, scope, findings, calibration, believed, others=len(ranked) - 1)
         for p, believed in zip(shown, _believed(shown, calibration), strict=True)
     ]
     reasons = _held_down(hypotheses[0]) if hypotheses else ["nothing that was measured points anywhere"]
@@ -108,7 +108,7 @@ def _believed(shown: list[Possibility], calibration: Calibration) -> list[float]
 
 
 def _hypothesis(
-    found: Possibility, scope: Scope, findings: dict[str, Finding], calibration: Calibration, believed: float
+    found: Possibility, scope: Scope, findings: dict[str, Finding], calibration: Calibration, believed: float, *, others: int
 ) -> Hypothesis:
     """One possibility as a hypothesis, its confidence capped by the worst of what it rests on."""
     supporting = tuple(dict.fromkeys(i for s in found.speaking for i in s.findings))
@@ -148,6 +148,8 @@ def _hypothesis(
             reserve=calibration.reserve,
             probability=believed,
             caps=tuple(caps),
+            others=others,
+            unseen=NOBODY,
         ),
     )
 

@@ -36,7 +36,7 @@ def behind_card(diagnosis: Diagnosis, rank: int) -> Card:
         title=f"Behind hypothesis {rank}",
         parts=(
             paragraph(*_hypothesis(rank, hypothesis, numbers)),
-            *([paragraph(*_arithmetic(hypothesis.arithmetic, rank, hypothesis, numbers))] if hypothesis.arithmetic else []),
+            *([paragraph(*_arithmetic(hypothesis.arithmetic, rank, diagnosis, numbers))] if hypothesis.arithmetic else []),
             Rule(),
             *_parts(diagnosis, found, most=len(found)),
         ),
@@ -79,23 +79,33 @@ def _hypothesis(rank: int, hypothesis: Hypothesis, numbers: dict[str, str]) -> l
     return lines
 
 
-def _arithmetic(sum_: Arithmetic, rank: int, hypothesis: Hypothesis, numbers: dict[str, str]) -> list[Line]:
+def _arithmetic(sum_: Arithmetic, rank: int, diagnosis: Diagnosis, numbers: dict[str, str]) -> list[Line]:
     """How it came by its confidence, one line a step, as numbers that add up by hand."""
-    lines = [line(Strong(text="The arithmetic"), ", in nats:")]
+    lines = [line(Strong(text="The arithmetic"), ", in nats (one nat: what was found is 2.7 times likelier if it is the cause):")]
     for term in sum_.terms:
         cited = " ".join(numbers[each] for each in term.findings if each in numbers)
         lines.append(line(Code(text=f"{term.nats:+8.2f}"), f" {term.what} ", *([Code(text=cited)] if cited else [])))
     lines.append(line(Code(text=f"= {sum_.score:+6.2f}"), " for it"))
-    lines.append(
-        line(Code(text=f"{-sum_.rivals:+8.2f}"), " all other causes and what nobody looked at: ln of the sum of exp(for it)")
-    )
+    lines.append(line(Code(text=f"{-sum_.rivals:+8.2f}"), f" {_rivals(sum_, listed=len(diagnosis.hypotheses) - 1)}"))
     lines.append(line(Code(text=f"= {sum_.odds:+6.2f}"), " log-odds, for it against all else"))
     worth = f"{1 - sum_.reserve:.2f} / (1 + exp(-({sum_.intercept:.2f} + {sum_.slope:.2f} x {sum_.odds:.2f})))"
-    how = worth if rank == 1 else f"its share, {sum_.share:.1%}, of what the first hypothesis leaves of {1 - sum_.reserve:.2f}"
+    kept = f"; {sum_.reserve:.0%} is kept for systems unlike any that was measured" if sum_.reserve else ""
+    how = (
+        worth + kept if rank == 1 else f"its share, {sum_.share:.1%}, of what the first hypothesis leaves of {1 - sum_.reserve:.2f}"
+    )
     lines.append(line(Code(text=f"= {sum_.probability:7.1%}"), f" {how}"))
     lines += [line(Code(text=f"≤ {cap.most:7.1%}"), f" {cap.why}") for cap in sum_.caps]
-    lines.append(line(Code(text=f"= {hypothesis.confidence:7.1%}"), " confidence"))
+    lines.append(line(Code(text=f"= {diagnosis.hypotheses[rank - 1].confidence:7.1%}"), " confidence"))
     return lines
+
+
+def _rivals(sum_: Arithmetic, *, listed: int) -> str:
+    """What stands against it. `listed`: how many of the others have a rank."""
+    if sum_.others is None or sum_.unseen is None:
+        return "all other causes and what nobody looked at: ln of the sum of exp(for it)"
+    hidden = f" ({sum_.others - listed} too weak to be listed)" if sum_.others > listed else ""
+    others = counted(sum_.others, "other cause") + hidden
+    return f"less the ln of the sum of exp(for it) over {others} and over whatever nobody thought of ({sum_.unseen:+.2f})"
 
 
 def _parts(diagnosis: Diagnosis, findings: Sequence[Finding], *, most: int) -> tuple[Part, ...]:

@@ -66,9 +66,10 @@ class Arithmetic(Value):
     """How a hypothesis came by its confidence, so that anybody can repeat it with a pocket calculator.
 
     The terms sum up to `score`. `rivals` is what all else comes to, in nats: the logarithm of the sum of exp(score) over every
-    other suspected cause and over what nobody looked at. `odds` = `score` - `rivals`. `probability` is what such odds turned
-    out to be worth on recorded incidents, for the first hypothesis: (1 - reserve) / (1 + exp(-(intercept + slope * odds))). The
-    others share what that leaves of 1 - reserve, each as its own odds would have it. The caps then hold all of them down.
+    other suspected cause (`others` of them) and over what nobody thought of, which counts as `unseen` nats. `odds` = `score` -
+    `rivals`. `probability` is what such odds turned out to be worth on recorded incidents, for the first hypothesis: (1 - reserve)
+    / (1 + exp(-(intercept + slope * odds))). The others share what that leaves of 1 - reserve, each as its own odds would have it.
+    The caps then hold all of them down.
     """
 
     terms: tuple[Term, ...]
@@ -80,6 +81,8 @@ class Arithmetic(Value):
     reserve: float = 0.0
     probability: float = Field(ge=0, le=1)
     caps: tuple[Cap, ...] = ()
+    others: int | None = None  # absent in what was stored before it was kept, as is the next
+    unseen: float | None = None
 
     @property
     def share(self) -> float:

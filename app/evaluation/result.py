@@ -31,6 +31,8 @@ class ResultArithmetic(Value):
     reserve: float
     probability: float
     caps: tuple[Cap, ...]
+    others: int | None
+    unseen: float | None
 
 
 class ResultHypothesis(Value):

@@ -74,7 +74,9 @@ def possibilities(suspicions: Sequence[Suspicion], *, alerting: str | None) -> l
         for guilty in _guilty(held):
             there, shown = _best_seen(guilty, by_target, alerting=alerting)
             here = _sum(own) >= _sum(there)
-            accused = Term(what=f"change {(guilty.change or '')[:12]}", nats=guilty.weight, findings=guilty.findings)
+            accused = Term(
+                what=guilty.called or f"change {(guilty.change or '')[:12]}", nats=guilty.weight, findings=guilty.findings
+            )
             terms = [*(own if here else there), accused, Term(what="most changes are innocent", nats=-CHANGE_PRIOR)]
             drafts.append(_Draft(target, guilty, terms, [guilty, *(plain if here else shown)]))
     best = _best_innocence(innocence)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import Any
@@ -23,7 +24,7 @@ from app.domain.proposal import Proposal
 from app.domain.value import canonical
 from app.slack.blocks import cleaned
 from graphs import judge
-from graphs.analysis.calibration import AS_IT_IS
+from graphs.analysis.calibration import AS_IT_IS, Calibration
 from tests.unit.domain.test_proposal import CHANGED, proposal
 from tests.unit.graphs.said import NOON, SCOPE, finding, report, suspicion
 
@@ -410,6 +411,21 @@ def test_the_arithmetic_of_a_hypothesis_adds_up_by_hand() -> None:
         assert numbers[-1] == pytest.approx(100 * said.hypotheses[rank - 1].confidence, abs=0.06)
 
 
+def test_the_arithmetic_says_how_many_causes_it_stands_against_and_what_is_kept_back() -> None:
+    many = [suspicion(f"s{n}", 1.0, finding("errors of back")) for n in range(9)]
+    careful = Calibration(intercept=0.0, slope=1.0, reserve=0.03)
+    said = judge.weigh(SCOPE, [report("m", *many, findings=(finding("errors of back"),))], calibration=careful, round=1)
+    text = plain_text(behind_card(said, 1))
+    assert "over 8 other causes (4 too weak to be listed) and over whatever nobody thought of (+1.50)" in text
+    assert "; 3% is kept for systems unlike any that was measured" in text
+    one = said.hypotheses[0].arithmetic
+    assert one is not None
+    assert one.rivals == pytest.approx(math.log(8 * math.exp(1.0) + math.exp(1.5)))
+    old = one.model_copy(update={"others": None, "unseen": None})
+    before = said.model_copy(update={"hypotheses": (said.hypotheses[0].model_copy(update={"arithmetic": old}),)})
+    assert "all other causes and what nobody looked at" in plain_text(behind_card(before, 1))
+
+
 def test_what_is_behind_one_hypothesis_is_titled_and_numbered_as_on_the_brief() -> None:
     said = diagnosis()
     card, numbers = behind_card(said, 2), numbering(said.findings)
@@ -417,7 +433,7 @@ def test_what_is_behind_one_hypothesis_is_titled_and_numbered_as_on_the_brief() 
     assert card.title == "Behind hypothesis 2"
     told = [plain(part.lines[0]) for part in card.parts if hasattr(part, "lines")]
     assert told[0].startswith("2. ")
-    assert told[1] == "The arithmetic, in nats:"
+    assert told[1] == "The arithmetic, in nats (one nat: what was found is 2.7 times likelier if it is the cause):"
     assert {each.split()[0] for each in told[2:]} == {numbers[i] for i in (*second.supporting, *second.contradicting)}
 
 
