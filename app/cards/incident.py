@@ -23,6 +23,7 @@ from app.cards.card import (
     line,
     paragraph,
     plain,
+    words,
 )
 from app.cards.wording import VERDICTS, clipped, duration, percent
 from app.domain.finding import Finding
@@ -32,6 +33,7 @@ from app.domain.quantity import counted
 from app.domain.value import Value
 
 MOST_SHOWN = 3
+MOST_WORDS = 120
 
 
 class Pending(Value):
@@ -86,11 +88,19 @@ def incident_card(
 
 
 def brief_card(scope: Scope, diagnosis: Diagnosis, *, name: str) -> Card:
-    """The card's middle alone, for a diagnosis that belongs to no incident."""
+    """The card's middle alone, for a diagnosis that belongs to no incident; the second and third cause where there is room."""
+    for most in range(MOST_SHOWN, 0, -1):
+        card = _brief(scope, diagnosis, name=name, most=most)
+        if words(card) <= MOST_WORDS:
+            break
+    return card
+
+
+def _brief(scope: Scope, diagnosis: Diagnosis, *, name: str, most: int) -> Card:
     best = diagnosis.hypotheses[0] if diagnosis.hypotheses else None
     said = VERDICTS[diagnosis.verdict] + (f", {percent(best.confidence)}" if best and diagnosis.verdict != "inconclusive" else "")
     parts: list[Part] = [paragraph(line(Strong(text="What is going on")), _symptom_of(scope.alert))]
-    parts += _cause(diagnosis)
+    parts += _cause(diagnosis, most=most)
     parts += _unknown(diagnosis)
     parts.append(Note(line=_footer(diagnosis)))
     gist = f"{name}: {diagnosis.verdict}" + (f" ({percent(best.confidence)}): {claim(best)}" if best else "")
@@ -123,7 +133,7 @@ def _symptom_of(alert: Alert) -> Line:
     return line(*service, Quote(text=clipped(alert.summary, 220)))
 
 
-def _cause(diagnosis: Diagnosis, *, ongoing: bool = False) -> list[Part]:
+def _cause(diagnosis: Diagnosis, *, ongoing: bool = False, most: int = MOST_SHOWN) -> list[Part]:
     numbers = numbering(diagnosis.findings)
     heading = line(Strong(text="What caused it"), f" ({_said(diagnosis)}{'; still looking' if ongoing else ''})")
     if not diagnosis.hypotheses:
@@ -132,8 +142,9 @@ def _cause(diagnosis: Diagnosis, *, ongoing: bool = False) -> list[Part]:
     for rank, hypothesis in enumerate(diagnosis.hypotheses[:MOST_SHOWN], 1):
         if rank > 1 and hypothesis.confidence < 0.05:
             break
-        lines.append(_hypothesis_line(rank, hypothesis, numbers, brief=rank > 1))
         told.append(hypothesis)
+        if rank <= most:
+            lines.append(_hypothesis_line(rank, hypothesis, numbers, brief=rank > 1))
     best = diagnosis.hypotheses[0]
     if repair := [*_innocence(diagnosis, told), *_remedy(best)]:
         lines.append(line(*repair))
@@ -146,8 +157,8 @@ def _cause(diagnosis: Diagnosis, *, ongoing: bool = False) -> list[Part]:
 
 
 def _innocence(diagnosis: Diagnosis, told: Sequence[Hypothesis]) -> list[Piece]:
-    """The first thing a commander asks. Only where changes, all of them, were found to explain nothing, or there were none; none
-    is among what is `told`; and it is not an object that is wrong, as somebody or something made it so."""
+    """The first thing a commander asks. Only where changes, all of them, were found to explain nothing, or there were none; where
+    none of `told`, what is probable enough to be told, is one; and not of an object that is wrong: something made it so."""
     changes = {finding.id: finding for finding in diagnosis.findings if finding.signal == "changes"}
     missed = any("changes" in gap.statement.partition(":")[0] for gap in diagnosis.gaps)
     best, seen = told[0], {finding.id: finding.signal for finding in diagnosis.findings}

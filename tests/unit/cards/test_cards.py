@@ -209,6 +209,20 @@ def test_a_closed_incident_cannot_be_triaged_again_and_a_commanded_one_not_taken
     assert "command" in buttons(incident_card(incident(commander=None)))
 
 
+def test_a_brief_leaves_out_lesser_causes_where_its_words_are_spent() -> None:
+    wordy = [suspicion(name, 1.0, finding("errors of back"), statement=LONG[:400]) for name in ("back", "side", "store")]
+    said = judge.weigh(SCOPE, [report("m", *wordy, findings=(finding("errors of back"),))], calibration=AS_IT_IS, round=1)
+    ranks = []
+    for length in (10, 250, 400):
+        short = [each.model_copy(update={"statement": each.statement[:length]}) for each in said.hypotheses]
+        scope = SCOPE.model_copy(update={"alert": Alert(fired_at=NOON, summary=LONG[:length])})
+        card = brief_card(scope, said.model_copy(update={"hypotheses": tuple(short)}), name="n")
+        assert words(card) <= 120
+        ranks.append(re.findall(r"(?m)^(\d)\. ", plain_text(card)))
+    assert ranks[0] == ["1", "2", "3"]
+    assert ranks[-1] in (["1"], ["1", "2"])
+
+
 def test_a_brief_needs_no_incident() -> None:
     card = brief_card(SCOPE, diagnosis(), name="made-up")
     assert card.gist.startswith("made-up: ")
