@@ -154,7 +154,7 @@ def added(one: Statement, come: Sequence[Statement], helpers: set[str], *, loope
 def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> Effect | None:
     names = last_names(one)
     if asked_in_loops(one):
-        kind = "loop_query" if SQL.search(one.text) else "loop_call"
+        kind = "loop_query" if SQL.search(_NO_SQL.sub("(", one.text)) else "loop_call"
         return effect_of(kind, 0.85, f"{called_name(one)} in a loop", one)
     if one.text.startswith(FAILING) and one.parents[-1:] and one.parents[-1] in ("except", "catch", "rescue"):
         return effect_of("strict", 0.1, "an error is passed on as another", one)
@@ -193,7 +193,7 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
             resource=resource,
             direction="new",
         )
-    if SQL.search(one.text):
+    if SQL.search(_NO_SQL.sub("(", one.text)):
         return effect_of("query", 0.4, "a new query", one)
     if (
         any(token.text in ASSIGNS for token in one.tokens[:4])
@@ -213,6 +213,7 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
     )
 
 
+_NO_SQL = re2.compile(r"\.(?:insert|delete|update|join|drop|alter)\(")  # of a collection or of texts
 _FOR_PEOPLE = frozenset(["description", "comment", "owner", "team", "contact", "maintainer", "summary", "runbook", "docs"])
 
 
@@ -324,6 +325,8 @@ def keeping(one: Statement) -> Effect | None:
 
 def _keeps(one: Statement, names: set[str], words: frozenset[str]) -> bool:
     """Puts something into a collection that outlives the call."""
+    if _fixed(one) or _ARM.match(one.text):
+        return False
     receivers = stem_set([name.rpartition(".")[0] for name in called(one)] + [one.text.partition("[")[0].partition("=")[0]])
     onto_field = re2.match(r"^\w+(\.\w+)+ = append\(", one.text) is not None
     long_lived = (
@@ -336,7 +339,19 @@ def _keeps(one: Statement, names: set[str], words: frozenset[str]) -> bool:
         bool(names & _GROWERS)
         and (onto_field or bool(names & {"append", "push", "add", "Add", "Append", "extend"}) or "," in one.text)
     ) or ("] =" in one.text.partition("==")[0] and "[" in one.text.partition("=")[0])
-    return long_lived and stored and not words & stem_set(["evict", "expire", "limit", "trim", "popleft"])
+    return long_lived and stored and not words & _BOUNDING and not _LASTING.search(one.text)
+
+
+_BOUNDING = stem_set(["evict", "expire", "limit", "trim", "popleft", "ttl", "expiry", "expires", "maxage"])
+_LASTING = re2.compile(r"(?i)\b(?:duration|timedelta|timespan|(?:time|of|from)[.:_]*(?:milli)?(?:second|minute|hour)s?)\b|from_(?:secs|millis)")
+_ARM = re2.compile(r"^(?:case |when )?[\w:.]+\([^()]*\) (?:=>|->) ")  # one case of a match, and no call
+
+
+def _fixed(one: Statement) -> bool:
+    """Puts what is written in the code under what is written in the code: as many as there are lines."""
+    start = next((place for place, token in enumerate(one.tokens) if token.text in ("(", "[")), len(one.tokens))
+    inside = [token for token in one.tokens[start:] if token.kind != "op"]
+    return len(inside) >= 2 and all(token.kind in ("string", "number") and "{" not in token.text for token in inside)
 
 
 def dependencies(made: Sequence[Statement]) -> list[Effect]:

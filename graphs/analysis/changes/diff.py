@@ -212,6 +212,8 @@ def _between(before: Statement, after: Statement, shown: Shown) -> list[Effect]:
     found = edits.between(before, after)
     if (key := identity.another_key(before, after, shown.old, shown.new)) is not None and key.weight > 0.5:
         return [key, *(one for one in found if one.kind not in _TOLD_BY_KEY)]
+    if identity.same_key(before, after, shown.old, shown.new):
+        found = [one.scaled(_KEPT) if one.kind in ("called", "changed") else one for one in found]
     default = constants.no_longer_passed(before, after, shown.defaults)
     return found if default is None else [default, *(one for one in found if one.kind not in ("dropped", "gone", "changed"))]
 

@@ -586,6 +586,7 @@ def _no_longer_kept(before: Statement, after: Statement) -> Effect | None:
 
 _SIGNATURE = re2.compile(r"^(?:[\w<>\[\],.?]+ )*[A-Z][\w<>\[\],.?]* \w+\([^()=;]*\) \{$")
 _LATER = frozenset(["delay", "enqueue", "Enqueue"])
+_CONTEXTS = frozenset(["Background", "background"])  # of a context, which puts nothing off
 _DEFERS = stem_set(["later", "async", "enqueue", "background", "deferred"])
 """Names of calls that only note down what is to be done."""
 _COUNTS = frozenset(["inc", "increment", "Inc", "Increment", "observe", "Observe", "record"])
@@ -603,7 +604,7 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
         return []  # taken all the same, and given back by itself
     if eager := lost & EAGER:
         return [effect_of("loop_query", 0.8, f"{clean(min(eager))} is gone: each row asks for its own", after, other=before)]
-    if (deferred := lost & _LATER or {name for name in lost if stem_set([name]) & _DEFERS}) and not stem_set(come) & _DEFERS:
+    if (deferred := lost & _LATER or {name for name in lost - _CONTEXTS if stem_set([name]) & _DEFERS}) and not stem_set(come) & _DEFERS:
         return [effect_of("blocking", 0.65, f"{clean(min(deferred))} no longer puts the work off", after, other=before)]
     if unbound := {name for name in come if "unbound" in stem_set([name])}:
         queue = first_resource(stem_set(["buffer"]))

@@ -199,6 +199,15 @@ def another_key(before: Statement, after: Statement, old: Image, new: Image) -> 
     return _effect(0.75, was.what, frozenset(lost_of), come, before, after)
 
 
+def same_key(before: Statement, after: Statement, old: Image, new: Image) -> bool:
+    """Whether both make the same kind of key, and of all its parts; what a helper is handed besides counts for nothing."""
+    was, now = _made(before), _made(after)
+    if was is None or now is None or was.what != now.what:
+        return False
+    parts = set(_parts(was.tokens, before.path, old))
+    return len(parts) > 1 and parts <= set(_parts(now.tokens, after.path, new))
+
+
 def _effect(weight: float, what: str, lost: frozenset[str], come: frozenset[str], before: Statement, after: Statement) -> Effect:
     gone, new = _spelled(before, lost - _GENERIC or lost), _spelled(after, come - _GENERIC or come)
     note = f"{clean(what)} is made without {gone}" if gone else f"{clean(what)} is made of {new} too"

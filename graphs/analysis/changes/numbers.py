@@ -85,6 +85,9 @@ def _number(key: str, was: Measure, now: Measure, before: Statement, after: Stat
         weight = 0.8
     if resource is not None and resource.kind == "address":
         return replace(_another(key, resource, before, after, texts), before=was, after=now)
+    if {was.unit, now.unit} == {"", "ratio"}:
+        weight = min(weight, 0.5)  # so many, and a share of all: nobody can tell which is more
+        direction = "other"
     if resource is None:
         weight = max(weight * 0.6, 0.3)
     elif resource.kind == "price":
