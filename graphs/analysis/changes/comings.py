@@ -343,7 +343,9 @@ def _keeps(one: Statement, names: set[str], words: frozenset[str]) -> bool:
 
 
 _BOUNDING = stem_set(["evict", "expire", "limit", "trim", "popleft", "ttl", "expiry", "expires", "maxage"])
-_LASTING = re2.compile(r"(?i)\b(?:duration|timedelta|timespan|(?:time|of|from)[.:_]*(?:milli)?(?:second|minute|hour)s?)\b|from_(?:secs|millis)")
+_LASTING = re2.compile(
+    r"(?i)\b(?:duration|timedelta|timespan|(?:time|of|from)[.:_]*(?:milli)?(?:second|minute|hour)s?)\b|from_(?:secs|millis)"
+)
 _ARM = re2.compile(r"^(?:case |when )?[\w:.]+\([^()]*\) (?:=>|->) ")  # one case of a match, and no call
 
 

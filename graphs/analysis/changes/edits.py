@@ -486,6 +486,8 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     if conditional and len(new) < len(old) and subsequence(new, old) and before.text.startswith((*GUARD, "return", "while")):
         return [effect_of("condition", 0.8, "part of a condition was dropped", after, other=before)]
     if conditional and sum(text in LOGIC for text in new) != sum(text in LOGIC for text in old):
+        if _refuses_more(before, after):
+            return [effect_of("strict", 0.45, "more is refused", after, other=before)]
         return [effect_of("condition", 0.65, "a condition has other parts", after, other=before)]
     if (other := _other_argument(before, after)) is not None:
         return [other]
@@ -495,6 +497,26 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     if steps and file_kind(after.path) != "config" and not conditional and not texts and not same and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []
+
+
+_REFUSES = re2.compile(
+    r"(?i)\b(?:raise|throw|panic)\b|return (?:\w+, )*(?:\w+\.)?(?:Err|error|err\w*)\b|return \w*Err\w*|badrequest|invalid|\b4\d\d\b"
+)
+
+
+def _refuses_more(before: Statement, after: Statement) -> bool:
+    """Whether a check that refuses asks one thing more, of the very thing that it asked about."""
+    ors = [sum(text in ("||", "or") for text in one.key) for one in (before, after)]
+    same = [text for text in before.key if text not in "()"]
+    about = {token.text for token in before.tokens if token.kind == "word"} - {"if", "unless"}
+    more = {token.text for token in after.tokens if token.kind == "word"} - about
+    return (
+        ors[1] > ors[0]
+        and after.text.startswith(GUARD)
+        and subsequence(same, after.key)
+        and not more - {"len", "size", "length", "or", "if", "unless"}
+        and _REFUSES.search(after.nearby) is not None
+    )
 
 
 def _other_argument(before: Statement, after: Statement) -> Effect | None:
@@ -604,7 +626,9 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
         return []  # taken all the same, and given back by itself
     if eager := lost & EAGER:
         return [effect_of("loop_query", 0.8, f"{clean(min(eager))} is gone: each row asks for its own", after, other=before)]
-    if (deferred := lost & _LATER or {name for name in lost - _CONTEXTS if stem_set([name]) & _DEFERS}) and not stem_set(come) & _DEFERS:
+    if (deferred := lost & _LATER or {name for name in lost - _CONTEXTS if stem_set([name]) & _DEFERS}) and not stem_set(
+        come
+    ) & _DEFERS:
         return [effect_of("blocking", 0.65, f"{clean(min(deferred))} no longer puts the work off", after, other=before)]
     if unbound := {name for name in come if "unbound" in stem_set([name])}:
         queue = first_resource(stem_set(["buffer"]))

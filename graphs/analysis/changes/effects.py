@@ -353,12 +353,16 @@ def _outward(names: set[str], text: str) -> bool:
     outward = {
         name
         for name in names
-        if name.rpartition(".")[2] not in TRIVIAL and not stem_set([name]) & _OBSERVERS and split_identifier(name)[:1] not in _REMAKES
+        if name.rpartition(".")[2] not in TRIVIAL
+        and not stem_set([name]) & _OBSERVERS
+        and split_identifier(name)[:1] not in _REMAKES
     }
     return bool(stem_set(outward) & IO) or (any("." in name for name in outward) and "await" in text)
 
 
-_REMAKES = tuple([verb] for verb in ("validate", "to", "parse", "format", "is", "has", "convert", "escape", "encode", "decode", "map", "build"))
+_REMAKES = tuple(
+    [verb] for verb in ("validate", "to", "parse", "format", "is", "has", "convert", "escape", "encode", "decode", "map", "build")
+)
 """First words of names that make something of what they are given, and ask nobody: `toQueryRow`, `validateRequestId`."""
 
 

@@ -431,6 +431,7 @@ KIND_OF_EFFECT: dict[str, str] = {
     "backtracking": "wrong_literal",
     "swallowed": "missing_guard",
     "identity": "wrong_literal",
+    "fixed": "wrong_literal",
     "flag": "feature_flag",
 }
 
@@ -439,6 +440,7 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "loop_call": ("latency", "load", "deadline"),
     "loop_query": ("load", "latency", "deadline"),
     "identity": ("wrong", "misses", "auth", "missing", "stale", "load"),
+    "fixed": ("wrong", "rejected", "missing", "errors"),
     "growth": ("memory", "crash"),
     "leak": ("waits", "exhausted", "memory", "connections"),
     "spawned": ("memory", "crash", "waits", "exhausted"),
