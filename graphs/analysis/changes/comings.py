@@ -155,7 +155,7 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
     names = last_names(one)
     if asked_in_loops(one):
         kind = "loop_query" if SQL.search(_NO_SQL.sub("(", one.text)) else "loop_call"
-        return effect_of(kind, 0.85, f"{called_name(one)} in a loop", one)
+        return effect_of(kind, 0.55 if _of_cache(one) else 0.85, f"{called_name(one)} in a loop", one)
     if one.text.startswith(FAILING) and one.parents[-1:] and one.parents[-1] in ("except", "catch", "rescue"):
         return effect_of("strict", 0.1, "an error is passed on as another", one)
     if one.text.startswith(FAILING):
@@ -211,6 +211,12 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
         if outward
         else effect_of("changed", 0.1, "a new assignment", one)
     )
+
+
+def _of_cache(one: Statement) -> bool:
+    """Whether all that is asked is a cache, which is there to be asked often."""
+    asked = [name.rpartition(".")[0] for name in called(one) if "." in name and stem_set([name.rpartition(".")[2]]) & IO]
+    return bool(asked) and all("cach" in stem_set([name]) or "memo" in stem_set([name]) for name in asked)
 
 
 _NO_SQL = re2.compile(r"\.(?:insert|delete|update|join|drop|alter)\(")  # of a collection or of texts

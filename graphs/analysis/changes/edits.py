@@ -486,6 +486,8 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     if conditional and len(new) < len(old) and subsequence(new, old) and before.text.startswith((*GUARD, "return", "while")):
         return [effect_of("condition", 0.8, "part of a condition was dropped", after, other=before)]
     if conditional and sum(text in LOGIC for text in new) != sum(text in LOGIC for text in old):
+        if _provides(before, after):
+            return [effect_of("guard", 0.15, "something is given where nothing was", after, other=before)]
         if _refuses_more(before, after):
             return [effect_of("strict", 0.45, "more is refused", after, other=before)]
         return [effect_of("condition", 0.65, "a condition has other parts", after, other=before)]
@@ -497,6 +499,15 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     if steps and file_kind(after.path) != "config" and not conditional and not texts and not same and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []
+
+
+def _provides(before: Statement, after: Statement) -> bool:
+    """Whether all that came to a value is what it is where there is none: `name or "unknown"`."""
+    if after.text.startswith((*GUARD, "while")) or any(text in COMPARE for text in after.key):
+        return False
+    places = [place for place, text in enumerate(after.key) if text in ("or", "||")]
+    literal = [after.tokens[place + 1 : place + 2] for place in places]
+    return bool(places) and not LOGIC & set(before.key) and all(one and one[0].kind in ("string", "number") for one in literal)
 
 
 _REFUSES = re2.compile(

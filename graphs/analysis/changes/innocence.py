@@ -54,7 +54,7 @@ def innocence(
     """What clears the changes is that they don't explain what was measured: where nothing moved, nothing is cleared."""
     if not suspects or not any(abs(one.numbers.get("z", _MOVED)) >= _MOVED for one in symptoms):
         return Innocence(0.0)
-    surge = _more_arrives(scope, symptoms, topology)
+    surge = _more_arrives(scope, symptoms, topology) or _strangers(suspects, scope, symptoms, topology)
     admitted = _admitted(symptoms, onset or scope.onset or scope.alert.fired_at)
     hint, words = _outside(symptoms, surge=surge, admitted=admitted)
     best = max(suspects, key=lambda one: one.weight)
@@ -66,6 +66,30 @@ def innocence(
     if hint is None:
         return Innocence(max(-3.0, cleared - min(_UNEXPLAINED, 1.5 * max(0.0, best.weight))))
     return Innocence(max(0.0, cleared), hint if words >= _HINT else None, _kind(hint, symptoms))
+
+
+def _strangers(suspects: Sequence[ChangeSuspect], scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> bool:
+    """Whether the alerting service is asked many times as often while nobody of ours who calls it changed or is asked more itself.
+    More than any retrying makes of it comes from elsewhere."""
+    alerting = bare(scope.alert.service or "")
+    callers = {bare(caller) for caller, callee in topology.edges if bare(callee) == alerting}
+    asked = {bare(one.entity or ""): one.numbers for one in symptoms if _requests(one)}
+    own = asked.get(alerting, {})
+    if not callers or own.get("base", 0.0) <= 0.0 or own.get("level", 0.0) < _MANY * own.get("base", 0.0):
+        return False
+    if any(asked[caller].get("level", 0.0) >= _SURGE * asked[caller].get("base", 0.0) for caller in callers & asked.keys()):
+        return False
+    best = max(suspects, key=lambda one: one.weight)
+    bounds = best.effect is not None and best.effect.resource is not None  # less of something is short as soon as more is asked
+    return bare(best.target or "") == alerting and not bounds
+
+
+_MANY = 5.0  # times as many requests: a few retries of each do not make that
+
+
+def _requests(one: Finding) -> bool:
+    asked = one.signal == "metrics" and bool(_ASKED & stem_set([one.query]) or "traffic" in one.query)
+    return asked and read(one.query.rpartition("|")[2]).family == "traffic"
 
 
 def _does(best: ChangeSuspect, hint: str) -> bool:

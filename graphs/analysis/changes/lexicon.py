@@ -220,7 +220,8 @@ OUTSIDE: dict[str, frozenset[str]] = {
         DATA: "redelivering redelivered poison malformed record row supplier feed "
         "offset producer dead letter partition decode unparseable corrupt",
         EXPIRED: "certificate x509 expired notafter handshake tls licence license lease",
-        NEIGHBOUR: "steal neighbour neighbor node evicted pressure throttled host noisy hypervisor preempted",
+        NEIGHBOUR: "steal neighbour neighbor node evicted pressure throttled host noisy hypervisor preempted "
+        "preemptible preemption spot interruption reclaimed unschedulable cordoned",
         HARDWARE: "hardware sector nvme ecc uncorrectable medium raid mce fsync input output failing",
     }.items()
 }

@@ -18,6 +18,7 @@ _NO_SERVICE = -1.2
 """Nats for going live under a name that nothing measures or calls: a part of the ground that all stand on, or far away."""
 _SORT = re2.compile(r"[-_](?:queue|topic|db|database|cache|bucket|cluster|service|svc|worker|server|api)$")
 """What a service's name ends in to say what sort of thing it is; whoever sets it up may leave it out."""
+_THROUGH = -0.4  # nats for what could only act through the answers that somebody else hands on
 _NAMED = 0.6  # of a service's closeness, for a change to the ground that spells its name out
 
 
@@ -48,6 +49,9 @@ class Places:
         for symptom in symptoms:
             for entity in _entities(symptom.entity, naming):
                 _raise(closeness, entity, 0.75)
+        troubled = {entity for symptom in symptoms for entity in _entities(symptom.entity, naming)}
+        for callee in _handing_on(alerting, edges, troubled):
+            _raise(closeness, callee, _THROUGH)
         if alerting:
             home = {bare(name): node for name, node in topology.placement.items()}
             for service, node in home.items():
@@ -122,6 +126,12 @@ def _feeders(start: str, edges: Sequence[tuple[str, str]]) -> set[str]:
     callers = {caller for caller, callee in edges if callee == start}
     callees = {callee for caller, callee in edges if caller == start}
     return {caller for caller, callee in edges if callee in callers | callees} - {start}
+
+
+def _handing_on(start: str, edges: Sequence[tuple[str, str]], troubled: set[str]) -> set[str]:
+    """Whose answers a caller of `start` may hand on to it, where that caller is in trouble itself."""
+    callers = {caller for caller, callee in edges if callee == start} & troubled
+    return {callee for caller, callee in edges if caller in callers} - {start}
 
 
 def _entities(entity: str | None, naming: Names) -> list[str]:
