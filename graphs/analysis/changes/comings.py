@@ -106,8 +106,9 @@ def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement])
         return effect_of("gone", 0.65, f"{called_name(one)} is no longer started", one, resource=resource, direction="gone")
     if one.text.startswith("@") or (resource is not None and (called(one) or name_of(one))):
         weight = 0.65 if one.text.startswith("@") else 0.5
+        named = one.text.startswith("@") and resource is None and any(token.kind == "string" for token in one.tokens)
         return effect_of(
-            "gone",
+            "literal" if named else "gone",
             weight,
             f"{clean(name_of(one) or called_name(one))} was removed",
             one,

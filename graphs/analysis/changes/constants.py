@@ -131,6 +131,9 @@ def same_setting(before: Statement, after: Statement) -> bool:
     names = [(name_of(one) or "").rpartition("/")[2] for one in (before, after)]
     if file_kind(after.path) != "config" or names[0] == names[1] or not all(names) or _bare(names[0]) != _bare(names[1]):
         return False
+    units = [stem_set([name]) & UNITS for name in names]
+    if all(units) and units[0] != units[1]:
+        return measures_of(before) == measures_of(after) != []
     return [token.text for token in before.tokens[-1:]] == [token.text for token in after.tokens[-1:]]
 
 

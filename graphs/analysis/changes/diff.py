@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import comings, constants, edits, holding, identity, same, settings, ways
+from graphs.analysis.changes import comings, constants, edits, holding, identity, otherwise, same, settings, ways
 from graphs.analysis.changes.effects import (
     HARD,
     NEUTRAL_BELOW,
@@ -167,10 +167,12 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
             before.block,
         )
         for before, after in pairs
-        for effect in _between(before, after, shown)
+        for effect in _between(before, after, shown, olds)
         if not (effect.kind in ("number", "gone", "arithmetic", "changed") and _named_now(before, after, come))
     ]
-    changed += [(effect, before.block) for before, after in far for effect in _between(before, after, shown) if effect.kind in _ODD]
+    changed += [
+        (effect, before.block) for before, after in far for effect in _between(before, after, shown, olds) if effect.kind in _ODD
+    ]
     looped = any(asked_in_loops(one) for one in olds)
     arrived = [
         (effect.scaled(_RESTATED) if effect.kind == "came" and same.given_before(one, old) else effect, one.block)
@@ -209,8 +211,10 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
 _RESTATED = 0.3  # a setting that says what code said
 
 
-def _between(before: Statement, after: Statement, shown: Shown) -> list[Effect]:
+def _between(before: Statement, after: Statement, shown: Shown, old: Sequence[Statement]) -> list[Effect]:
     found = edits.between(before, after)
+    if more := otherwise.otherwise(before, after, old):
+        found = [*more, *(one for one in found if one.kind not in _TOLD_BY_PAIR)]
     if (key := identity.another_key(before, after, shown.old, shown.new)) is not None and key.weight > 0.5:
         return [key, *(one for one in found if one.kind not in _TOLD_BY_KEY)]
     if identity.same_key(before, after, shown.old, shown.new):
@@ -219,6 +223,7 @@ def _between(before: Statement, after: Statement, shown: Shown) -> list[Effect]:
     return found if default is None else [default, *(one for one in found if one.kind not in ("dropped", "gone", "changed"))]
 
 
+_TOLD_BY_PAIR = frozenset({"changed", "called", "call_removed"})
 _TOLD_BY_KEY = frozenset({"literal", "changed", "called", "call_removed", "query", "dropped", "swapped", "arithmetic"})
 
 
@@ -265,7 +270,12 @@ _KEPT = 0.25  # an annotation whose name something bears by itself now
 
 def _elsewhere(one: Statement, old: Sequence[Statement], new: Sequence[Statement], come: Sequence[Statement]) -> bool:
     """Whether what went stands elsewhere, spelt in another way."""
-    return same.respelt(one, come) or same.restated(one, None, come) or same.generated(one, old, new)
+    return (
+        same.read_by_another(one, come)
+        or same.respelt(one, come)
+        or same.restated(one, None, come)
+        or same.generated(one, old, new)
+    )
 
 
 def _alike_blocks(old: Sequence[Statement], new: Sequence[Statement]) -> set[int]:

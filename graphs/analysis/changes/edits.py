@@ -479,7 +479,13 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
         named = left.kind == right.kind == "word" and left.text not in TYPES and file_kind(after.path) == "code"
         if named and loaded(left.text, right.text):
             return [effect_of("condition", 0.7, f"{clean(left.text)} became {clean(right.text)}", after, other=before)]
+        if _ALIKE.get(left.text, left.text) == _ALIKE.get(right.text, right.text):
+            continue
         if (left.text in COMPARE and right.text in COMPARE) or (left.text in LOGIC and right.text in LOGIC):
+            if "retry" in stem_set([name_of(after) or "", *after.parents[-1:], *last_names(after)]):
+                retry = first_resource(stem_set(["retry"]))
+                note = f"another condition to try again: {left.text} became {right.text}"
+                return [effect_of("condition", 0.7, note, after, resource=retry, direction="up", other=before)]
             return [effect_of("condition", 0.75, f"{left.text} became {right.text}", after, other=before)]
         if left.text in ARITHMETIC and right.text in ARITHMETIC:
             return [effect_of("arithmetic", 0.6, f"{left.text} became {right.text}", after, other=before)]
@@ -631,7 +637,7 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
     if passes_error(after) or passes_error(before):
         return []
     lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
-    lost -= TRIVIAL
+    lost -= TRIVIAL | _CONTEXTS
     scoped = after.text.startswith(("with ", "async with ", "using ", "synchronized"))
     if scoped and lost and all(stem_set([name]) & LOCKERS for name in lost):
         return []  # taken all the same, and given back by itself

@@ -322,7 +322,9 @@ _DIRECTIVES = re2.compile(r"^[\w-]+(?:=[\w-]+)?(?:[,;] ?[\w-]+(?:=[\w-]+)?)+$|^(
 def wordy(text: str) -> bool:
     """A message for people, rather than a name, a list of directives or a timetable for machines."""
     bare = text.strip("\"'`")
-    return bare.count(" ") >= 1 and not _DIRECTIVES.match(bare) and not SQL.search(bare) and "://" not in bare
+    return (
+        bare.count(" ") >= 1 and not bare.isupper() and not _DIRECTIVES.match(bare) and not SQL.search(bare) and "://" not in bare
+    )
 
 
 def first_resource(words: frozenset[str]) -> Resource | None:
@@ -357,7 +359,11 @@ def _outward(names: set[str], text: str) -> bool:
         and not stem_set([name]) & _OBSERVERS
         and split_identifier(name)[:1] not in _REMAKES
     }
-    return bool(stem_set(outward) & IO) or (any("." in name for name in outward) and "await" in text)
+    waits = "await" in text or _WITHIN.search(text) is not None
+    return bool(stem_set(outward) & IO) or (any("." in name for name in outward) and waits)
+
+
+_WITHIN = re2.compile(r"\w\.\w+\((?:ctx|\w+Ctx|cancellationToken|r\.Context\(\))\b")  # what may be cut short takes its time
 
 
 _REMAKES = tuple(

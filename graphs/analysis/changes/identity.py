@@ -187,8 +187,6 @@ class Image:
 
 def another_key(before: Statement, after: Statement, old: Image, new: Image) -> Effect | None:
     """What a key lost or got instead, where both statements make the same kind of key."""
-    if (hashed := _hashed_otherwise(before, after)) is not None:
-        return hashed
     was, now = _made(before), _made(after)
     if was is None or now is None or was.what != now.what:
         return None
@@ -199,32 +197,6 @@ def another_key(before: Statement, after: Statement, old: Image, new: Image) -> 
     if not lost_of - _GENERIC and not (come - _GENERIC and lost_of):
         return None if not come - _GENERIC or lost else _effect(0.35, was.what, frozenset(), come, before, after)
     return _effect(0.75, was.what, frozenset(lost_of), come, before, after)
-
-
-_HASHERS = stem_set(
-    [
-        "hash", "digest", "crc", "adler", "md5", "sha", "murmur", "murmurhash", "xxh", "xxhash", "fnv", "siphash", "cityhash", "farmhash",
-        "blake2b", "hashcode", "checksum", "jenkins", "wyhash", "hasher",
-    ]
-)  # fmt: skip
-_PLACES = stem_set(
-    [
-        "shard", "partition", "slot", "bucket", "ring", "route", "router", "node", "owner", "place", "placement", "cohort", "variant",
-        "assignment", "etag", "dedupe", "fingerprint",
-    ]
-)  # fmt: skip
-
-
-def _hashed_otherwise(before: Statement, after: Statement) -> Effect | None:
-    """Another function chooses the place: what was put by the old one is not found by the new one."""
-    was, now = ({name for name in called(one) if stem_set([name]) & _HASHERS} for one in (before, after))
-    ends = [{name.rpartition(".")[2].rpartition(":")[2] for name in side} for side in (was, now)]
-    chooses = all("%" in one.key or stem_set([*one.parents[-2:], name_of(one) or ""]) & _PLACES for one in (before, after))
-    if not was or not now or was == now or ends[0] == ends[1] or not chooses or file_kind(after.path) != "code":
-        return None
-    what = next((name for name in (*after.parents[::-1], name_of(after) or "") if stem_set([name]) & _PLACES), "a place")
-    made = effect_of("identity", 0.75, f"{clean(what)} is chosen by {clean(min(ends[1]))}", after, other=before)
-    return replace(made, words=made.words | stem_set([what, *after.parents[-2:]]))
 
 
 def same_key(before: Statement, after: Statement, old: Image, new: Image) -> bool:

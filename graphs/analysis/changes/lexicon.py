@@ -112,6 +112,12 @@ RESOURCES: tuple[Resource, ...] = (
         slow=True,
     ),
     _resource(
+        "lock",
+        "lock mutex transaction isolation semaphore synchronized unlock commit",
+        grows="lock latency",
+        goes="lock wrong connections",
+    ),
+    _resource(
         "verbosity",
         "level verbosity debug trace sample sampling samplerate loglevel verbose",
         shrinks="",
@@ -141,12 +147,6 @@ RESOURCES: tuple[Resource, ...] = (
         shrinks="rejected errors",
         grows="rejected errors",
         goes="errors",
-    ),
-    _resource(
-        "lock",
-        "lock mutex transaction isolation semaphore synchronized unlock commit",
-        grows="lock latency",
-        goes="lock wrong connections",
     ),
     _resource(
         "certificate",

@@ -70,7 +70,9 @@ def _unbound(key: str) -> float:
     return 0.55 if frozenset(stems(key)) & _BOUNDS else 0.4
 
 
-_BOUNDS = stem_set(["max", "maximum", "maxsize", "limit", "capacity", "bound"])
+_BOUNDS = stem_set(
+    ["max", "maximum", "maxsize", "limit", "capacity", "bound", "timeout", "deadline", "leeway", "tolerance", "skew", "grace"]
+)
 _PATCH = re2.compile(r"(\d+\.\d+)(?:\.\d+)+")
 
 
@@ -86,7 +88,7 @@ def _number(key: str, was: Measure, now: Measure, before: Statement, after: Stat
     if resource is not None and resource.kind == "address":
         return replace(_another(key, resource, before, after, texts), before=was, after=now)
     if {was.unit, now.unit} == {"", "ratio"}:
-        weight = min(weight, 0.5)  # so many, and a share of all: nobody can tell which is more
+        weight = min(weight, 0.4)  # so many, and a share of all: nobody can tell which is more
         direction = "other"
     if resource is None:
         weight = max(weight * 0.6, 0.3)

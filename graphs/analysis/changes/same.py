@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import re2
+
 from graphs.analysis.changes.effects import ASSIGNS, FAILING, GUARD, TRUTHS, TYPES, first_resource, last_names, name_of, words_of
 from graphs.analysis.changes.numbers import measures_of
 from graphs.analysis.changes.statements import Statement, called, defined
@@ -222,6 +224,22 @@ def restated(before: Statement, after: Statement | None, come: Sequence[Statemen
     lost = [one for one in lost if one not in kept]
     words = words_of(before) | (words_of(after) if after is not None else frozenset())
     return bool(lost) and all(any(_gives(one, measured, words) for one in come if one is not after) for measured in lost)
+
+
+_READ = re2.compile(r"(?i)\b(?:environ|getenv|env|lookupenv)\b")
+
+
+def read_by_another(one: Statement, come: Sequence[Statement]) -> bool:
+    """Whether a setting that was read from the environment is a field of the same name now, with the same default if any."""
+    name = (name_of(one) or "").rpartition("/")[2]
+    if not name or not _READ.search(one.text):
+        return False
+    defaults = {token.text.strip("\"'").lower() for token in one.tokens if token.kind in ("string", "number")}
+    for other in come:
+        if stem_set([(name_of(other) or "").rpartition("/")[2]]) == stem_set([name]):
+            given = {token.text.strip("\"'").lower() for token in other.tokens if token.kind in ("string", "number")}
+            return given <= defaults
+    return False
 
 
 def given_before(one: Statement, old: Sequence[Statement]) -> bool:

@@ -23,6 +23,7 @@ _LOOP = re2.compile(
 _TEST = re2.compile(
     r"(^|/)(tests?|testdata|__tests__|specs?|fixtures|golden|e2e)(/|$)|_test\.|\.test\.|\.spec\.|(^|/)test_|Tests?\.(java|kt|cs)$"
 )
+_SPOKEN = re2.compile(r"(^|/)(locales?|i18n|l10n|translations?)/")
 _BUILD = re2.compile(r"(^|/)\.(github|circleci|gitlab|buildkite)(/|[\w-]*\.ya?ml$)")
 _LEVEL_SET = re2.compile(r"(?i)\b(basicconfig|set_?level|log_?level|level)\b\s*[=:(]|\blevel\s*=")
 _SET_UP = re2.compile(r"(?i)\b(basicconfig|set_?level|with_?level|new\w*|config\w*|init\w*|setup)\s*\(")
@@ -120,7 +121,8 @@ def file_kind(path: str) -> FileKind:
     ):
         return "docs"
     if ending in {"css", "scss", "less", "sass", "svg", "png", "jpg", "ico", "woff", "woff2"} or (
-        "/static/" in low and ending in {"html"}
+        ("/static/" in low and ending in {"html"})
+        or (_SPOKEN.search(low) and ending in {"json", "yaml", "yml", "po", "properties"})
     ):
         return "style"
     if name in {"go.mod", "package.json", "cargo.toml", "pom.xml", "gemfile", "pyproject.toml", "pipfile", "composer.json"} or (

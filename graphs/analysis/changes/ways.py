@@ -6,6 +6,7 @@ Each of these is read from both sides of a diff as a whole, because the parts of
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import re2
 
@@ -57,6 +58,7 @@ def ways(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]
         yield from _no_longer_scoped(was, now)
         yield from _done_here(was, now)
         yield from _always(was, now)
+        yield from _hashed_otherwise(was, now)
 
 
 def _closes(one: Statement) -> set[str]:
@@ -106,13 +108,21 @@ def _held(one: Statement) -> Resource | None:
     )
 
 
+_BLOCK = re2.compile(r"\)? (?:do|\{) \|\w+\|$|\)?\.use \{")  # `open(path) do |io|`, `openStream().use {`
+
+
 def _no_longer_scoped(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
     """What was open for a block only is opened without one; or what was given back at every end is at the last one only."""
     for one in old:
-        if one.text.startswith(_SCOPED[:-1]):
+        if one.text.startswith(_SCOPED[:-1]) or _BLOCK.search(one.text):
             names = {name for name in last_names(one) if stem_set([name]) & _OPENS}
             plain = [other for other in new if names & last_names(other) and other.path == one.path]
-            if names and plain and not any(other.text.startswith(_SCOPED) for other in plain) and not _ended(new, one):
+            if (
+                names
+                and plain
+                and not any(other.text.startswith(_SCOPED) or _BLOCK.search(other.text) for other in plain)
+                and not _ended(new, one)
+            ):
                 note = f"{called_name(one)} is opened and not closed at every end"
                 yield effect_of("leak", 0.7, note, plain[0], resource=_held(one), direction="gone", other=one)
                 return
@@ -120,13 +130,17 @@ def _no_longer_scoped(old: Sequence[Statement], new: Sequence[Statement]) -> Ite
             again = [
                 other
                 for other in new
-                if _closes(one) & _closes(other) and other.path == one.path and other.parents[:1] == one.parents[:1]
+                if _closes(one) & _closes(other) and other.path == one.path and _function(other) == _function(one)
             ]
             sure = any(other.text.startswith(_SCOPED) or _ENDED & set(other.parents[-1:]) for other in again)
             if again and not sure and not any(other.text.startswith(_SCOPED) for other in new):
                 note = f"{called_name(one)} is left out where something fails"
                 yield effect_of("leak", 0.65, note, again[0], resource=_held(one), direction="gone", other=one)
                 return
+
+
+def _function(one: Statement) -> tuple[str, ...]:
+    return tuple(name for name in one.parents if name not in _ENDED | {"try", "begin", "except", "catch", "rescue"})[:1]
 
 
 def _ended(new: Sequence[Statement], one: Statement) -> bool:
@@ -148,7 +162,9 @@ _QUEUES = stem_set(
     ["queue", "buffer", "outbox", "channel", "backlog", "executor", "background", "batcher", "events", "jobs", "tasks"]
 )
 _PUTS = frozenset(["put", "add", "push", "append", "send", "write", "Add", "Send", "Write", "TryWrite", "append", "enqueue"])
-_SENT = re2.compile(r"^(?:case )?[\w.\[\]]+ <- [^=]|^go |\bTask\.Run\(|^void \w")
+_SENT = re2.compile(
+    r"^(?:case )?[\w.\[\]]+ <- [^=]|^go |\bTask\.Run\(|^void \w|\b(?:launch|async|thread|Thread\.new|Thread\.start) \{|\bDispatchQueue\."
+)
 _WITHIN = re2.compile(r"\w\.\w+\((?:ctx|context|\w+Ctx|cancellationToken|ct|r\.Context\(\))\b")
 
 
@@ -208,3 +224,41 @@ def _always(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effe
 
 
 _NUMBER = re2.compile(r"^\d+(?:\.\d+)?[a-zA-Z]?$")
+
+
+_HASHERS = stem_set(
+    [
+        "hash", "digest", "crc", "adler", "md5", "sha", "sum", "murmur", "murmurhash", "xxh", "xxhash", "fnv", "siphash", "cityhash",
+        "farmhash", "blake2b", "hashcode", "jenkins", "wyhash", "hasher",
+    ]
+)  # fmt: skip
+_PLACES = stem_set(
+    [
+        "shard", "partition", "slot", "bucket", "ring", "route", "router", "node", "owner", "place", "placement", "cohort", "variant",
+        "assignment",
+    ]
+)  # fmt: skip
+
+
+def _hashed_otherwise(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
+    """Another function chooses the place: what was put by the old one is not found by the new one."""
+    for path in sorted({one.path for one in old}):
+        was, now = ([one for one in side if one.path == path] for side in (old, new))
+        gone, come = _hashes(was), _hashes(now)
+        chooses = [
+            any("%" in one.key or stem_set([*one.parents[-2:], name_of(one) or ""]) & _PLACES for one in side)
+            for side in (was, now)
+        ]
+        if not gone or not come or gone & come or not all(chooses):
+            continue
+        other = next(one for one in was if last_names(one) & gone)
+        after = next(one for one in now if last_names(one) & come)
+        words = [*after.parents[::-1], name_of(after) or "", *stem_set([after.nearby])]
+        what = next((name for name in words if stem_set([name]) & _PLACES), "a place")
+        made = effect_of("identity", 0.75, f"{clean(what)} is chosen by {clean(min(come))}", after, other=other)
+        yield replace(made, words=made.words | stem_set([what, *after.parents[-2:]]))
+
+
+def _hashes(side: Sequence[Statement]) -> set[str]:
+    names = {name for one in side for name in called(one)}
+    return {name.rpartition(".")[2].rpartition(":")[2] for name in names if stem_set([name]) & _HASHERS}
