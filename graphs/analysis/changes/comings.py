@@ -101,6 +101,8 @@ def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement])
         return effect_of(
             "gone", 0.7, f"{called_name(one)} was removed", one, resource=first_resource(stem_set(["lock"])), direction="gone"
         )
+    if one.text.startswith("@") and words_here(one) & _LATER:
+        return effect_of("blocking", 0.7, "what was done beside the call is waited for", one, direction="gone")
     resource = first_resource(head_words(one))
     if one.text.startswith("go ") or last_names(one) & _STARTERS:
         return effect_of("gone", 0.65, f"{called_name(one)} is no longer started", one, resource=resource, direction="gone")
@@ -220,6 +222,7 @@ def _of_cache(one: Statement) -> bool:
     return bool(asked) and all("cach" in stem_set([name]) or "memo" in stem_set([name]) for name in asked)
 
 
+_LATER = frozenset(["async", "asynchronous", "background", "shared_task", "job"])
 _NO_SQL = re2.compile(r"\.(?:insert|delete|update|join|drop|alter)\(")  # of a collection or of texts
 _FOR_PEOPLE = frozenset(["description", "comment", "owner", "team", "contact", "maintainer", "summary", "runbook", "docs"])
 

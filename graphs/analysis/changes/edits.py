@@ -178,6 +178,8 @@ def between(before: Statement, after: Statement) -> list[Effect]:
     if file_kind(before.path) == "schema":
         if before.path.endswith(".proto") and _numbered(before) != _numbered(after):
             return [effect_of("schema", 0.75, "another number or type of a field that others write or read", after, other=before)]
+        if "concurrently" in before.text.lower() and "concurrently" not in after.text.lower():
+            return [effect_of("schema_lock", 0.65, "an index is built under lock", after, other=before)]
         return [effect_of("schema", 0.6, "schema statement changed", after)]
     if _asks_for_nothing(before) and _asks_for_nothing(before) == _asks_for_nothing(after):
         return []
@@ -336,7 +338,7 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
         elif (VERSION.match(was) and VERSION.match(now)) or (was[:1].isdigit() and now[:1].isdigit()):
             continue
         elif (PATTERN.search(after.text) or not wordy(was)) and not passes_error(after):
-            key = name_of(after) or ""
+            key = name_of(after) or _first_text(after, was, now)
             if PATTERN.search(after.text):
                 found.append(
                     effect_of("pattern", 0.6, f"another pattern in {clean(key) or called_name(after)}", after, other=before)
@@ -346,6 +348,12 @@ def _strings(before: Statement, after: Statement) -> list[Effect]:
             made = effect_of("literal", 0.6, note, after, resource=resource_at(key, after) if key else None)
             found.append(replace(made, words=made.words | stem_set([was, now])))
     return found
+
+
+def _first_text(one: Statement, *but: str) -> str:
+    """The text by which a call says what it sets: `header("Cache-Control", ...)`."""
+    found = next((token.text.strip("\"'`") for token in one.tokens if token.kind == "string"), "")
+    return found if found not in but and not wordy(found) else ""
 
 
 _HOLE = re2.compile(r"[$#]?\{[^{}]*\}")
@@ -451,6 +459,8 @@ def _query(was: str, now: str, after: Statement) -> Effect:
     }
     if _WRAPPED.search(now) and not _WRAPPED.search(was):
         return effect_of("query", 0.75, "compares what a function makes of a column", after)
+    if _SIGNS.findall(was) != _SIGNS.findall(now) and _SIGNS.sub("=", was) == _SIGNS.sub("=", now):
+        return effect_of("condition", 0.7, "a query compares otherwise", after)
     if was.lower().count(" and ") > now.lower().count(" and ") and " or " not in now.lower():
         lost |= {"condition"}
     weight = 0.85 if lost else 0.6
@@ -458,6 +468,7 @@ def _query(was: str, now: str, after: Statement) -> Effect:
     return replace(made, words=made.words | stem_set(lost))
 
 
+_SIGNS = re2.compile(r"<>|!=|<=|>=|<|>|=")
 _WRAPPED = re2.compile(
     r"(?i)\b(?:where|and|or|on)\s+(?:lower|upper|date|cast|trim|coalesce|substr(?:ing)?|to_char|date_trunc|year|month|md5)\s*\("
 )
@@ -497,6 +508,10 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
         if _refuses_more(before, after):
             return [effect_of("strict", 0.45, "more is refused", after, other=before)]
         return [effect_of("condition", 0.65, "a condition has other parts", after, other=before)]
+    signs = [sorted(_ALIKE.get(text, text) for text in one.key if text in COMPARE) for one in (before, after)]
+    said = [{token.text for token in one.tokens if token.kind != "op"} for one in (before, after)]
+    if before.text.startswith(GUARD) and after.text.startswith(GUARD) and signs[0] != signs[1] and said[1] < said[0]:
+        return [effect_of("condition", 0.55, "asks less, and otherwise", after, other=before)]
     if (other := _other_argument(before, after)) is not None:
         return [other]
     texts = any(token.kind == "string" for token in (*before.tokens, *after.tokens))  # joined or formatted, not reckoned with

@@ -36,6 +36,8 @@ HARD = frozenset(
         "backtracking",
         "swallowed",
         "identity",
+        "fixed",
+        "whole",
         "blocking",
     }
 )

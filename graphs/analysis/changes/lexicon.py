@@ -101,7 +101,9 @@ RESOURCES: tuple[Resource, ...] = (
         goes="waits load",
         harm="down",
     ),
-    _resource("work", "rounds iterations passes difficulty", shrinks="", grows="cpu latency deadline", harm="up"),
+    _resource(
+        "work", "rounds iterations passes difficulty bcrypt scrypt argon pbkdf", shrinks="", grows="cpu latency deadline", harm="up"
+    ),
     _resource("cpu", "cpu cores millicores", shrinks="cpu latency", grows="", harm="down"),
     _resource(
         "queue",
@@ -158,6 +160,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     _resource("probe", "probe liveness readiness health healthcheck", shrinks="crash", grows="errors", goes="errors", harm="down"),
     _resource("address", "host port url endpoint address dns uri domain region bucket topic", goes="connections missing errors"),
+    _resource("crossing", "cookie cookies samesite csrf", goes="auth rejected"),
     _resource(
         "access",
         "ingress egress cidr acl allow allowed allowlist whitelist grant grants firewall permission permissions",
@@ -433,6 +436,7 @@ KIND_OF_EFFECT: dict[str, str] = {
     "swallowed": "missing_guard",
     "identity": "wrong_literal",
     "fixed": "wrong_literal",
+    "whole": "memory_leak",
     "flag": "feature_flag",
 }
 
@@ -441,6 +445,7 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "loop_call": ("latency", "load", "deadline"),
     "loop_query": ("load", "latency", "deadline"),
     "identity": ("wrong", "misses", "auth", "missing", "stale", "load"),
+    "whole": ("memory", "crash", "latency"),
     "fixed": ("wrong", "rejected", "missing", "errors"),
     "growth": ("memory", "crash"),
     "leak": ("waits", "exhausted", "memory", "connections"),

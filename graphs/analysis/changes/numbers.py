@@ -92,7 +92,7 @@ def _number(key: str, was: Measure, now: Measure, before: Statement, after: Stat
         direction = "other"
     if resource is None:
         weight = max(weight * 0.6, 0.3)
-    elif resource.kind == "price":
+    elif resource.kind in ("price", "work"):
         weight = max(weight, 0.5)  # whoever pays notices the smallest step
     elif resource.harm not in ("both", direction):
         weight *= 0.45 + 0.4 * min(1.0, _octaves(was.value, now.value) / 5.0)

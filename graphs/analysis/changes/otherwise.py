@@ -1,9 +1,9 @@
-"""What a statement's new version does otherwise, beyond its numbers and conditions: always one value, another unit, one option more,
-all of it at once, in no order."""
+"""What a statement's new version does otherwise, beyond numbers and conditions: always one value, another unit, an option more, all
+of it at once, in no order, waiting for an answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
@@ -12,6 +12,7 @@ import re2
 from graphs.analysis.changes.effects import (
     GUARD,
     TRUTHS,
+    Direction,
     Effect,
     clean,
     effect_of,
@@ -37,12 +38,48 @@ def otherwise(before: Statement, after: Statement, old: Sequence[Statement]) -> 
         return []
     found = (
         _always(before, after, old),
+        _waited(before, after),
         _unit_word(before, after),
         _option(before, after),
         _whole(before, after),
         _unordered(before, after),
     )
     return [effect for effect in found if effect is not None]
+
+
+_WAITS = frozenset(["get", "join", "result", "wait", "block", "Wait", "GetResult", "blockFirst", "blockLast", "recv", "value"])
+_AND_WAIT = re2.compile(r"^(?:_?[sS]ync|_now|Now|AndWait|_and_wait|AndReceive)$")
+_ASKING = frozenset(
+    [
+        ("cast", "call"),
+        ("tell", "ask"),
+        ("dispatch_async", "dispatch_sync"),
+        ("perform_later", "perform_now"),
+        ("enqueue", "execute"),
+        ("deliver_later", "deliver_now"),
+        ("publish", "request"),
+        ("BeginInvoke", "Invoke"),
+        ("postValue", "setValue"),
+        ("sendAsync", "send"),
+    ]
+)
+
+
+def _waited(before: Statement, after: Statement) -> Effect | None:
+    """The same request, whose answer is waited for now."""
+    was, now = _amid(before, after)
+    texts = [token.text for token in now]
+    ends = not was and texts[:1] == ["."] and texts[1:2] != [] and texts[1] in _WAITS and texts[2:] in (["(", ")"], [])
+    lost, come = ([token.text for token in side if token.kind == "word"] for side in (was, now))
+    pair = len(lost) == len(come) == 1 and ((lost[0], come[0]) in _ASKING or _AND_WAIT.match(come[0].removeprefix(lost[0])))
+    script = after.path.endswith((".ts", ".tsx", ".js", ".jsx", ".mjs", ".cs"))  # where what nobody awaits runs all the same
+    awaits = script and not was and texts == ["await"] and bool(last_names(before)) and name_of(before) is None
+    awaits = awaits and not before.text.startswith("return")
+    if not (ends or pair or awaits):
+        return None
+    return effect_of(
+        "blocking", 0.7, f"{clean(texts[1] if ends else (come or texts)[0])}: an answer is waited for now", after, other=before
+    )
 
 
 def _swaps(before: Statement, after: Statement) -> list[tuple[tuple[Token, ...], tuple[Token, ...]]]:
@@ -70,7 +107,8 @@ def _always(before: Statement, after: Statement, old: Sequence[Statement]) -> Ef
     was, now = _amid(before, after)
     if before.text.startswith(GUARD) or defined(after.text) is not None:
         return None
-    if len(now) != 1 or not was or not any(token.kind == "word" and token.text[:1].islower() for token in was):
+    constant = len(now) >= 3 and all(token.text == "." or token.text[:1].isupper() for token in now) and was[:1] != now[:1]
+    if (len(now) != 1 and not constant) or not was or not any(token.kind == "word" and token.text[:1].islower() for token in was):
         return None
     if (
         any(token.kind in ("string", "number") or token.text in ("(", ")", "=", ",", "new") for token in was[:1])
@@ -81,10 +119,14 @@ def _always(before: Statement, after: Statement, old: Sequence[Statement]) -> Ef
     fixed = value.kind in ("string", "number") and not wordy(value.text) and "{" not in value.text
     named = value.kind == "word" and len(value.text) > 2 and value.text.isupper() and not stem_set([value.text]) & _spoken(was)
     known = any(value.text in one.key for one in old)
-    if not (fixed or named) or known or not any("(" in one.key or "=" in one.key or ":" in one.key for one in (before,)):
+    if (
+        not (fixed or named or constant)
+        or known
+        or not any("(" in one.key or "=" in one.key or ":" in one.key for one in (before,))
+    ):
         return None
     name = "".join(token.text for token in was)
-    made = effect_of("fixed", 0.6, f"{clean(name)} is always {clean(value.text)} now", after, resource=None, other=before)
+    made = effect_of("fixed", 0.6, f"{clean(name)} is always {clean(now[-1].text)} now", after, resource=None, other=before)
     return replace(made, words=made.words | _spoken(was))
 
 
@@ -98,12 +140,14 @@ _TIMES = {**{word: unit for word, unit in SECONDS.items() if word not in ("m", "
 def _unit_word(before: Statement, after: Statement) -> Effect | None:
     """The same number, in another unit that stands beside it as a text."""
     for was, now in _swaps(before, after):
-        if len(was) != 1 or len(now) != 1 or was[0].kind != "string" or now[0].kind != "string":
+        if len(was) != 1 or len(now) != 1 or was[0].kind != now[0].kind or was[0].kind not in ("string", "word"):
+            continue
+        if was[0].kind == "word" and not any(token.kind == "number" for token in after.tokens):
             continue
         left, right = (_TIMES.get(side[0].text.strip("\"'`").lower()) for side in (was, now))
         if left and right and left != right:
             resource = resource_at(name_of(after) or "", after) or first_resource(stem_set(["ttl"]))
-            direction = "down" if right < left else "up"
+            direction: Direction = "down" if right < left else "up"
             note = f"{clean(was[0].text)} -> {clean(now[0].text)}"
             return effect_of("number", 0.8, note, after, resource=resource, direction=direction, other=before)
     return None
@@ -162,28 +206,87 @@ def _option(before: Statement, after: Statement) -> Effect | None:
 
 _WHOLE = frozenset(
     [
-        "ReadAll", "ReadFile", "readAll", "read_to_end", "read_to_string", "readFileSync", "readFile", "fetchall", "toArray", "ToArray",
-        "readAllBytes", "readAllLines", "ReadToEnd", "ReadAllText", "ReadAllBytes", "readlines", "arrayBuffer", "toByteArray", "read",
-        "ToList", "ToListAsync", "toList", "findAll", "all", "collect", "getResultList", "to_a", "text",
+        "ReadAll",
+        "ReadFile",
+        "readAll",
+        "read_to_end",
+        "read_to_string",
+        "readFileSync",
+        "readFile",
+        "fetchall",
+        "toArray",
+        "ToArray",
+        "readAllBytes",
+        "readAllLines",
+        "ReadToEnd",
+        "ReadAllText",
+        "ReadAllBytes",
+        "readlines",
+        "arrayBuffer",
+        "toByteArray",
+        "read",
+        "ToList",
+        "ToListAsync",
+        "toList",
+        "findAll",
+        "all",
+        "collect",
+        "getResultList",
+        "to_a",
+        "text",
     ]
-)  # fmt: skip
+)
 _BIT_BY_BIT = frozenset(
     [
-        "Copy", "CopyN", "pipe", "pipeline", "iter_content", "iter_lines", "readline", "readLine", "createReadStream", "find_each",
-        "find_in_batches", "in_batches", "iterator", "fetchmany", "yield_per", "NewDecoder", "NewScanner", "NewReader", "BufReader",
-        "bufReader", "iter_chunked", "transferTo", "copy", "copyfileobj", "CopyToAsync", "CopyTo", "AsAsyncEnumerable", "AsEnumerable",
-        "streamAll", "findAllBy", "getResultStream", "cursor", "each_line", "foreach", "LimitReader", "newBufferedReader", "chunks",
+        "Copy",
+        "CopyN",
+        "pipe",
+        "pipeline",
+        "iter_content",
+        "iter_lines",
+        "readline",
+        "readLine",
+        "createReadStream",
+        "find_each",
+        "find_in_batches",
+        "in_batches",
+        "iterator",
+        "fetchmany",
+        "yield_per",
+        "NewDecoder",
+        "NewScanner",
+        "NewReader",
+        "BufReader",
+        "bufReader",
+        "iter_chunked",
+        "transferTo",
+        "copy",
+        "copyfileobj",
+        "CopyToAsync",
+        "CopyTo",
+        "AsAsyncEnumerable",
+        "AsEnumerable",
+        "streamAll",
+        "findAllBy",
+        "getResultStream",
+        "cursor",
+        "each_line",
+        "foreach",
+        "LimitReader",
+        "newBufferedReader",
+        "chunks",
     ]
-)  # fmt: skip
+)
 
 
 def _whole(before: Statement, after: Statement) -> Effect | None:
     """What went through bit by bit is held all at once."""
-    lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
+    was, now = ({token.text for token in one.tokens if token.kind == "word"} for one in (before, after))
+    lost, come = was - now, now - was
     if not lost & _BIT_BY_BIT or not come & _WHOLE or come & _BIT_BY_BIT:
         return None
     note = f"{clean(min(come & _WHOLE))} holds all at once"
-    return effect_of("growth", 0.7, note, after, resource=first_resource(stem_set(["memory"])), direction="up", other=before)
+    return effect_of("whole", 0.7, note, after, resource=first_resource(stem_set(["memory"])), direction="up", other=before)
 
 
 _ORDERS = frozenset(

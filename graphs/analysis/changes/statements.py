@@ -415,7 +415,27 @@ def _calls(tokens: Sequence[Token]) -> set[str]:
         while start >= 2 and tokens[start - 1].text == "." and tokens[start - 2].kind == "word":
             start -= 2
         name = "".join(one.text for one in tokens[start:end])
-        if name not in {"if", "for", "while", "switch", "return", "catch", "func", "function", "async", "and", "or", "not"}:
+        if name not in {
+            "if",
+            "for",
+            "while",
+            "switch",
+            "return",
+            "catch",
+            "func",
+            "function",
+            "async",
+            "and",
+            "or",
+            "not",
+            "in",
+            "is",
+            "elif",
+            "yield",
+            "case",
+            "when",
+            "unless",
+        }:
             found.add(name)
     return found
 

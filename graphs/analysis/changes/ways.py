@@ -1,4 +1,4 @@
-"""The ways through a function: what is given back only on some of them, what is now done before the answer, what is always the same.
+"""Ways through a function: what is given back only on some of them, what is done before the answer now, what is always the same.
 
 Each of these is read from both sides of a diff as a whole, because the parts of such an edit stand in several places.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import re2
 
@@ -86,7 +87,7 @@ def _not_given_back(old: Sequence[Statement], new: Sequence[Statement]) -> Itera
 def _within(leaving: Statement, before: Sequence[Statement], one: Statement) -> bool:
     """Whether an exit stands in the function that `one` stood in, and not in one that came along."""
     opened = [other for other in before if defined(other.text) is not None and other.indent < leaving.indent]
-    return not opened or opened[-1].indent < one.indent and leaving.parents[:1] == one.parents[:1]
+    return not opened or (opened[-1].indent < one.indent and leaving.parents[:1] == one.parents[:1])
 
 
 def _as_before(one: Statement, other: Statement, new: Sequence[Statement]) -> bool:
@@ -152,18 +153,41 @@ def _ended(new: Sequence[Statement], one: Statement) -> bool:
 
 _PUTS_OFF = frozenset(
     [
-        "submit", "runAsync", "supplyAsync", "create_task", "ensure_future", "add_task", "delay", "apply_async", "perform_later",
-        "perform_async", "deliver_later", "enqueue", "Enqueue", "QueueBackgroundWorkItem", "setImmediate", "nextTick", "spawn",
-        "put_nowait", "offer", "try_send", "TryWrite", "fire_and_forget", "run_in_executor", "queueMicrotask", "execute_async",
+        "submit",
+        "runAsync",
+        "supplyAsync",
+        "create_task",
+        "ensure_future",
+        "add_task",
+        "delay",
+        "apply_async",
+        "perform_later",
+        "perform_async",
+        "deliver_later",
+        "enqueue",
+        "Enqueue",
+        "QueueBackgroundWorkItem",
+        "setImmediate",
+        "nextTick",
+        "spawn",
+        "put_nowait",
+        "offer",
+        "try_send",
+        "TryWrite",
+        "fire_and_forget",
+        "run_in_executor",
+        "queueMicrotask",
+        "execute_async",
     ]
-)  # fmt: skip
+)
 """Called names after which nobody waits for what is to be done."""
 _QUEUES = stem_set(
     ["queue", "buffer", "outbox", "channel", "backlog", "executor", "background", "batcher", "events", "jobs", "tasks"]
 )
 _PUTS = frozenset(["put", "add", "push", "append", "send", "write", "Add", "Send", "Write", "TryWrite", "append", "enqueue"])
 _SENT = re2.compile(
-    r"^(?:case )?[\w.\[\]]+ <- [^=]|^go |\bTask\.Run\(|^void \w|\b(?:launch|async|thread|Thread\.new|Thread\.start) \{|\bDispatchQueue\."
+    r"^(?:case )?[\w.\[\]]+ <- [^=]|^go |^void \w|\bTask\.Run\(|\bThread\("
+    r"|\b(?:launch|async|thread|Thread\.new|Thread\.start) \{|\bDispatchQueue\."
 )
 _WITHIN = re2.compile(r"\w\.\w+\((?:ctx|context|\w+Ctx|cancellationToken|ct|r\.Context\(\))\b")
 
@@ -228,37 +252,71 @@ _NUMBER = re2.compile(r"^\d+(?:\.\d+)?[a-zA-Z]?$")
 
 _HASHERS = stem_set(
     [
-        "hash", "digest", "crc", "adler", "md5", "sha", "sum", "murmur", "murmurhash", "xxh", "xxhash", "fnv", "siphash", "cityhash",
-        "farmhash", "blake2b", "hashcode", "jenkins", "wyhash", "hasher",
+        "hash",
+        "digest",
+        "crc",
+        "adler",
+        "md5",
+        "sha",
+        "murmur",
+        "murmurhash",
+        "xxh",
+        "xxhash",
+        "fnv",
+        "siphash",
+        "cityhash",
+        "farmhash",
+        "blake2b",
+        "hashcode",
+        "jenkins",
+        "wyhash",
+        "hasher",
     ]
-)  # fmt: skip
+)
 _PLACES = stem_set(
     [
-        "shard", "partition", "slot", "bucket", "ring", "route", "router", "node", "owner", "place", "placement", "cohort", "variant",
+        "shard",
+        "partition",
+        "slot",
+        "bucket",
+        "ring",
+        "route",
+        "router",
+        "node",
+        "owner",
+        "place",
+        "placement",
+        "cohort",
+        "variant",
         "assignment",
     ]
-)  # fmt: skip
+)
 
 
 def _hashed_otherwise(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
     """Another function chooses the place: what was put by the old one is not found by the new one."""
     for path in sorted({one.path for one in old}):
         was, now = ([one for one in side if one.path == path] for side in (old, new))
-        gone, come = _hashes(was), _hashes(now)
+        come = _hashes(now)
+        gone = _hashes(was) or {name.rpartition(".")[2] for one in was for name in called(one) if stem_set([name]) & _PLACES}
         chooses = [
-            any("%" in one.key or stem_set([*one.parents[-2:], name_of(one) or ""]) & _PLACES for one in side)
+            any("%" in one.key or stem_set([*one.parents[-2:], name_of(one) or "", *called(one)]) & _PLACES for one in side)
             for side in (was, now)
         ]
         if not gone or not come or gone & come or not all(chooses):
             continue
-        other = next(one for one in was if last_names(one) & gone)
-        after = next(one for one in now if last_names(one) & come)
+        other = next((one for one in was if (last_names(one) | _asked_of(one)) & gone), was[0])
+        after = next((one for one in now if (last_names(one) | _asked_of(one)) & come), now[0])
         words = [*after.parents[::-1], name_of(after) or "", *stem_set([after.nearby])]
         what = next((name for name in words if stem_set([name]) & _PLACES), "a place")
         made = effect_of("identity", 0.75, f"{clean(what)} is chosen by {clean(min(come))}", after, other=other)
         yield replace(made, words=made.words | stem_set([what, *after.parents[-2:]]))
 
 
+def _asked_of(one: Statement) -> set[str]:
+    return {after.text for dot, after in pairwise(one.tokens) if dot.text == "." and after.kind == "word"}
+
+
 def _hashes(side: Sequence[Statement]) -> set[str]:
-    names = {name for one in side for name in called(one)}
+    names = {name for one in side for name in (*called(one), *_asked_of(one))}
     return {name.rpartition(".")[2].rpartition(":")[2] for name in names if stem_set([name]) & _HASHERS}

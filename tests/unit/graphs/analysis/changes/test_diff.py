@@ -238,7 +238,7 @@ GUILTY: dict[str, tuple[str, str, set[str]]] = {
     "kept by nobody": (
         "h.ts",
         ("@@\n-  set('Cache-Control', 'public, max-age=3600');\n+  set('Cache-Control', 'no-store');\n"),
-        {"wrong_literal"},
+        {"cache"},
     ),
     "every minute": ("j.yaml", ('@@\n-cron: "0 3 * * *"\n+cron: "* * * * *"\n'), {"wrong_literal", "interval"}),
     "field number": ("p.proto", ("@@\n-  double lat = 2;\n+  double lat = 3;\n"), {"schema_mismatch"}),
