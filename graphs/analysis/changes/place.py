@@ -18,13 +18,14 @@ _NO_SERVICE = -1.2
 """Nats for going live under a name that nothing measures or calls: a part of the ground that all stand on, or far away."""
 _SORT = re2.compile(r"[-_](?:queue|topic|db|database|cache|bucket|cluster|service|svc|worker|server|api)$")
 """What a service's name ends in to say what sort of thing it is; whoever sets it up may leave it out."""
-_THROUGH = -0.4  # nats for what could only act through the answers that somebody else hands on
+_THROUGH = -0.5  # nats for what could only act through the answers that somebody else hands on
 _NAMED = 0.6  # of a service's closeness, for a change to the ground that spells its name out
 
 
 @dataclass(frozen=True)
 class Places:
-    """`closeness` 0..1 of every service that anything speaks of; `known` says whether absence from it means anything."""
+    """`closeness` of every service that anything speaks of, 0..1, below it for who acts through another's answers only; `known` says
+    whether absence from it means anything."""
 
     closeness: dict[str, float]
     known: bool
@@ -51,7 +52,7 @@ class Places:
                 _raise(closeness, entity, 0.75)
         troubled = {entity for symptom in symptoms for entity in _entities(symptom.entity, naming)}
         for callee in _handing_on(alerting, edges, troubled):
-            _raise(closeness, callee, _THROUGH)
+            closeness.setdefault(callee, _THROUGH)
         if alerting:
             home = {bare(name): node for name, node in topology.placement.items()}
             for service, node in home.items():
