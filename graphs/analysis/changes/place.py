@@ -24,7 +24,7 @@ _NAMED = 0.6  # of a service's closeness, for a change to the ground that spells
 
 @dataclass(frozen=True)
 class Places:
-    """`closeness` of every service that anything speaks of, 0..1, below it for who acts through another's answers only; `known` says
+    """`closeness` of every service that anything speaks of, 0..1, below it for who acts through others' answers; `known` says
     whether absence from it means anything."""
 
     closeness: dict[str, float]
