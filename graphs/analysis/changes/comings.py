@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import re2
 
+from graphs.analysis.changes import patterns
 from graphs.analysis.changes.effects import (
     ASSIGNS,
     CHECKERS,
@@ -164,7 +165,8 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
     if one.text.startswith(FAILING):
         return effect_of("strict", 0.55, "a new way to fail", one)
     if one.text.startswith("go ") or names & _SPAWNERS:
-        return effect_of("spawned", 0.6, "work is left running behind the call", one)
+        once = one.indent == 0 and file_kind(one.path) == "code"  # when the module is read, and not with every call
+        return effect_of("spawned", 0.3 if once else 0.6, "work is left running behind the call", one)
     if _holds_the_loop(one, names):
         return effect_of("blocking", 0.7, f"{called_name(one)} blocks the loop it is called in", one)
     if blocks(names):
@@ -286,8 +288,14 @@ _DDL: tuple[tuple[tuple[str, ...], str, float, str], ...] = (
 """Marks of a statement, what it is, its weight and name; the first that fits counts."""
 
 
+_ASIDE = ("comment on", "begin", "commit", "start transaction", "set search path", "analyze", "set local", "set lock timeout")
+"""Statements of a migration that say something about it, or bound it, and alter no table."""
+
+
 def _ddl(one: Statement) -> Effect:
     low = one.text.lower().replace("_", " ")
+    if low.startswith(_ASIDE):
+        return effect_of("schema", 0.02, "schema: nothing of the tables", one)
     for marks, kind, weight, note in _DDL:
         if any(mark in low for mark in marks):
             beside = kind == "schema_lock" and ("concurrently" in low or ("add column" in low and "not null" not in low))
@@ -301,22 +309,20 @@ def _answers(handler: Statement, come: Sequence[Statement]) -> bool:
     return any(one.text.startswith(("return", "raise", "throw", "break", "continue", *FAILING)) for one in inside)
 
 
-_UNBOUNDED = re2.compile(
-    r"\.[*+]\??\)?\(?(?:\?:)?\.[*+]|\((?:\?:)?[^()]*[*+](?:\\?.[?*])?\)[*+{]|\((?:\?:)?[^()\s]*\.[*+][^()\s]*\)[*+{]"
-)
 _ANYWHERE = re2.compile(r"(?i)\blike\s+[\"'`]?%|[\"'`]%[\"'`]\s*(?:\+|\|\||\.\s)|[\"'`]%[$#]?\{|concat\(\s*[\"']%[\"']")
-
-
-_LITERAL = re2.compile(r"(?:[=(,:]|return)\s*/[^/*\s]\S*/[a-z]*(?:[;,.)\s]|$)")
 
 
 def backtracking(one: Statement) -> Effect | None:
     """A pattern in which one stretch of text can be split between two repetitions: its cost grows with the text's length
     squared, or worse."""
-    written = file_kind(one.path) == "code" and _LITERAL.search(one.text)
-    if not (PATTERN.search(one.text) or written) or not _UNBOUNDED.search(one.text):
+    if file_kind(one.path) not in ("code", "config") or patterns.linear(one.path):
         return None
-    return effect_of("backtracking", 0.65, "a pattern that backtracks", one, resource=first_resource(stem_set(["cpu"])))
+    handed = [token.text.strip("\"'`") for token in one.tokens if token.kind == "string"] if PATTERN.search(one.text) else []
+    found = list(patterns.written(one, handed))
+    worst = 0.7 if any(map(patterns.exponential, found)) else 0.65 if any(map(patterns.quadratic, found)) else 0.0
+    if not worst:
+        return None
+    return effect_of("backtracking", worst, "a pattern that backtracks", one, resource=first_resource(stem_set(["cpu"])))
 
 
 def scanning(one: Statement) -> Effect | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import comings, constants, edits, holding, identity, otherwise, same, settings, ways
+from graphs.analysis.changes import comings, constants, edits, holding, identity, otherwise, quiet, same, settings, ways
 from graphs.analysis.changes.effects import (
     HARD,
     NEUTRAL_BELOW,
@@ -163,7 +163,9 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
     first = {before.block for before, after in pairs if same.exits_first(before, after, olds, news)}
     changed = [
         (
-            effect.scaled(_SAME_SENSE) if before.block in turned | first and effect.kind in ("negation", "condition") else effect,
+            effect.scaled(_SAME_SENSE)
+            if before.block in turned | first and effect.kind in ("negation", "condition")
+            else quiet.quieter(effect, before, after, news),
             before.block,
         )
         for before, after in pairs
@@ -235,6 +237,7 @@ def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]
         return None
     effect = comings.removed(one, gone, new)
     kept = effect is not None and one.text.startswith(("@", "[")) and (settings.names_kept(one, new) or _annotated_alike(one, new))
+    kept = kept or (effect is not None and effect.kind == "gone" and quiet.set_otherwise(one, new))
     return effect.scaled(_KEPT) if effect is not None and kept else effect
 
 

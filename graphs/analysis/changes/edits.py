@@ -652,7 +652,7 @@ def _calls(before: Statement, after: Statement) -> list[Effect]:
     if passes_error(after) or passes_error(before):
         return []
     lost, come = last_names(before) - last_names(after), last_names(after) - last_names(before)
-    lost -= TRIVIAL | _CONTEXTS
+    lost -= TRIVIAL | _CONTEXTS | {name for name in lost if f"context.{name}" in called(before)}
     scoped = after.text.startswith(("with ", "async with ", "using ", "synchronized"))
     if scoped and lost and all(stem_set([name]) & LOCKERS for name in lost):
         return []  # taken all the same, and given back by itself

@@ -310,13 +310,18 @@ def calls_in(text: str) -> set[str]:
 
 
 def _inline_loop(text: str) -> int:
-    """A comprehension, or a body on the loop's own line."""
+    """A comprehension, or a body on the loop's own line; what a loop goes over is asked for once."""
+    if _EACH.search(text):
+        return 0
     return int(
         bool(_COMPREHENSION.search(text))
         or bool(_LOOP.search(text) and ("{ " in text or ": " in text or "=>" in text or "->" in text))
     )
 
 
+_EACH = re2.compile(
+    r"^(?:\} )?(?:async )?(?:for|foreach)\b(?: await)? ?\(?.*?(?:\b(?:of|in|range)\b|: ).*(?:\{|:|\bdo)$|^for .*\brange\b.*\{$"
+)
 _COMPREHENSION = re2.compile(r"[\[\({].*\bfor\s+\w+(?:\s*,\s*\w+)*\s+in\b")
 
 

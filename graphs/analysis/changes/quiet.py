@@ -1,0 +1,78 @@
+"""Edits that look like more than they are: what only looks different, stands elsewhere, or is set in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphs.analysis.changes.effects import Effect, last_names, name_of
+from graphs.analysis.changes.numbers import measures_of
+from graphs.analysis.changes.statements import Statement, file_kind
+from graphs.analysis.changes.tokens import stem_set
+
+LOOKS = frozenset(
+    ["classname", "class", "style", "variant", "icon", "alt", "placeholder", "tooltip", "color", "colour", "theme", "padding"]
+)
+"""Names of what people see of a page, and no program reads."""
+_LESS = 0.3
+
+
+def quieter(effect: Effect, before: Statement, after: Statement, new: Sequence[Statement]) -> Effect:
+    """An effect of a statement's new version in the light of all that is new: what it goes without stands elsewhere, or is only
+    looked at."""
+    if effect.kind == "literal" and _only_looks(after):
+        return effect.scaled(0.1)
+    others = [one for one in new if one is not after and one.key != after.key]
+    if effect.kind == "literal" and file_kind(after.path) == "code" and _said_by_others(before, after, others):
+        return effect.scaled(_LESS)
+    if effect.kind == "call_removed" and _called_by_others(before, after, others):
+        return effect.scaled(_LESS)
+    if effect.kind == "literal" and _same_value(before, after):
+        return effect.scaled(_LESS)
+    return effect
+
+
+def _only_looks(after: Statement) -> bool:
+    name = (name_of(after) or "").rpartition("/")[2].lower()
+    return name in LOOKS and after.path.endswith((".tsx", ".jsx", ".vue", ".svelte", ".html", ".erb", ".js", ".ts"))
+
+
+def _plain(text: str) -> str:
+    """A name as it is spelled in requests, variables and code alike: headers and variables know no case."""
+    return text.strip("\"'`").lower().replace("-", "_").removeprefix("http_")
+
+
+def _said_by_others(before: Statement, after: Statement, others: Sequence[Statement]) -> bool:
+    """Whether each text that went from a statement is a text of something else that is new."""
+    lost = {_plain(text) for text in _texts(before)} - {_plain(text) for text in _texts(after)}
+    said = {_plain(text) for one in others for text in _texts(one)}
+    return bool(lost) and all(len(text) > 3 for text in lost) and lost <= said
+
+
+def _texts(one: Statement) -> set[str]:
+    return {token.text for token in one.tokens if token.kind == "string"}
+
+
+def _called_by_others(before: Statement, after: Statement, others: Sequence[Statement]) -> bool:
+    lost = last_names(before) - last_names(after)
+    return bool(lost) and lost <= {name for one in others for name in last_names(one)}
+
+
+def _same_value(before: Statement, after: Statement) -> bool:
+    """A configured value under a name of which the other one is a part: `certificate_arn` and a module's `certificate`."""
+    names = [stem_set([(name_of(one) or "").rpartition("/")[2]]) for one in (before, after)]
+    values = [one.key[2:] for one in (before, after)]
+    here = file_kind(after.path) == "config" and len(values[0]) > 1 and before.parents != after.parents
+    return here and values[0] == values[1] and names[0] != names[1]
+
+
+def set_otherwise(one: Statement, come: Sequence[Statement]) -> bool:
+    """Whether what a removed statement set is set by something new, whose name says the same and more, or in another case."""
+    name = stem_set([(name_of(one) or "").rpartition("/")[2]])
+    if not name or file_kind(one.path) != "code":
+        return False
+    for other in come:
+        named = stem_set([(name_of(other) or "").rpartition("/")[2]])
+        near = other.block == one.block or named == name
+        if near and named >= name and measures_of(one) in ([], measures_of(other)):
+            return True
+    return False
