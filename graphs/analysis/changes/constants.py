@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
 import re2
 
+from graphs.analysis.changes import transport
 from graphs.analysis.changes.effects import ASSIGNS, Effect, clean, effect_of, name_of
 from graphs.analysis.changes.numbers import measures_of, number_step, resource_at
 from graphs.analysis.changes.statements import Statement, called, file_kind
@@ -118,8 +120,16 @@ def defaults(image: Iterable[Statement]) -> Iterator[Default]:
             name = one.parents[-1]
             text = f"{name} {one.text.partition('default')[2].strip()}"
             yield Default(_bare(name), "", replace(one, text=text, tokens=lex(text), parents=one.parents[:-1]))
-        elif kind == "config" and (key := name_of(one)) is not None:
+        elif kind == "config" and (key := name_of(one)) is not None and not declares(one):
             yield Default(_bare(key.rpartition("/")[2]), "", one)
+
+
+_VARIABLE = re2.compile(r"^variable \"[\w-]+\" \{(?: *type *= .*\})?$|^type *= *(?:string|number|bool|any|list|map|set|object)\b")
+
+
+def declares(one: Statement) -> bool:
+    """A declaration of what a module takes, which sets nothing."""
+    return one.path.endswith(".tf") and _VARIABLE.match(one.text) is not None
 
 
 def _bare(name: str) -> frozenset[str]:
@@ -144,11 +154,23 @@ def fallen_back(gone: Statement, known: Sequence[Default]) -> Effect | None:
         return None
     key = _bare(name.rpartition("/")[2])
     for other in known:
-        if other.owner or other.statement.path == gone.path or not key or other.name != key:
+        if other.owner or other.statement.path == gone.path or not key or not _meant(key, gone, other):
             continue
         if _other_place(gone, other.statement) and (effect := _between(name, gone, other.statement)) is not None:
             return effect
     return None
+
+
+def _meant(key: frozenset[str], gone: Statement, other: Default) -> bool:
+    """Whether a default is that of a key: it bears its name, or a part of it and a value much like the one that went."""
+    if other.name == key:
+        return True
+    texts = [one.key[-1].strip("\"'`") if one.key else "" for one in (gone, other.statement)]
+    alike = SequenceMatcher(None, *texts, autojunk=False).ratio() >= _ALIKE
+    return bool(other.name) and (other.name < key or key < other.name) and min(map(len, texts)) > 5 and alike
+
+
+_ALIKE = 0.6
 
 
 def _other_place(gone: Statement, other: Statement) -> bool:
@@ -180,6 +202,8 @@ def _given(one: Statement, name: frozenset[str]) -> Statement | None:
 
 
 def _between(name: str, gone: Statement, now: Statement) -> Effect | None:
+    if (tls := transport.spoken(gone, now)) is not None:
+        return tls
     was, holds = measures_of(gone), measures_of(now)
     key = name.rpartition("/")[2]
     if len(was) == len(holds) == 1:

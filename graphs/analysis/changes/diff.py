@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import comings, constants, edits, holding, identity, otherwise, quiet, same, settings, ways
+from graphs.analysis.changes import comings, constants, edits, holding, identity, otherwise, quiet, same, settings, transport, ways
 from graphs.analysis.changes.effects import (
     HARD,
     NEUTRAL_BELOW,
@@ -215,6 +215,8 @@ _RESTATED = 0.3  # a setting that says what code said
 
 def _between(before: Statement, after: Statement, shown: Shown, old: Sequence[Statement]) -> list[Effect]:
     found = edits.between(before, after)
+    if (tls := transport.spoken(before, after)) is not None:
+        return [tls, *(one for one in found if one.kind not in _TOLD_BY_KEY | {"number", "condition", "came", "gone"})]
     if more := otherwise.otherwise(before, after, old):
         found = [*more, *(one for one in found if one.kind not in _TOLD_BY_PAIR)]
     if (key := identity.another_key(before, after, shown.old, shown.new)) is not None and key.weight > 0.5:

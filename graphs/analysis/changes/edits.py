@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 import re2
 
 from graphs.analysis.changes.comings import backtracking, keeping, scanning
-from graphs.analysis.changes.constants import measured_by, plain_value, same_setting
+from graphs.analysis.changes.constants import declares, measured_by, plain_value, same_setting
 from graphs.analysis.changes.effects import (
     ARITHMETIC,
     CHECKERS,
@@ -96,7 +96,7 @@ _HANDED_ON = re2.compile(r"^(?:Err\(\w+\) => (?:return )?Err\(\w+(?:\.into\(\))?
 
 def boilerplate(one: Statement) -> bool:
     """What carries no behaviour of its own: passing an error on, or opening a plain block."""
-    if _HANDED_ON.match(one.text):
+    if _HANDED_ON.match(one.text) or declares(one):
         return True
     if one.text.startswith(("return nil, err", "return err", "return None, err", "@Override")) or _PASSED_ON.match(one.text):
         return True
