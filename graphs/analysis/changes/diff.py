@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import comings, constants, edits, holding, identity, otherwise, quiet, same, settings, transport, ways
+from graphs.analysis.changes import comings, constants, edits, holding, identity, inherited, otherwise, quiet, same, settings, transport, ways
 from graphs.analysis.changes.effects import (
     HARD,
     NEUTRAL_BELOW,
@@ -158,6 +158,7 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
     far, gone, come = _moved_on(gone, come)
     found += holding.holding(shown.image, [*new, *(after for before, after in moved if before.indent != after.indent)])
     found += ways.ways([one for one in made if one.sign == "-"], [one for one in made if one.sign == "+"])
+    found += inherited.replaced(shown.image, new)
     turned = _turned_round(moved)
     olds, news = ([one for one in made if one.sign == sign] for sign in "-+")
     first = {before.block for before, after in pairs if same.exits_first(before, after, olds, news)}
