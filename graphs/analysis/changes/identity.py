@@ -188,10 +188,16 @@ class Image:
 def another_key(before: Statement, after: Statement, old: Image, new: Image) -> Effect | None:
     """What a key lost or got instead, where both statements make the same kind of key."""
     was, now = _made(before), _made(after)
+    if was is not None and _drawn(after) and not _drawn(before):
+        return _effect(0.75, was.what, frozenset(), stem_set(called(after)) & (_DRAWN | _ONCE), before, after, often=True)
     if was is None or now is None or was.what != now.what:
         return None
     parts, others = set(_parts(was.tokens, before.path, old)), set(_parts(now.tokens, after.path, new))
     lost, come = _names(parts - others) - _names(others), _names(others - parts) - _names(parts)
+    if (once := _names(part & _ONCE or part for part in others - parts if _only_once(part)) - _names(parts)) and not _only_once(
+        _names(parts)
+    ):
+        return _effect(0.75, was.what, frozenset(), once, before, after, often=True)
     whole = stem_set(_handed(now.tokens, new))
     lost_of = {name for part in parts for name in part & lost if not (_owners(was.tokens, name) & whole)}
     if not lost_of - _GENERIC and not (come - _GENERIC and lost_of):
@@ -209,8 +215,30 @@ def same_key(before: Statement, after: Statement, old: Image, new: Image) -> boo
 
 
 def _effect(weight: float, what: str, lost: frozenset[str], come: frozenset[str], before: Statement, after: Statement) -> Effect:
+_ONCE = stem_set(
+    ["now", "time", "timestamp", "millis", "nanos", "received", "sent", "date", "nonce", "random", "rand", "attempt", "attempts"]
+    + ["retry", "retries", "offset", "span", "ticks", "epoch", "cookie", "unix", "clock", "nanoid", "deliverytag", "elapsed"]
+)
+"""Names of what is another each time that the same thing is asked or delivered."""
+_EACH = (stem_set(["request", "id"]), stem_set(["trace", "id"]), stem_set(["correlation", "id"]), stem_set(["delivery", "tag"]))
+_DRAWN = stem_set(["uuid", "guid", "ulid"])
+
+
+def _only_once(part: Part) -> bool:
+    return bool(part & _ONCE) or any(each <= part for each in _EACH)
+
+
+def _drawn(one: Statement) -> bool:
+    """Whether a statement draws an identity of its own."""
+    return any(stem_set([name]) & (_DRAWN | stem_set(["random", "nanoid"])) for name in called(one))
+
+
+def _effect(
+    weight: float, what: str, lost: frozenset[str], come: frozenset[str], before: Statement, after: Statement, *, often: bool = False
+) -> Effect:
     gone, new = _spelled(before, lost - _GENERIC or lost), _spelled(after, come - _GENERIC or come)
     note = f"{clean(what)} is made without {gone}" if gone else f"{clean(what)} is made of {new} too"
+    note += ", and the same no second time" if often else ""
     resource = first_resource(stem_set([what, *called(after), name_of(after) or ""]))
     direction: Direction = "down" if resource is not None and resource.kind == "rate_limit" else "other"
     made = effect_of("identity", weight, note, after, resource=resource, direction=direction, other=before)
@@ -272,8 +300,9 @@ def _argued(one: Statement) -> _Made | None:
     """A key that is handed over by name."""
     sorts = {name.rpartition(".")[2] for name in called(one)} & _SORTERS or {*one.key} & {"lambda"}
     for place, (token, following) in enumerate(pairwise(one.tokens)):
-        if place and following.text in ("=", ":") and token.kind == "word" and _is_key(token.text) and not sorts:
-            return _Made(token.text, _until_comma(one.tokens[place + 2 :]))
+        named = token.kind == "word" or (token.kind == "string" and following.text == ":" and file_kind(one.path) == "code")
+        if place and following.text in ("=", ":") and named and _is_key(token.text) and not sorts:
+            return _Made(token.text.strip("\"'`"), _until_comma(one.tokens[place + 2 :]))
     return None
 
 
@@ -337,9 +366,15 @@ _CONTEXTS = frozenset(
 
 
 def _answered(one: Statement) -> _Made | None:
-    if not one.text.startswith("return") or not one.parents or not _is_key(one.parents[-1]):
+    if not one.parents or not _is_key(one.parents[-1]):
         return None
-    return _Made("key", one.tokens[1:])
+    if one.path.endswith(_LAST_ANSWERS) and one.tokens and one.tokens[0].kind == "string":
+        return _Made("key", one.tokens)
+    return _Made("key", one.tokens[1:]) if one.text.startswith("return") else None
+
+
+_LAST_ANSWERS = (".rb", ".rs", ".ex", ".exs", ".scala")
+"""Files of languages in which what stands last is the answer."""
 
 
 def _until_comma(tokens: Sequence[Token]) -> tuple[Token, ...]:
