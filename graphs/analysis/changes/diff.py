@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import comings, constants, edits, holding, identity, inherited, otherwise, quiet, same, settings, transport, ways
+from graphs.analysis.changes import asked, comings, constants, edits, holding, identity, inherited, otherwise, quiet, same, settings, transport, ways
 from graphs.analysis.changes.effects import (
     HARD,
     NEUTRAL_BELOW,
@@ -154,6 +154,7 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
         moved += more
         found += [effect for pair in more if (effect := edits.into_loop(*pair)) is not None]
     helpers = {name for one in new if (name := defined(one.text)) is not None}
+    found += asked.unasked(old, new, shown.standing, helpers)
     pairs, gone, come = _paired(old, new)
     far, gone, come = _moved_on(gone, come)
     found += holding.holding(shown.image, [*new, *(after for before, after in moved if before.indent != after.indent)])

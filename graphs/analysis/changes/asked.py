@@ -1,0 +1,58 @@
+"""What a condition asked before its asking was handed to a new function, and that function does not ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from graphs.analysis.changes.effects import COMPARE, GUARD, Effect, clean, effect_of, first_resource, last_names
+from graphs.analysis.changes.statements import Statement, file_kind
+from graphs.analysis.changes.tokens import stem_set
+
+_ASKING = (*GUARD, "while ", "while(", "return ", "when ", "case ", "until ")
+_AGAIN = stem_set(["retry", "retries", "attempt", "attempts", "backoff", "redeliver"])
+_TRIVIAL = frozenset(["0", "1", '""', "''", "``"])
+_TURNED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "===": "!==", "!==": "==="}
+_STRICT = {"===": "==", "!==": "!="}
+
+
+def unasked(old: Sequence[Statement], new: Sequence[Statement], image: Sequence[Statement], helpers: set[str]) -> Iterator[Effect]:
+    """Values that a condition compared with, where its place is taken by a call of a function shown in the same diff that knows
+    them no more, or compares with them in another way. `image`: all that stands now."""
+    here = [one for one in (*image, *new) if file_kind(one.path) == "code"]
+    known = {token.text for one in here for token in one.tokens}
+    for one in old:
+        if file_kind(one.path) != "code" or not one.text.startswith(_ASKING) or not COMPARE & set(one.key):
+            continue
+        calls = {name for other in new if other.block == one.block for name in last_names(other)}
+        if not calls & helpers - last_names(one):
+            continue
+        values = [token.text for token in one.tokens if token.kind in ("number", "string") and token.text not in _TRIVIAL]
+        lost = [text for text in values if text not in known]
+        turned = [text for text in values if text not in lost and not _ways(one, text) <= _either(here, text)]
+        if lost or turned:
+            yield _effect(one, lost or turned, lost=bool(lost))
+
+
+def _ways(one: Statement, value: str) -> set[str]:
+    """By which comparisons a statement holds something against a value that follows them."""
+    return {
+        _STRICT.get(mark, mark)
+        for mark, following in zip(one.key, one.key[1:], strict=False)
+        if following == value and mark in _TURNED
+    }
+
+
+def _either(image: Sequence[Statement], value: str) -> set[str]:
+    """The comparisons with a value that stand now, and those that ask the same the other way round."""
+    found = {mark for one in image for mark in _ways(one, value)}
+    if not found:
+        return set(_TURNED)  # looked up, or matched: nobody can tell
+    return found | {_TURNED[mark] for mark in found}
+
+
+def _effect(one: Statement, values: Sequence[str], *, lost: bool) -> Effect:
+    again = one.loops > 0 and bool(stem_set([one.nearby, *one.parents]) & _AGAIN)
+    said = ", ".join(clean(value) for value in values[:2])
+    note = f"{said} is asked for no longer" if lost else f"{said} is asked for in another way"
+    resource = first_resource(stem_set(["retry"])) if again else None
+    return effect_of("condition", 0.7, note, one, resource=resource, direction="up" if again else "other")
