@@ -317,8 +317,8 @@ def backtracking(one: Statement) -> Effect | None:
     squared, or worse."""
     if file_kind(one.path) not in ("code", "config") or patterns.linear(one.path):
         return None
-    handed = [token.text.strip("\"'`") for token in one.tokens if token.kind == "string"] if PATTERN.search(one.text) else []
-    found = list(patterns.written(one, handed))
+    named = PATTERN.search(one.text)
+    found = list(patterns.written(one, named.end() if named is not None else None))
     worst = 0.7 if any(map(patterns.exponential, found)) else 0.65 if any(map(patterns.quadratic, found)) else 0.0
     if not worst:
         return None

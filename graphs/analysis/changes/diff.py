@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import asked, comings, constants, edits, holding, identity, inherited, otherwise, quiet, same, settings, transport, ways
+from graphs.analysis.changes import asked, comings, constants, edits, everyday, holding, identity, inherited, otherwise, quiet, same, settings, swaps, transport, ways
 from graphs.analysis.changes.effects import (
     HARD,
     NEUTRAL_BELOW,
@@ -154,6 +154,8 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
         moved += more
         found += [effect for pair in more if (effect := edits.into_loop(*pair)) is not None]
     helpers = {name for one in new if (name := defined(one.text)) is not None}
+    found += everyday.probed(new)
+    found += swaps.swapped([one for one in new if file_kind(one.path) == "schema"])
     found += asked.unasked(old, new, shown.standing, helpers)
     pairs, gone, come = _paired(old, new)
     far, gone, come = _moved_on(gone, come)
@@ -217,6 +219,8 @@ _RESTATED = 0.3  # a setting that says what code said
 
 def _between(before: Statement, after: Statement, shown: Shown, old: Sequence[Statement]) -> list[Effect]:
     found = edits.between(before, after)
+def _between(before: Statement, after: Statement, shown: Shown) -> list[Effect]:
+    found = [*edits.between(before, after), *everyday.kinds(before, after)]
     if (tls := transport.spoken(before, after)) is not None:
         return [tls, *(one for one in found if one.kind not in _TOLD_BY_KEY | {"number", "condition", "came", "gone"})]
     if more := otherwise.otherwise(before, after, old):
@@ -239,7 +243,7 @@ def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]
         return default
     if _opens_again(one, new):
         return None
-    effect = comings.removed(one, gone, new)
+    effect = everyday.form_lost(one) or comings.removed(one, gone, new)
     kept = effect is not None and one.text.startswith(("@", "[")) and (settings.names_kept(one, new) or _annotated_alike(one, new))
     kept = kept or (effect is not None and effect.kind == "gone" and quiet.set_otherwise(one, new))
     return effect.scaled(_KEPT) if effect is not None and kept else effect

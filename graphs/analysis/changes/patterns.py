@@ -44,10 +44,11 @@ class _Item:
     sure: bool = False  # gives nothing back once taken
 
 
-def written(one: Statement, strings: Sequence[str]) -> Iterator[str]:
-    """Patterns that a statement spells: literals between slashes, and the `strings` that it is handed as patterns."""
+def written(one: Statement, named: int | None) -> Iterator[str]:
+    """Patterns that a statement spells: literals between slashes, and what stands behind `named`, where it speaks of a pattern."""
     yield from _LITERAL.findall(one.text)
-    yield from strings
+    if named is not None:
+        yield one.text[named:].strip().removeprefix("[[")  # long brackets
 
 
 def linear(path: str) -> bool:

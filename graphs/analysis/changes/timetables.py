@@ -1,0 +1,55 @@
+"""Timetables in the form of cron: how often something runs by them, and whether everybody reads them alike."""
+
+from __future__ import annotations
+
+import re2
+
+from graphs.analysis.changes.effects import Effect, clean, effect_of, first_resource, name_of
+from graphs.analysis.changes.statements import Statement
+from graphs.analysis.changes.tokens import stem_set
+
+_TABLE = re2.compile(r"(?:^|[\"'`( =:])((?:[\d*/,?LW#-]+ ){2,4}(?:[\d*/,?#L-]|[A-Z]{3}\b)+(?: [\d*/,?#LA-Z-]+){1,2})[\"'`)]?(?:$|[,;) ])")
+_SPANS = (60, 24, 31, 12, 7)
+_MANY = 1.5  # times as often
+
+
+def retimed(before: Statement, after: Statement) -> Effect | None:
+    """Runs much more often or seldom than before, or by a table with another number of columns."""
+    was, now = _table(before.text), _table(after.text)
+    if was is None or now is None or was == now:
+        return None
+    every = first_resource(stem_set(["schedule"]))
+    key = clean((name_of(after) or "").rpartition("/")[2]) or "a timetable"
+    if len(was) != len(now):
+        return effect_of("literal", 0.7, f"{key} has other columns", after, resource=every, other=before)
+    old, new = _often(was), _often(now)
+    if new >= _MANY * old:
+        return effect_of("number", 0.75, f"{key} runs more often", after, resource=every, direction="down", other=before)
+    if old >= _MANY * new:
+        return effect_of("number", 0.7, f"{key} runs less often", after, resource=every, direction="up", other=before)
+    return effect_of("literal", 0.55, f"{key} runs at another time", after, resource=every, other=before)
+
+
+def _table(text: str) -> tuple[str, ...] | None:
+    found = _TABLE.search(text)
+    columns = tuple(found.group(1).split()) if found is not None else ()
+    return columns if 5 <= len(columns) <= 7 and ("*" in columns or "?" in columns) else None
+
+
+def _often(columns: tuple[str, ...]) -> float:
+    """Runs in proportion to one another, for tables of the same number of columns."""
+    runs = 1.0
+    for column, span in zip(columns[-5:] if len(columns) < 7 else columns[1:6], _SPANS, strict=False):
+        runs *= sum(_share(part, span) for part in column.split(","))
+    if len(columns) > 5:
+        runs *= sum(_share(part, 60) for part in columns[0].split(","))
+    return runs
+
+
+def _share(part: str, span: int) -> float:
+    """Which share of a column's values one part of it names; those of days and months bear on how often little."""
+    values, _, step = part.partition("/")
+    low, _, high = values.partition("-")
+    whole = 1.0 if values in ("*", "?", "") else (int(high) - int(low) + 1) / span if low.isdigit() and high.isdigit() else 0.0
+    share = whole / max(1, int(step)) if step.isdigit() and whole else whole
+    return max(share, 1.0 / span)
