@@ -454,7 +454,7 @@ def _listed(before: Statement, after: Statement) -> Effect | None:
 def _query(was: str, now: str, after: Statement) -> Effect:
     lost = {
         word
-        for word in ("limit", "where", "index", "join", "on")
+        for word in ("limit", "where", "index", "join", "on", "order by", "skip locked", "for update", "distinct", "partition")
         if f" {word} " in f" {was.lower()} " and f" {word} " not in f" {now.lower()} "
     }
     if _WRAPPED.search(now) and not _WRAPPED.search(was):
@@ -517,6 +517,7 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     texts = any(token.kind == "string" for token in (*before.tokens, *after.tokens))  # joined or formatted, not reckoned with
     steps = sum(text in ARITHMETIC for text in new) != sum(text in ARITHMETIC for text in old)
     same = measures_of(before) == measures_of(after) != []  # the same amount, in another unit
+    same = same or bool(measures_of(before)) != bool(measures_of(after))  # an amount went, or came, which is told as that
     if steps and file_kind(after.path) != "config" and not conditional and not texts and not same and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []

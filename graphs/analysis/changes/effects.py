@@ -39,6 +39,7 @@ HARD = frozenset(
         "fixed",
         "whole",
         "blocking",
+        "members",
     }
 )
 """Effects that no helper extraction explains away."""

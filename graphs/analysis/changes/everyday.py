@@ -126,7 +126,7 @@ def _other_members(before: Statement, after: Statement) -> Effect | None:
     note = f"{clean(lost[0])} is no longer one of {name}" if lost else f"{clean(come[0])} is one of {name} now"
     key = name_of(after) or ""
     made = effect_of(
-        "literal", 0.6 if lost else 0.5, note, after, resource=resource_at(key, after), direction="gone" if lost else "up", other=before
+        "members", 0.6 if lost else 0.5, note, after, resource=resource_at(key, after), direction="gone" if lost else "up", other=before
     )
     return replace(made, words=made.words | stem_set([*lost, *come]))
 

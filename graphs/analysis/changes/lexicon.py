@@ -437,6 +437,7 @@ KIND_OF_EFFECT: dict[str, str] = {
     "identity": "wrong_literal",
     "fixed": "wrong_literal",
     "whole": "memory_leak",
+    "members": "wrong_literal",
     "flag": "feature_flag",
 }
 
@@ -447,6 +448,7 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "identity": ("wrong", "misses", "auth", "missing", "stale", "load"),
     "whole": ("memory", "crash", "latency"),
     "fixed": ("wrong", "rejected", "missing", "errors"),
+    "members": ("auth", "missing", "rejected", "errors"),
     "growth": ("memory", "crash"),
     "leak": ("waits", "exhausted", "memory", "connections"),
     "spawned": ("memory", "crash", "waits", "exhausted"),

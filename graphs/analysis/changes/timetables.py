@@ -21,7 +21,7 @@ def retimed(before: Statement, after: Statement) -> Effect | None:
     every = first_resource(stem_set(["schedule"]))
     key = clean((name_of(after) or "").rpartition("/")[2]) or "a timetable"
     if len(was) != len(now):
-        return effect_of("literal", 0.7, f"{key} has other columns", after, resource=every, other=before)
+        return effect_of("number", 0.7, f"{key} has other columns", after, resource=every, other=before)
     old, new = _often(was), _often(now)
     if new >= _MANY * old:
         return effect_of("number", 0.75, f"{key} runs more often", after, resource=every, direction="down", other=before)
