@@ -154,7 +154,7 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
         moved += more
         found += [effect for pair in more if (effect := edits.into_loop(*pair)) is not None]
     helpers = {name for one in new if (name := defined(one.text)) is not None}
-    found += everyday.probed(new)
+    found += [*everyday.probed(new), *everyday.whole(old, new)]
     found += swaps.swapped([one for one in new if file_kind(one.path) == "schema"])
     found += asked.unasked(old, new, shown.standing, helpers)
     pairs, gone, come = _paired(old, new)

@@ -517,7 +517,8 @@ def _conditions(before: Statement, after: Statement) -> list[Effect]:
     texts = any(token.kind == "string" for token in (*before.tokens, *after.tokens))  # joined or formatted, not reckoned with
     steps = sum(text in ARITHMETIC for text in new) != sum(text in ARITHMETIC for text in old)
     same = measures_of(before) == measures_of(after) != []  # the same amount, in another unit
-    same = same or bool(measures_of(before)) != bool(measures_of(after))  # an amount went, or came, which is told as that
+    lasts = [any(item.unit == "s" for item in measures_of(one)) for one in (before, after)]
+    same = same or lasts[0] != lasts[1]  # a length of time went, or came, which is told as that
     if steps and file_kind(after.path) != "config" and not conditional and not texts and not same and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []

@@ -29,7 +29,7 @@ def kinds(before: Statement, after: Statement) -> Iterator[Effect]:
     """What a statement's new version does otherwise, of the kinds that this file knows."""
     if passes_error(before) or passes_error(after):
         return
-    for known in (retimed, _other_unit, _other_members, _fixed, _of_no_zone, _cut_off, _another_part, _own_session):
+    for known in (retimed, _other_unit, _other_members, _fixed, _of_no_zone, _cut_off, _another_part, _own_session, _one_by_one, _narrower, _bare, _unspread):
         if (found := known(before, after)) is not None:
             yield found
 
@@ -204,6 +204,89 @@ def _own_session(before: Statement, after: Statement) -> Effect | None:
             pool = first_resource(stem_set(["connection"]))
             return effect_of("renewed", 0.6, f"{clean(was[verb])} is passed by", after, resource=pool, direction="gone", other=before)
     return None
+
+
+_MANY = stem_set(["loader", "loaders", "dataloader", "batch", "batched", "bulk", "mget", "multiget", "pipeline", "executemany", "many"])
+
+
+def _one_by_one(before: Statement, after: Statement) -> Effect | None:
+    """What was gathered and asked for at once is asked for one by one."""
+    if file_kind(after.path) != "code" or not called(after):
+        return None
+    held = {token.text for token in before.tokens if token.kind == "word" and stem_set([token.text]) & _MANY}
+    if not held or any(stem_set([token.text]) & _MANY for token in after.tokens if token.kind == "word"):
+        return None
+    if not stem_set(called(before)) & _MANY or not any("." in name for name in called(after)):
+        return None
+    return effect_of("loop_query", 0.7, f"{clean(min(held))} no longer gathers what is asked for", after, other=before)
+
+
+_WIDTHS = {
+    **dict.fromkeys(("long", "Long", "int64", "i64", "uint64", "u64", "bigint", "BIGINT", "BigInteger", "Int64", "double", "float64"), 64),
+    **dict.fromkeys(("BigDecimal", "Decimal", "decimal", "numeric"), 65),
+    **dict.fromkeys(("int", "Integer", "int32", "i32", "uint32", "u32", "integer", "INTEGER", "INT", "Int32", "Int", "float", "float32"), 32),
+    **dict.fromkeys(("short", "int16", "i16", "smallint", "SMALLINT", "Int16", "u16"), 16),
+}
+
+
+def _narrower(before: Statement, after: Statement) -> Effect | None:
+    """A type that holds smaller numbers, or less exact ones."""
+    if len(before.key) != len(after.key):
+        return None
+    steps = [(was, now) for was, now in zip(before.key, after.key, strict=True) if was != now]
+    if len(steps) != 1 or steps[0][0] not in _WIDTHS or steps[0][1] not in _WIDTHS:
+        return None
+    was, now = steps[0]
+    unbound = before.path.endswith((".py", ".rb")) and _WIDTHS[was] < 65  # their whole numbers have no end
+    if _WIDTHS[now] >= _WIDTHS[was] or unbound:
+        return None
+    return effect_of("conversion", 0.65, f"{clean(was)} became {clean(now)}", after, other=before)
+
+
+_INSIDE = re2.compile(r"=>|->|\blambda\b|\bfunc\s*\(|\bfn\s*\(|\|\w*\||\bdo\b|::")
+
+
+def _bare(before: Statement, after: Statement) -> Effect | None:
+    """The same call, without the one that went around it: a retry, a breaker, a cache, one flight for all."""
+    if file_kind(after.path) != "code" or not _INSIDE.search(before.text) or _INSIDE.search(after.text):
+        return None
+    was, now = called(before), called(after)
+    around = {name for name in was - now if "." in name or len(split_identifier(name)) > 1}
+    if not now or not now <= was or not around or len(after.key) >= len(before.key):
+        return None
+    name = min(around, key=lambda one: before.text.index(one.partition(".")[0]))
+    resource = first_resource(stem_set([name])) or first_resource(words_of(before) - words_of(after))
+    note = f"{clean(name)} no longer goes around {clean(min(now))}"
+    return effect_of("gone", 0.6, note, after, resource=resource, direction="gone", other=before)
+
+
+_SPREAD = stem_set(["rand", "random", "jitter", "jittered", "uniform", "randint", "intn", "splay", "randomize"])
+
+
+def _unspread(before: Statement, after: Statement) -> Effect | None:
+    """What was spread by chance falls together now."""
+    if not _SPREAD & words_of(before) or _SPREAD & words_of(after):
+        return None
+    words = words_of(before) | words_of(after) | stem_set([before.nearby])
+    resource = resource_at(name_of(after) or called_name(after), after) or first_resource(words)
+    if resource is None or resource.kind not in ("cache", "retry", "interval", "timeout", "lifetime"):
+        return None
+    return effect_of("gone", 0.6, f"{clean(resource.kind)} is no longer spread", after, resource=resource, direction="gone", other=before)
+
+
+_ALL = frozenset(["fetchall", "readlines", "ReadAll", "toList", "toArray", "readAllBytes", "ReadToEnd", "toBuffer", "read_to_end", "readFileSync"])
+_STREAMS = re2.compile(r"\bfor\b.*\b(?:in|of|range|:)\b|\byield\b|(?i)stream|chunk|iterat|cursor|\.next\(|scanner|pipe\(|Copy\(")
+
+
+def whole(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
+    """Takes all into memory at once, where it went piece by piece."""
+    for one in new:
+        taken = last_names(one) & _ALL
+        gone = [other for other in old if other.block == one.block]
+        if taken and file_kind(one.path) == "code" and any(_STREAMS.search(other.text) for other in gone):
+            if not any(last_names(other) & _ALL for other in gone):
+                memory = first_resource(stem_set(["memory"]))
+                yield effect_of("growth", 0.65, f"{clean(min(taken))} takes all at once", one, resource=memory, direction="up")
 
 
 _FORMS = stem_set(

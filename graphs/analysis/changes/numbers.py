@@ -73,6 +73,7 @@ def _unbound(key: str) -> float:
 _BOUNDS = stem_set(
     ["max", "maximum", "maxsize", "limit", "capacity", "bound", "timeout", "deadline", "leeway", "tolerance", "skew", "grace"]
 )
+_BOUNDS = stem_set(["max", "maximum", "maxsize", "limit", "capacity", "bound", "timeout", "deadline", "concurrency", "parallelism"])
 _PATCH = re2.compile(r"(\d+\.\d+)(?:\.\d+)+")
 
 
