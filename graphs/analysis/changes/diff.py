@@ -83,6 +83,7 @@ def read_diff(diff: str, files: tuple[str, ...] = ()) -> Reading:
             lively += [one for one in made if one.sort == "code"][:_MOST_STATEMENTS]
     if lively:
         found += _effects(lively, _shown(diff, files))
+    found = [quiet.watched(effect) for effect in found]
     found.sort(key=lambda effect: (-effect.weight, effect.path, effect.note))
     return Reading(tuple(found[:12]), _why_neutral(found, kinds, sorts, moved=bool(lively)))
 

@@ -106,9 +106,9 @@ _LISTED = re2.compile(r"[\[({]([^\[\](){}]*)[\])}]")
 def _members(one: Statement) -> list[str]:
     """What a named list holds, whether as a list or as words of one text."""
     name = (name_of(one) or "").rpartition("/")[2]
-    if not name or not stem_set([name]) & _MEMBERS:
-        return []
     place = next((at for at, token in enumerate(one.tokens) if token.text in ASSIGNS), 0)
+    if not name or not stem_set([name]) & _MEMBERS or "(" in one.key[:place]:
+        return []
     value = one.tokens[place + 1 :]
     if len(value) == 1 and value[0].kind == "string":
         return re2.split(r"[ ,;:]+", value[0].text.strip("\"'`"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import re2
+
 from graphs.analysis.changes.effects import Effect, last_names, name_of
 from graphs.analysis.changes.numbers import measures_of
 from graphs.analysis.changes.statements import Statement, file_kind
@@ -19,7 +21,9 @@ _LESS = 0.3
 def quieter(effect: Effect, before: Statement, after: Statement, new: Sequence[Statement]) -> Effect:
     """An effect of a statement's new version in the light of all that is new: what it goes without stands elsewhere, or is only
     looked at."""
-    if effect.kind == "literal" and _only_looks(after):
+    if effect.kind == "literal" and (_only_looks(after) or _told(after)):
+        return effect.scaled(0.1)
+    if effect.kind == "condition" and _steps_safely(before, after):
         return effect.scaled(0.1)
     others = [one for one in new if one is not after and one.key != after.key]
     if effect.kind == "literal" and file_kind(after.path) == "code" and _said_by_others(before, after, others):
@@ -34,6 +38,31 @@ def quieter(effect: Effect, before: Statement, after: Statement, new: Sequence[S
 def _only_looks(after: Statement) -> bool:
     name = (name_of(after) or "").rpartition("/")[2].lower()
     return name in LOOKS and after.path.endswith((".tsx", ".jsx", ".vue", ".svelte", ".html", ".erb", ".js", ".ts"))
+
+
+_FOR_PEOPLE = frozenset(
+    ["owner", "team", "contact", "maintainer", "description", "summary", "runbook", "runbook_url", "docs", "buckets", "objectives"]
+)
+"""Keys by which people are told something, or what is measured is sorted."""
+_WATCHING = re2.compile(r"(?i)(^|/)(dashboards?|grafana|alerts?|alerting|slos?|recording[_-]rules)(/|[\w.-]*\.(ya?ml|json|tf|libsonnet)$)")
+
+
+def watched(effect: Effect) -> Effect:
+    """What only says what is shown and when somebody is called, and nothing that serves reads."""
+    return effect.scaled(0.1) if _WATCHING.search(effect.path) and file_kind(effect.path) == "config" else effect
+
+
+def _told(after: Statement) -> bool:
+    return (name_of(after) or "").rpartition("/")[2].lower() in _FOR_PEOPLE
+
+
+def _steps_safely(before: Statement, after: Statement) -> bool:
+    """Whether `a?.b` took the place of `a && a.b`."""
+    first, _, last = before.text.rpartition("&&")
+    plain = after.text.replace("?.", ".").rstrip("; ")
+    owner = first.strip().rpartition(" ")[2].lstrip("(!")
+    asked = last.strip().rstrip("; )")
+    return bool(owner) and "?." in after.text and asked.startswith(f"{owner}.") and asked in plain
 
 
 def _plain(text: str) -> str:
