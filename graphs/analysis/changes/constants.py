@@ -166,7 +166,7 @@ def _meant(key: frozenset[str], gone: Statement, other: Default) -> bool:
     if other.name == key:
         return True
     texts = [one.key[-1].strip("\"'`") if one.key else "" for one in (gone, other.statement)]
-    alike = SequenceMatcher(None, *texts, autojunk=False).ratio() >= _ALIKE
+    alike = SequenceMatcher(None, texts[0], texts[1], autojunk=False).ratio() >= _ALIKE
     return bool(other.name) and (other.name < key or key < other.name) and min(map(len, texts)) > 5 and alike
 
 

@@ -8,6 +8,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from graphs.analysis.changes import asked, comings, constants, edits, everyday, holding, identity, inherited, otherwise, quiet, same, settings, swaps, transport, ways
+from graphs.analysis.changes import (
+    asked,
+    comings,
+    constants,
+    edits,
+    everyday,
+    holding,
+    identity,
+    inherited,
+    quiet,
+    same,
+    settings,
+    swaps,
+    transport,
+)
 from graphs.analysis.changes.effects import (
     HARD,
     NEUTRAL_BELOW,

@@ -40,6 +40,7 @@ HARD = frozenset(
         "whole",
         "blocking",
         "members",
+        "zone",
     }
 )
 """Effects that no helper extraction explains away."""

@@ -29,7 +29,20 @@ def kinds(before: Statement, after: Statement) -> Iterator[Effect]:
     """What a statement's new version does otherwise, of the kinds that this file knows."""
     if passes_error(before) or passes_error(after):
         return
-    for known in (retimed, _other_unit, _other_members, _fixed, _of_no_zone, _cut_off, _another_part, _own_session, _one_by_one, _narrower, _bare, _unspread):
+    for known in (
+        retimed,
+        _other_unit,
+        _other_members,
+        _fixed,
+        _of_no_zone,
+        _cut_off,
+        _another_part,
+        _own_session,
+        _one_by_one,
+        _narrower,
+        _bare,
+        _unspread,
+    ):
         if (found := known(before, after)) is not None:
             yield found
 
@@ -96,9 +109,43 @@ def _loses_name(before: Statement, after: Statement) -> bool:
 
 
 _MEMBERS = stem_set(
-    ["scope", "scopes", "roles", "permissions", "grants", "origins", "ciphers", "methods", "vary", "columns", "fields", "include"]
-    + ["exclude", "events", "topics", "hosts", "brokers", "servers", "profiles", "features", "only", "except", "allow", "deny"]
-    + ["codes", "statuses", "on", "retryable", "audience", "regions", "zones", "locales", "currencies", "extensions", "types"]
+    [
+        "scope",
+        "scopes",
+        "roles",
+        "permissions",
+        "grants",
+        "origins",
+        "ciphers",
+        "methods",
+        "vary",
+        "columns",
+        "fields",
+        "include",
+        "exclude",
+        "events",
+        "topics",
+        "hosts",
+        "brokers",
+        "servers",
+        "profiles",
+        "features",
+        "only",
+        "except",
+        "allow",
+        "deny",
+        "codes",
+        "statuses",
+        "on",
+        "retryable",
+        "audience",
+        "regions",
+        "zones",
+        "locales",
+        "currencies",
+        "extensions",
+        "types",
+    ]
 )
 _LISTED = re2.compile(r"[\[({]([^\[\](){}]*)[\])}]")
 
@@ -111,7 +158,7 @@ def _members(one: Statement) -> list[str]:
         return []
     value = one.tokens[place + 1 :]
     if len(value) == 1 and value[0].kind == "string":
-        return re2.split(r"[ ,;:]+", value[0].text.strip("\"'`"))
+        return value[0].text.strip("\"'`").replace(",", " ").replace(";", " ").split()
     plain = [token for token in value if token.kind in ("string", "number")]
     opened = _LISTED.search(one.text) is not None
     return [token.text.strip("\"'`") for token in plain] if opened and len(plain) >= 1 else []
@@ -126,7 +173,13 @@ def _other_members(before: Statement, after: Statement) -> Effect | None:
     note = f"{clean(lost[0])} is no longer one of {name}" if lost else f"{clean(come[0])} is one of {name} now"
     key = name_of(after) or ""
     made = effect_of(
-        "members", 0.6 if lost else 0.5, note, after, resource=resource_at(key, after), direction="gone" if lost else "up", other=before
+        "members",
+        0.6 if lost else 0.5,
+        note,
+        after,
+        resource=resource_at(key, after),
+        direction="gone" if lost else "up",
+        other=before,
     )
     return replace(made, words=made.words | stem_set([*lost, *come]))
 
@@ -136,7 +189,11 @@ def _fixed(before: Statement, after: Statement) -> Effect | None:
     if file_kind(after.path) != "code" or len(after.key) >= len(before.key) or called(before) != called(after):
         return None
     start = next((at for at, pair in enumerate(zip(before.key, after.key, strict=False)) if pair[0] != pair[1]), None)
-    if start is None or after.tokens[start].kind != "string" or before.key[-(len(after.key) - start - 1) :] != after.key[start + 1 :]:
+    if (
+        start is None
+        or after.tokens[start].kind != "string"
+        or before.key[-(len(after.key) - start - 1) :] != after.key[start + 1 :]
+    ):
         return None
     went = before.tokens[start : len(before.key) - (len(after.key) - start - 1)]
     if not went or went[0].kind != "word" or "." not in {token.text for token in went}:
@@ -157,7 +214,7 @@ def _of_no_zone(before: Statement, after: Statement) -> Effect | None:
     zones = {text for text in lost if stem_set([text]) & _ZONED}
     if not zones:
         return None
-    return effect_of("arithmetic", 0.65, f"a time is no longer of {clean(min(zones))}", after, other=before)
+    return effect_of("zone", 0.65, f"a time is no longer of {clean(min(zones))}", after, other=before)
 
 
 _DETACHED = ("context.Background", "context.TODO", "context.WithoutCancel", "CancellationToken.None")
@@ -169,7 +226,9 @@ def _cut_off(before: Statement, after: Statement) -> Effect | None:
     if came is None or not {"ctx", "context", "cancellationToken", "ct", "token"} & set(before.key):
         return None
     limit = first_resource(stem_set(["timeout"]))
-    return effect_of("gone", 0.6, f"{clean(came)}: no deadline of the caller holds", after, resource=limit, direction="gone", other=before)
+    return effect_of(
+        "gone", 0.6, f"{clean(came)}: no deadline of the caller holds", after, resource=limit, direction="gone", other=before
+    )
 
 
 def _another_part(before: Statement, after: Statement) -> Effect | None:
@@ -180,7 +239,9 @@ def _another_part(before: Statement, after: Statement) -> Effect | None:
     return effect_of("identity", 0.75, f"parts are told by {clean(now)}, no longer by {clean(was)}", after, other=before)
 
 
-_PARTED = stem_set(["shard", "partition", "hash", "bucket", "slot", "crc32", "fnv", "murmur", "md5", "sum32", "ring", "node", "hashcode"])
+_PARTED = stem_set(
+    ["shard", "partition", "hash", "bucket", "slot", "crc32", "fnv", "murmur", "md5", "sum32", "ring", "node", "hashcode"]
+)
 
 
 def _divisor(one: Statement) -> str | None:
@@ -202,11 +263,15 @@ def _own_session(before: Statement, after: Statement) -> Effect | None:
         held = stem_set([was[verb]]) & stem_set(_SESSIONS)
         if held and now[verb] in _ONE_TIME and was[verb] != now[verb] and was[verb] not in _ONE_TIME:
             pool = first_resource(stem_set(["connection"]))
-            return effect_of("renewed", 0.6, f"{clean(was[verb])} is passed by", after, resource=pool, direction="gone", other=before)
+            return effect_of(
+                "renewed", 0.6, f"{clean(was[verb])} is passed by", after, resource=pool, direction="gone", other=before
+            )
     return None
 
 
-_MANY = stem_set(["loader", "loaders", "dataloader", "batch", "batched", "bulk", "mget", "multiget", "pipeline", "executemany", "many"])
+_MANY = stem_set(
+    ["loader", "loaders", "dataloader", "batch", "batched", "bulk", "mget", "multiget", "pipeline", "executemany", "many"]
+)
 
 
 def _one_by_one(before: Statement, after: Statement) -> Effect | None:
@@ -222,9 +287,13 @@ def _one_by_one(before: Statement, after: Statement) -> Effect | None:
 
 
 _WIDTHS = {
-    **dict.fromkeys(("long", "Long", "int64", "i64", "uint64", "u64", "bigint", "BIGINT", "BigInteger", "Int64", "double", "float64"), 64),
+    **dict.fromkeys(
+        ("long", "Long", "int64", "i64", "uint64", "u64", "bigint", "BIGINT", "BigInteger", "Int64", "double", "float64"), 64
+    ),
     **dict.fromkeys(("BigDecimal", "Decimal", "decimal", "numeric"), 65),
-    **dict.fromkeys(("int", "Integer", "int32", "i32", "uint32", "u32", "integer", "INTEGER", "INT", "Int32", "Int", "float", "float32"), 32),
+    **dict.fromkeys(
+        ("int", "Integer", "int32", "i32", "uint32", "u32", "integer", "INTEGER", "INT", "Int32", "Int", "float", "float32"), 32
+    ),
     **dict.fromkeys(("short", "int16", "i16", "smallint", "SMALLINT", "Int16", "u16"), 16),
 }
 
@@ -243,7 +312,12 @@ def _narrower(before: Statement, after: Statement) -> Effect | None:
     return effect_of("conversion", 0.65, f"{clean(was)} became {clean(now)}", after, other=before)
 
 
-_INSIDE = re2.compile(r"=>|->|\blambda\b|\bfunc\s*\(|\bfn\s*\(|\|\w*\||\bdo\b|::")
+_INSIDE = re2.compile(r"=>|->|\blambda\b|\bfunc\s*\(|\bfn\s*\(|\|\w*\||\bdo\b|::|\) \{ ")
+
+
+_AROUND = stem_set(
+    ["limit", "retry", "cached", "memo", "once", "breaker", "throttle", "debounce", "atomic", "lock", "timeout", "transaction"]
+)
 
 
 def _bare(before: Statement, after: Statement) -> Effect | None:
@@ -251,7 +325,7 @@ def _bare(before: Statement, after: Statement) -> Effect | None:
     if file_kind(after.path) != "code" or not _INSIDE.search(before.text) or _INSIDE.search(after.text):
         return None
     was, now = called(before), called(after)
-    around = {name for name in was - now if "." in name or len(split_identifier(name)) > 1}
+    around = {name for name in was - now if "." in name or len(split_identifier(name)) > 1 or stem_set([name]) & _AROUND}
     if not now or not now <= was or not around or len(after.key) >= len(before.key):
         return None
     name = min(around, key=lambda one: before.text.index(one.partition(".")[0]))
@@ -271,10 +345,25 @@ def _unspread(before: Statement, after: Statement) -> Effect | None:
     resource = resource_at(name_of(after) or called_name(after), after) or first_resource(words)
     if resource is None or resource.kind not in ("cache", "retry", "interval", "timeout", "lifetime"):
         return None
-    return effect_of("gone", 0.6, f"{clean(resource.kind)} is no longer spread", after, resource=resource, direction="gone", other=before)
+    return effect_of(
+        "gone", 0.6, f"{clean(resource.kind)} is no longer spread", after, resource=resource, direction="gone", other=before
+    )
 
 
-_ALL = frozenset(["fetchall", "readlines", "ReadAll", "toList", "toArray", "readAllBytes", "ReadToEnd", "toBuffer", "read_to_end", "readFileSync"])
+_ALL = frozenset(
+    [
+        "fetchall",
+        "readlines",
+        "ReadAll",
+        "toList",
+        "toArray",
+        "readAllBytes",
+        "ReadToEnd",
+        "toBuffer",
+        "read_to_end",
+        "readFileSync",
+    ]
+)
 _STREAMS = re2.compile(r"\bfor\b.*\b(?:in|of|range|:)\b|\byield\b|(?i)stream|chunk|iterat|cursor|\.next\(|scanner|pipe\(|Copy\(")
 
 
@@ -283,15 +372,34 @@ def whole(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect
     for one in new:
         taken = last_names(one) & _ALL
         gone = [other for other in old if other.block == one.block]
-        if taken and file_kind(one.path) == "code" and any(_STREAMS.search(other.text) for other in gone):
-            if not any(last_names(other) & _ALL for other in gone):
-                memory = first_resource(stem_set(["memory"]))
-                yield effect_of("growth", 0.65, f"{clean(min(taken))} takes all at once", one, resource=memory, direction="up")
+        streamed = any(_STREAMS.search(other.text) for other in gone) and not any(last_names(other) & _ALL for other in gone)
+        if taken and streamed and file_kind(one.path) == "code":
+            memory = first_resource(stem_set(["memory"]))
+            yield effect_of("growth", 0.65, f"{clean(min(taken))} takes all at once", one, resource=memory, direction="up")
 
 
 _FORMS = stem_set(
-    ["mapper", "serializer", "serializers", "converter", "converters", "naming", "codec", "encoder", "decoder", "deserialize"]
-    + ["serialization", "objectmapper", "gson", "jackson", "inclusion", "casing", "camelcase", "snakecase", "transliterate"]
+    [
+        "mapper",
+        "serializer",
+        "serializers",
+        "converter",
+        "converters",
+        "naming",
+        "codec",
+        "encoder",
+        "decoder",
+        "deserialize",
+        "serialization",
+        "objectmapper",
+        "gson",
+        "jackson",
+        "inclusion",
+        "casing",
+        "camelcase",
+        "snakecase",
+        "transliterate",
+    ]
 )
 
 
@@ -318,4 +426,3 @@ def probed(new: Sequence[Statement]) -> Iterator[Effect]:
             probe = first_resource(stem_set(["probe"]))
             yield effect_of("strict", 0.6, f"a probe asks {clean(min(dotted))} now", one, resource=probe, direction="down")
             return
-

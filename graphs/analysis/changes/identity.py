@@ -216,8 +216,33 @@ def same_key(before: Statement, after: Statement, old: Image, new: Image) -> boo
 
 def _effect(weight: float, what: str, lost: frozenset[str], come: frozenset[str], before: Statement, after: Statement) -> Effect:
 _ONCE = stem_set(
-    ["now", "time", "timestamp", "millis", "nanos", "received", "sent", "date", "nonce", "random", "rand", "attempt", "attempts"]
-    + ["retry", "retries", "offset", "span", "ticks", "epoch", "cookie", "unix", "clock", "nanoid", "deliverytag", "elapsed"]
+    [
+        "now",
+        "time",
+        "timestamp",
+        "millis",
+        "nanos",
+        "received",
+        "sent",
+        "date",
+        "nonce",
+        "random",
+        "rand",
+        "attempt",
+        "attempts",
+        "retry",
+        "retries",
+        "offset",
+        "span",
+        "ticks",
+        "epoch",
+        "cookie",
+        "unix",
+        "clock",
+        "nanoid",
+        "deliverytag",
+        "elapsed",
+    ]
 )
 """Names of what is another each time that the same thing is asked or delivered."""
 _EACH = (stem_set(["request", "id"]), stem_set(["trace", "id"]), stem_set(["correlation", "id"]), stem_set(["delivery", "tag"]))
@@ -234,7 +259,14 @@ def _drawn(one: Statement) -> bool:
 
 
 def _effect(
-    weight: float, what: str, lost: frozenset[str], come: frozenset[str], before: Statement, after: Statement, *, often: bool = False
+    weight: float,
+    what: str,
+    lost: frozenset[str],
+    come: frozenset[str],
+    before: Statement,
+    after: Statement,
+    *,
+    often: bool = False,
 ) -> Effect:
     gone, new = _spelled(before, lost - _GENERIC or lost), _spelled(after, come - _GENERIC or come)
     note = f"{clean(what)} is made without {gone}" if gone else f"{clean(what)} is made of {new} too"

@@ -61,7 +61,7 @@ def _effect(one: Statement, lost: Sequence[Statement]) -> Effect:
 
 def _said(one: Statement) -> str:
     """What a directive is about: the header or field that it names."""
-    return (one.text.split() + ["", ""])[1].strip(";").lower()
+    return ([*one.text.split(), "", ""])[1].strip(";").lower()
 
 
 def _of_outer(hunk: Sequence[Statement], place: int, fresh: set[tuple[str, str]]) -> list[Statement]:
@@ -97,7 +97,7 @@ def _of_base(hunk: Sequence[Statement], place: int, everything: Sequence[Stateme
     """What stands under the same key of the base that is merged in beside."""
     one = hunk[place]
     key = _KEY.match(one.text)
-    if key is None or not one.text.rstrip(" ,}])").endswith((":", "{", "[")) and "{" not in one.text:
+    if key is None or (not one.text.rstrip(" ,}])").endswith((":", "{", "[")) and "{" not in one.text):
         return []
     beside = _siblings(hunk, place)
     if any(_MERGED.match(other.text) for other in _under(hunk, place)) or "..." in one.text or "**" in one.text:

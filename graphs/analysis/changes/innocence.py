@@ -25,12 +25,27 @@ _HINT = 3  # different words
 _SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within an hour
 _UNEXPLAINED = 1.2  # nats against innocence where nothing from outside reads like the cause: things break for a reason
 _OUTAGE = 0.9  # nats for a provider that admits trouble since the onset, and as many where what fails here names it
-_DATED = 2.5  # nats for an end that was written down long before, and is when it began
+_DATED = 3.0  # nats for an end that was written down long before, and is when it began
 _AROUND = timedelta(minutes=10)
 _ENOUGH = 1.2  # nats: so many more requests fill things up without anybody's change
 _OF_ONE = 1.2  # nats: of all who ask, one alone asks more, which no change of ours to all of them does
 _ASKED = stem_set(
-    ["requests", "rps", "qps", "calls", "hits", "sessions", "visits", "throughput", "connected", "clients", "messages", "events", "records", "uploads"]
+    [
+        "requests",
+        "rps",
+        "qps",
+        "calls",
+        "hits",
+        "sessions",
+        "visits",
+        "throughput",
+        "connected",
+        "clients",
+        "messages",
+        "events",
+        "records",
+        "uploads",
+    ]
 )
 _HOST = re2.compile(r"\b(?:[a-z0-9-]{1,60}\.){1,6}(?:com|net|org|io|cloud|dev|eu|co\.uk|de|example)(?:[/:,\s)\"']|$)")
 _MOVED = 2.0  # floored spreads: a series that moved less only varies
@@ -65,11 +80,16 @@ def innocence(
     dated = ran_out((one.excerpt or "" for one in symptoms), onset or scope.onset or scope.alert.fired_at)
     best = max(suspects, key=lambda one: one.weight)
     most = 1.2 if best.effect is None and best.weight > 0.0 else 2.0
-    outside = (min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0) + (_ENOUGH if surge else 0.0) + (_OF_ONE if of_one else 0.0) + _OUTAGE * admitted
+    outside = (
+        (min(1.0, 0.35 * (words - 2)) if words >= _HINT else 0.0)
+        + (_ENOUGH if surge else 0.0)
+        + (_OF_ONE if of_one else 0.0)
+        + _OUTAGE * admitted
+    )
     if hint is not None and best.mechanism >= EXPLAINS and _does(best, hint):
         outside = 0.0  # the very thing that this change stopped
-    if dated:
-        hint, words, outside = EXPIRED, _HINT, outside + _DATED
+    if dated and not (_does(best, EXPIRED) and best.effect is not None and best.effect.direction == "gone"):
+        hint, words, outside = EXPIRED, _HINT, outside + _DATED + max(0.0, best.weight - _CLEARED)
     cleared = min(most, _CLEARED - best.weight) + outside
     if hint is None:
         return Innocence(max(-3.0, cleared - min(_UNEXPLAINED, 1.5 * max(0.0, best.weight))))

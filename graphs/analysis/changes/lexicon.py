@@ -449,6 +449,7 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "whole": ("memory", "crash", "latency"),
     "fixed": ("wrong", "rejected", "missing", "errors"),
     "members": ("auth", "missing", "rejected", "errors"),
+    "zone": ("wrong", "missing", "stale", "errors"),
     "growth": ("memory", "crash"),
     "leak": ("waits", "exhausted", "memory", "connections"),
     "spawned": ("memory", "crash", "waits", "exhausted"),

@@ -28,7 +28,9 @@ _CLASSES = {
 _EDGES = frozenset("bBAZzG")  # escapes that take no text
 _MANY = 1 << 20
 _LONGEST = 400  # characters of one pattern
-_LITERAL = re2.compile(r"(?:[=(,:\[]|=~|return|when)\s*/((?:[^/\\\n\[*]|\\.|\[(?:[^\]\\]|\\.)*\])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\]|\\.)*\])*)/")
+_LITERAL = re2.compile(
+    r"(?:[=(,:\[]|=~|return|when)\s*/((?:[^/\\\n\[*]|\\.|\[(?:[^\]\\]|\\.)*\])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\]|\\.)*\])*)/"
+)
 _LINEAR = frozenset({"go", "rs"})
 """Files of languages whose usual engine takes time in proportion to the text, whatever the pattern."""
 

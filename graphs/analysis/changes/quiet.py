@@ -44,7 +44,9 @@ _FOR_PEOPLE = frozenset(
     ["owner", "team", "contact", "maintainer", "description", "summary", "runbook", "runbook_url", "docs", "buckets", "objectives"]
 )
 """Keys by which people are told something, or what is measured is sorted."""
-_WATCHING = re2.compile(r"(?i)(^|/)(dashboards?|grafana|alerts?|alerting|slos?|recording[_-]rules)(/|[\w.-]*\.(ya?ml|json|tf|libsonnet)$)")
+_WATCHING = re2.compile(
+    r"(?i)(^|/)(dashboards?|grafana|alerts?|alerting|slos?|recording[_-]rules)(/|[\w.-]*\.(ya?ml|json|tf|libsonnet)$)"
+)
 
 
 def watched(effect: Effect) -> Effect:

@@ -11,7 +11,10 @@ from graphs.analysis.changes.statements import Statement
 from graphs.analysis.changes.tokens import stem_set
 
 _NAME = r"[\"`\[]?([\w.]+)[\"`\]]?"
-_MADE = re2.compile(rf"(?i)\bcreate (?:unlogged )?table (?:if not exists )?{_NAME}\s*(?:\(\s*like\s+{_NAME}([^;]*)|as\s+select\b.*?\bfrom\s+{_NAME})")
+_MADE = re2.compile(
+    rf"(?i)\bcreate (?:unlogged )?table (?:if not exists )?{_NAME}\s*"
+    rf"(?:\(\s*like\s+{_NAME}([^;]*)|as\s+select\b.*?\bfrom\s+{_NAME})"
+)
 _RENAMED = re2.compile(rf"(?i)\b(?:alter|rename) table (?:if exists )?(?:only )?{_NAME} (?:rename )?to {_NAME}")
 _TAKEN = re2.compile(r"(?i)including (?:all|indexes)")
 

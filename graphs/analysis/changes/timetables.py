@@ -8,7 +8,9 @@ from graphs.analysis.changes.effects import Effect, clean, effect_of, first_reso
 from graphs.analysis.changes.statements import Statement
 from graphs.analysis.changes.tokens import stem_set
 
-_TABLE = re2.compile(r"(?:^|[\"'`( =:])((?:[\d*/,?LW#-]+ ){2,4}(?:[\d*/,?#L-]|[A-Z]{3}\b)+(?: [\d*/,?#LA-Z-]+){1,2})[\"'`)]?(?:$|[,;) ])")
+_TABLE = re2.compile(
+    r"(?:^|[\"'`( =:])((?:[\d*/,?LW#-]+ ){2,4}(?:[\d*/,?#L-]|[A-Z]{3}\b)+(?: [\d*/,?#LA-Z-]+){1,2})[\"'`)]?(?:$|[,;) ])"
+)
 _SPANS = (60, 24, 31, 12, 7)
 _MANY = 1.5  # times as often
 

@@ -1,0 +1,80 @@
+"""What speaks for all changes: an end that was written down, one of many who asks more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.domain.agent import Agent
+from app.domain.change import Change
+from app.domain.finding import Finding
+from app.domain.incident import Alert, Scope
+from app.domain.telemetry import Topology
+from app.domain.window import Window
+from graphs.analysis.changes.arrivals import of_one_part
+from graphs.analysis.changes.blame import explain
+from graphs.analysis.changes.expiry import ran_out
+from graphs.analysis.changes.innocence import innocence
+
+ONSET = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+WINDOW = Window(start=ONSET - timedelta(hours=1), end=ONSET + timedelta(minutes=20))
+SCOPE = Scope(
+    alert=Alert(fired_at=ONSET + timedelta(minutes=3), summary="gate refuses", service="gate"), window=WINDOW, candidates=("gate",)
+)
+DATED = "x509: certificate has expired: current time 2026-03-02T09:04:11Z is after 2026-03-02T09:00:00Z"
+
+
+def finding(signal: str, query: str, excerpt: str | None = None, **numbers: float) -> Finding:
+    return Finding.of(
+        agent=Agent(name=signal, version="1"),
+        signal=signal,  # type: ignore[arg-type]
+        source="s",
+        query=query,
+        window=WINDOW,
+        as_of=WINDOW.end,
+        statement="new since the onset",
+        entity="gate",
+        excerpt=excerpt,
+        numbers=numbers,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "is_it"),
+    [
+        (DATED, True),
+        ("certificate expired: NotAfter: Mon Mar 02 08:58:30 UTC 2026", True),
+        ("token expired at 2026-03-02 08:55:00", True),
+        ("x509: certificate has expired: current time 2026-03-02T09:04:11Z is after 2026-01-04T00:00:00Z", False),
+        ("licence expired", False),
+        ("2026-03-02T09:00:00Z connection refused", False),
+        ("certificate expired on 2026-19-77 09:00:00", False),
+    ],
+)
+def test_an_end_that_was_written_down_is_when_it_began(text: str, is_it: bool) -> None:
+    assert ran_out([text], ONSET) is is_it
+
+
+@pytest.mark.parametrize(
+    ("diff", "cleared"),
+    [
+        ("@@ gate/tls.go @@\n-\tMinVersion: tls.VersionTLS12,\n+\tMinVersion: tls.VersionTLS13,\n", True),
+        ("@@ gate/keeper.go @@\n-\tcertificates.renewAll(ctx)\n", False),
+    ],
+)
+def test_a_dated_end_clears_what_is_about_the_same_thing_but_not_what_stopped_its_renewal(diff: str, cleared: bool) -> None:
+    change = Change(id="c" * 12, kind="deploy", at=ONSET - timedelta(minutes=30), service="gate", version="1", diff=diff)
+    symptoms = [finding("logs", "x509", DATED)]
+    suspects = explain([change], SCOPE, ONSET, symptoms, Topology(source="t"))
+    assert (innocence(suspects, SCOPE, symptoms, Topology(source="t"), ONSET).weight > suspects[0].weight) is cleared
+
+
+def test_one_of_many_who_asks_more_is_told_from_all_who_do() -> None:
+    whole = finding("metrics", "gate|uploads_per_sec", base=500.0, level=3500.0)
+    one = finding("metrics", "gate|uploads_per_sec_customer_blue", base=20.0, level=3010.0)
+    part = finding("metrics", "gate|uploads_per_sec_customer_red", base=20.0, level=60.0)
+    most = finding("metrics", "gate|uploads_per_sec_http", base=490.0, level=3480.0)
+    assert of_one_part([whole, one, part])
+    assert not of_one_part([whole, part])
+    assert not of_one_part([whole, most])
