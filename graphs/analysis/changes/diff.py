@@ -19,6 +19,7 @@ from graphs.analysis.changes import (
     inherited,
     quiet,
     same,
+    senses,
     settings,
     swaps,
     transport,
@@ -236,7 +237,7 @@ _RESTATED = 0.3  # a setting that says what code said
 def _between(before: Statement, after: Statement, shown: Shown, old: Sequence[Statement]) -> list[Effect]:
     found = edits.between(before, after)
 def _between(before: Statement, after: Statement, shown: Shown) -> list[Effect]:
-    found = [*edits.between(before, after), *everyday.kinds(before, after)]
+    found = [*edits.between(before, after), *everyday.kinds(before, after), *senses.senses(before, after)]
     if (tls := transport.spoken(before, after)) is not None:
         return [tls, *(one for one in found if one.kind not in _TOLD_BY_KEY | {"number", "condition", "came", "gone"})]
     if more := otherwise.otherwise(before, after, old):

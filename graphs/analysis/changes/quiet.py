@@ -30,9 +30,21 @@ def quieter(effect: Effect, before: Statement, after: Statement, new: Sequence[S
         return effect.scaled(_LESS)
     if effect.kind == "call_removed" and _called_by_others(before, after, others):
         return effect.scaled(_LESS)
+    if effect.kind in _OF_A_WORD and _stands_elsewhere(before, after, others, effect):
+        return effect.scaled(_LESS)
     if effect.kind == "literal" and _same_value(before, after):
         return effect.scaled(_LESS)
     return effect
+
+
+_OF_A_WORD = frozenset({"zone", "swapped", "rounding", "loop_query", "gone"})
+"""Effects of a word that went: where it stands in something else that is new, a helper says it now."""
+
+
+def _stands_elsewhere(before: Statement, after: Statement, others: Sequence[Statement], effect: Effect) -> bool:
+    lost = {token.text for token in before.tokens if token.kind == "word"} - {token.text for token in after.tokens}
+    told = {text for text in lost if text in effect.note}
+    return bool(told) and told <= {token.text for one in others for token in one.tokens if token.kind == "word"}
 
 
 def _only_looks(after: Statement) -> bool:

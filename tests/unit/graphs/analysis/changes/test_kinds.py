@@ -382,6 +382,54 @@ HARM: dict[str, tuple[str, str, str]] = {
     ),
     "vary": ("conf/app.toml", ('-methods = ["GET", "POST", "PATCH"]\n+methods = ["GET", "POST"]\n'), "members"),
     "quartz": ("src/J.kt", ('-    val cron = "0 0/30 * * * ?"\n+    val cron = "0/30 * * * * ?"\n'), "number"),
+    "cache key SpEL": (
+        "src/c.kt",
+        ('-    @Cacheable(value = ["rates"], key = "#tenant + #code")\n+    @Cacheable(value = ["rates"], key = "#code")\n'),
+        "identity",
+    ),
+    "fn on column": (
+        "src/m.py",
+        (
+            "-    q = q.filter(Order.created_at >= start, Order.created_at < end)\n"
+            "+    q = q.filter(func.date(Order.created_at) == day)\n"
+        ),
+        "query",
+    ),
+    "date format": ("src/p.ts", ("-  at: order.at.toISOString(),\n+  at: order.at.toLocaleString(),\n"), "zone"),
+    "int division": ("src/p.rb", ("-    share = total.to_f / count\n+    share = total / count\n"), "rounding"),
+    "minor units": ("src/p.ts", ("-  amount: order.totalCents,\n+  amount: order.total,\n"), "conversion"),
+    "sort unstable": ("src/p.go", ("-\tsort.SliceStable(xs, less)\n+\tsort.Slice(xs, less)\n"), "swapped"),
+    "map iteration": (
+        "src/p.go",
+        ("-\tfor _, k := range sortedKeys(m) {\n-\t\tapply(m[k])\n-\t}\n+\tfor _, v := range m {\n+\t\tapply(v)\n+\t}\n"),
+        "swapped",
+    ),
+    "label cardinality": (
+        "src/m.go",
+        ("-\treqs.WithLabelValues(route, status).Inc()\n+\treqs.WithLabelValues(r.URL.Path, status).Inc()\n"),
+        "growth",
+    ),
+    "unit in a name of ruby": (
+        "app/wait.rb",
+        ("-    sleep(config.timeout_seconds)\n+    sleep(config.timeout_ms)\n"),
+        "conversion",
+    ),
+    "unit in a name of go": ("pay/fee.go", ("-\tAmount: o.TotalMinor,\n+\tAmount: o.Total,\n"), "conversion"),
+    "kotlin order": ("src/Feed.kt", ("-    return rows.sortedBy { it.at }.take(10)\n+    return rows.take(10)\n"), "swapped"),
+    "go time": ("api/at.go", ("-\tout.At = t.Format(time.RFC3339)\n+\tout.At = t.Format(layout)\n"), "zone"),
+    "knex column": (
+        "src/find.ts",
+        (
+            "-  return db('people').where('email', email).first();\n"
+            "+  return db('people').where(lower('email'), email.toLowerCase()).first();\n"
+        ),
+        "query",
+    ),
+    "java quotient": (
+        "src/Share.java",
+        ("-        return part.doubleValue() / whole;\n+        return part / whole;\n"),
+        "rounding",
+    ),
     "tls go": (
         "net/tls.go",
         (" cfg := &tls.Config{\n-\tMinVersion: tls.VersionTLS12,\n+\tMinVersion: tls.VersionTLS13,\n }\n"),
@@ -1127,6 +1175,32 @@ HARMLESS: dict[str, tuple[str, str]] = {
         ),
     ),
     "comment on a table": ("db/migrations/5.sql", ("+BEGIN;\n+COMMENT ON TABLE visits IS 'one row per visit';\n+COMMIT;\n")),
+    "a zone in a helper": (
+        "src/Read.java",
+        (
+            '-        Instant at = OffsetDateTime.parse(row.get("at")).toInstant();\n'
+            '+        Instant at = Clocks.instant(row, "at");\n'
+            "     }\n"
+            "+\n"
+            "+    static Instant instant(Row row, String name) {\n"
+            "+        return OffsetDateTime.parse(row.get(name)).toInstant();\n"
+            "+    }\n"
+        ),
+    ),
+    "order in a helper": (
+        "src/feed.ts",
+        (
+            "-  return rows.sort(byTime).slice(0, 9);\n"
+            "+  return newest(rows).slice(0, 9);\n"
+            " }\n"
+            "+\n"
+            "+const newest = (rows) => rows.sort(byTime);\n"
+        ),
+    ),
+    "a renamed limit": (
+        "src/a.go",
+        ("-\twaitSeconds := 30\n-\treturn wait(waitSeconds)\n+\tpauseSeconds := 30\n+\treturn wait(pauseSeconds)\n"),
+    ),
     "all of the indexes": ("db/migrations/6.sql", ("+CREATE TABLE visits_new (LIKE visits INCLUDING ALL);\n")),
 }
 
