@@ -20,6 +20,7 @@ TOP = {
 LONG = {
     "graphs/analysis/changes/lexicon.py": "one vocabulary: what resources, remedies and outside causes are called",
     "tests/unit/graphs/analysis/changes/test_diff.py": "one table of edits, each with what it says",
+    "tests/unit/graphs/analysis/changes/test_kinds.py": "one table of edits, each with its kind",
     "tests/unit/graphs/analysis/objects/test_examine.py": "one test per kind of misconfiguration, over one table of manifests",
     "tests/unit/graphs/analysis/objects/test_fault_kinds.py": "one table of faults, each as Kubernetes would report it",
 }

@@ -13,6 +13,7 @@ from itertools import pairwise
 import re2
 
 from graphs.analysis.changes.effects import ASSIGNS, Direction, Effect, clean, effect_of, first_resource, name_of
+from graphs.analysis.changes.once import DRAWN, ONCE, drawn, only_once
 from graphs.analysis.changes.statements import Statement, called, file_kind
 from graphs.analysis.changes.tokens import Token, lex, split_identifier, stem, stem_set
 
@@ -188,13 +189,13 @@ class Image:
 def another_key(before: Statement, after: Statement, old: Image, new: Image) -> Effect | None:
     """What a key lost or got instead, where both statements make the same kind of key."""
     was, now = _made(before), _made(after)
-    if was is not None and _drawn(after) and not _drawn(before):
-        return _effect(0.75, was.what, frozenset(), stem_set(called(after)) & (_DRAWN | _ONCE), before, after, often=True)
+    if was is not None and drawn(after) and not drawn(before):
+        return _effect(0.75, was.what, frozenset(), stem_set(called(after)) & (DRAWN | ONCE), before, after, often=True)
     if was is None or now is None or was.what != now.what:
         return None
     parts, others = set(_parts(was.tokens, before.path, old)), set(_parts(now.tokens, after.path, new))
     lost, come = _names(parts - others) - _names(others), _names(others - parts) - _names(parts)
-    if (once := _names(part & _ONCE or part for part in others - parts if _only_once(part)) - _names(parts)) and not _only_once(
+    if (once := _names(part & ONCE or part for part in others - parts if only_once(part)) - _names(parts)) and not only_once(
         _names(parts)
     ):
         return _effect(0.75, was.what, frozenset(), once, before, after, often=True)
