@@ -33,6 +33,13 @@ def unasked(old: Sequence[Statement], new: Sequence[Statement], image: Sequence[
             yield _effect(one, lost or turned, lost=bool(lost))
 
 
+def still(old: Sequence[Statement], new: Sequence[Statement]) -> bool:
+    """Whether all that conditions in `old` compared with stands in what is new: a function, or a table, asks for it now."""
+    compared = [one for one in old if one.text.startswith(_ASKING) and COMPARE & set(one.key)]
+    values = {token.text for one in compared for token in one.tokens if token.kind in ("number", "string")} - _TRIVIAL
+    return bool(values) and values <= {token.text for one in new for token in one.tokens}
+
+
 def _ways(one: Statement, value: str) -> set[str]:
     """By which comparisons a statement holds something against a value that follows them."""
     return {

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import asked, comings, constants, edits, everyday, holding, identity, inherited, otherwise, quiet, same, settings, swaps, transport, ways
 from graphs.analysis.changes import (
     asked,
     comings,
@@ -17,12 +16,14 @@ from graphs.analysis.changes import (
     holding,
     identity,
     inherited,
+    otherwise,
     quiet,
     same,
     senses,
     settings,
     swaps,
     transport,
+    ways,
 )
 from graphs.analysis.changes.effects import (
     HARD,
@@ -177,8 +178,8 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
     pairs, gone, come = _paired(old, new)
     far, gone, come = _moved_on(gone, come)
     found += holding.holding(shown.image, [*new, *(after for before, after in moved if before.indent != after.indent)])
-    found += ways.ways([one for one in made if one.sign == "-"], [one for one in made if one.sign == "+"])
     found += inherited.replaced(shown.image, new)
+    found += ways.ways([one for one in made if one.sign == "-"], [one for one in made if one.sign == "+"])
     turned = _turned_round(moved)
     olds, news = ([one for one in made if one.sign == sign] for sign in "-+")
     first = {before.block for before, after in pairs if same.exits_first(before, after, olds, news)}
@@ -228,15 +229,19 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
         (effect.scaled(_ALIKE) if block in alike and effect.kind != "number" else effect, block) for effect, block in changed
     ]
     covered = _covered_blocks(old, new, helpers)
-    return found + [effect.scaled(0.3) if block in covered and effect.kind not in HARD else effect for effect, block in changed]
+    still = {block for block in covered if asked.still([one for one in old if one.block == block], new)}
+    return found + [
+        effect.scaled(0.3)
+        if block in covered and (effect.kind not in HARD or (effect.kind == "condition" and block in still))
+        else effect
+        for effect, block in changed
+    ]
 
 
 _RESTATED = 0.3  # a setting that says what code said
 
 
 def _between(before: Statement, after: Statement, shown: Shown, old: Sequence[Statement]) -> list[Effect]:
-    found = edits.between(before, after)
-def _between(before: Statement, after: Statement, shown: Shown) -> list[Effect]:
     found = [*edits.between(before, after), *everyday.kinds(before, after), *senses.senses(before, after)]
     if (tls := transport.spoken(before, after)) is not None:
         return [tls, *(one for one in found if one.kind not in _TOLD_BY_KEY | {"number", "condition", "came", "gone"})]

@@ -215,50 +215,6 @@ def same_key(before: Statement, after: Statement, old: Image, new: Image) -> boo
     return len(parts) > 1 and parts <= set(_parts(now.tokens, after.path, new))
 
 
-def _effect(weight: float, what: str, lost: frozenset[str], come: frozenset[str], before: Statement, after: Statement) -> Effect:
-_ONCE = stem_set(
-    [
-        "now",
-        "time",
-        "timestamp",
-        "millis",
-        "nanos",
-        "received",
-        "sent",
-        "date",
-        "nonce",
-        "random",
-        "rand",
-        "attempt",
-        "attempts",
-        "retry",
-        "retries",
-        "offset",
-        "span",
-        "ticks",
-        "epoch",
-        "cookie",
-        "unix",
-        "clock",
-        "nanoid",
-        "deliverytag",
-        "elapsed",
-    ]
-)
-"""Names of what is another each time that the same thing is asked or delivered."""
-_EACH = (stem_set(["request", "id"]), stem_set(["trace", "id"]), stem_set(["correlation", "id"]), stem_set(["delivery", "tag"]))
-_DRAWN = stem_set(["uuid", "guid", "ulid"])
-
-
-def _only_once(part: Part) -> bool:
-    return bool(part & _ONCE) or any(each <= part for each in _EACH)
-
-
-def _drawn(one: Statement) -> bool:
-    """Whether a statement draws an identity of its own."""
-    return any(stem_set([name]) & (_DRAWN | stem_set(["random", "nanoid"])) for name in called(one))
-
-
 def _effect(
     weight: float,
     what: str,

@@ -435,9 +435,9 @@ KIND_OF_EFFECT: dict[str, str] = {
     "backtracking": "wrong_literal",
     "swallowed": "missing_guard",
     "identity": "wrong_literal",
+    "members": "wrong_literal",
     "fixed": "wrong_literal",
     "whole": "memory_leak",
-    "members": "wrong_literal",
     "flag": "feature_flag",
 }
 
@@ -446,10 +446,10 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "loop_call": ("latency", "load", "deadline"),
     "loop_query": ("load", "latency", "deadline"),
     "identity": ("wrong", "misses", "auth", "missing", "stale", "load"),
-    "whole": ("memory", "crash", "latency"),
-    "fixed": ("wrong", "rejected", "missing", "errors"),
     "members": ("auth", "missing", "rejected", "errors"),
     "zone": ("wrong", "missing", "stale", "errors"),
+    "whole": ("memory", "crash", "latency"),
+    "fixed": ("wrong", "rejected", "missing", "errors"),
     "growth": ("memory", "crash"),
     "leak": ("waits", "exhausted", "memory", "connections"),
     "spawned": ("memory", "crash", "waits", "exhausted"),

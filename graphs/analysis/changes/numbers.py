@@ -71,9 +71,11 @@ def _unbound(key: str) -> float:
 
 
 _BOUNDS = stem_set(
-    ["max", "maximum", "maxsize", "limit", "capacity", "bound", "timeout", "deadline", "leeway", "tolerance", "skew", "grace"]
+    [
+        *("max", "maximum", "maxsize", "limit", "capacity", "bound", "timeout", "deadline"),
+        *("leeway", "tolerance", "skew", "grace", "concurrency", "parallelism"),
+    ]
 )
-_BOUNDS = stem_set(["max", "maximum", "maxsize", "limit", "capacity", "bound", "timeout", "deadline", "concurrency", "parallelism"])
 _PATCH = re2.compile(r"(\d+\.\d+)(?:\.\d+)+")
 
 

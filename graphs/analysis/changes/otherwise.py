@@ -1,5 +1,5 @@
 """What a statement's new version does otherwise, beyond numbers and conditions: always one value, another unit, an option more, all
-of it at once, in no order, waiting for an answer."""
+of it at once, waiting for an answer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ def otherwise(before: Statement, after: Statement, old: Sequence[Statement]) -> 
         _unit_word(before, after),
         _option(before, after),
         _whole(before, after),
-        _unordered(before, after),
     )
     return [effect for effect in found if effect is not None]
 
@@ -287,18 +286,3 @@ def _whole(before: Statement, after: Statement) -> Effect | None:
         return None
     note = f"{clean(min(come & _WHOLE))} holds all at once"
     return effect_of("whole", 0.7, note, after, resource=first_resource(stem_set(["memory"])), direction="up", other=before)
-
-
-_ORDERS = frozenset(
-    ["order_by", "orderBy", "OrderBy", "OrderByDescending", "ThenBy", "sort_by", "sort", "sorted", "order", "Sort", "sortBy"]
-)
-_ORDERED = re2.compile(r"(?i)\border by\b")
-
-
-def _unordered(before: Statement, after: Statement) -> Effect | None:
-    """What was asked for in an order comes in any."""
-    lost = last_names(before) & _ORDERS
-    gone = (lost and not last_names(after) & _ORDERS) or (_ORDERED.search(before.text) and not _ORDERED.search(after.text))
-    if not gone or _ORDERED.search(after.text):
-        return None
-    return effect_of("swapped", 0.6, "no longer in an order", after, other=before)

@@ -164,7 +164,7 @@ def _cases(made: Sequence[Statement]) -> Iterator[tuple[str, str]]:
     asked: list[str] = []
     for one in made:
         values = [token.text for token in one.tokens if token.kind in ("string", "number")]
-        if one.text.startswith(("case ", "when ")) or (one.text.startswith(GUARD) and "==" in one.key):
+        if one.text.startswith(("case ", "when ")) or (one.text.startswith(GUARD) and {"==", "==="} & set(one.key)):
             asked = values
             continue
         answer = " ".join(text for text in one.key if text not in ("return", "then"))
