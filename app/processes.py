@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.domain.incident import Scope
     from app.domain.ports import ActionPort, JobRunner
     from app.domain.runbook import Runbook
-    from app.incidents.desk import Desk, People
+    from app.incidents.desk import Desk, Members, People
     from app.jobs.inbox import Inbox
     from app.jobs.intake import Apologise, Handle
     from app.jobs.surface import Surface
@@ -152,6 +152,7 @@ def desk_of(settings: Settings, systems: Systems, outside: Outside, runner: JobR
         triage=triage,
         judge=judge.AGENT,
         people=outside.people,
+        members=outside.members,
         home_team=outside.team,
         invite=tuple(filter(None, (each.strip() for each in settings.invite.split(",")))),
     )
@@ -258,6 +259,7 @@ class Outside:
 
     surface: Surface
     people: People
+    members: Members
     team: str
     handlers: Callable[[Desk], dict[str, Handle]]
     apologise: Callable[[Desk], Apologise]
@@ -268,6 +270,7 @@ def in_terminal() -> Outside:
     """The demo's: one local operator, and lines of JSON for the terminal that looks on."""
     from app.cli import presses
     from app.cli.lines import LineSurface, emit
+    from app.incidents.desk import no_groups
 
     async def told(delivery: Pending, sentence: str) -> None:
         emit("refused", text=sentence)
@@ -275,6 +278,7 @@ def in_terminal() -> Outside:
     return Outside(
         surface=LineSurface(),
         people=presses.operator,
+        members=no_groups,
         team="",
         handlers=presses.handlers,
         apologise=lambda desk: told,
@@ -287,7 +291,7 @@ async def in_slack(settings: Settings) -> Outside:
     from app.jobs.sender import SlackSender
     from app.slack import blocks, deliveries
     from app.slack.connection import Home, sign_in
-    from app.slack.people import SlackChannels, SlackPeople
+    from app.slack.people import SlackChannels, SlackGroups, SlackPeople
 
     if why := settings.missing().get("SLACK_BOT_TOKEN"):
         raise Misconfigured(why)
@@ -307,6 +311,7 @@ async def in_slack(settings: Settings) -> Outside:
     return Outside(
         surface=sender,
         people=SlackPeople(slack_client(settings), home.team),
+        members=SlackGroups(slack_client(settings)),
         team=home.team,
         handlers=lambda desk: deliveries.handlers(desk, app=home.app, shared=shared),
         apologise=deliveries.apologise,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,9 @@ def check(
     policy = load(text)
     print(f"{path} is sound; version {policy.version[:12]}.")
     for entry in policy.approvers:
-        print(f"  {entry.target}: {', '.join(entry.people)}")
+        print(f"  {entry.sentence}")
+    for freeze in policy.freezes:
+        print(f"  {freeze.sentence(datetime.now(UTC))}")
     if policy.empty:
         print("It names no approvers, so nobody may approve anything above tier 0.")
         raise typer.Exit(1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
 from typing import Literal
 
 import structlog
@@ -19,10 +21,12 @@ from app.ledger.ledger import Tx
 from app.ledger.proposals import StoredProposal
 from app.policy import rules
 from app.policy.decision import Context, Decision, Denied, Needs, Press, Yes
+from app.policy.policy import Asked
 
 log = structlog.get_logger()
 
 EXECUTE = "execute"
+HOUR = timedelta(hours=1)
 
 
 class Decided(Value):
@@ -52,6 +56,7 @@ async def decide(
     async with desk.ledger.read() as tx:
         held = await proposals.get(tx, proposal)
     known = await people_of(desk, proposal, also=by)
+    members = await members_of(desk, held.proposal)
     moved = await moved_since(desk, held.proposal) if decision == "approve" and held.state == "proposed" else None
 
     now = desk.clock()
@@ -61,7 +66,7 @@ async def decide(
         if came_from and incident.channel != came_from:
             return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason="the press came from another channel")
         press = Press(decision=decision, by=known[by], reason=reason)
-        word = rules.decide(await context(desk, tx, held, known=known, press=press, pressed_by=by))
+        word = rules.decide(await context(desk, tx, held, known=known, members=members, press=press, pressed_by=by))
         said = await approvals.for_proposal(tx, proposal)
         if isinstance(word, Denied) and any((each.by, each.decision) == (by, decision) for each in said):
             # The same press worked on again after a crash, or a second one: what counted before is not refused now.
@@ -112,9 +117,21 @@ async def people_of(desk: Desk, proposal: str, *, also: str = "") -> dict[str, P
     return known
 
 
-async def still_needs(desk: Desk, tx: Tx, held: StoredProposal, *, known: Mapping[str, Person | None]) -> Decision:
+async def members_of(desk: Desk, proposal: Proposal) -> dict[str, frozenset[str]]:
+    """Who is in the user groups that the policy names for it, asked now like `people_of`; without those nobody can tell about."""
+    found: dict[str, frozenset[str]] = {}
+    asked = Asked(target=proposal.effects.target, action=proposal.call.action, tier=proposal.tier)
+    for group in desk.policy.groups_of(asked) if desk.policy else ():
+        with suppress(FirstmateError):
+            found[group] = await desk.members(group)
+    return found
+
+
+async def still_needs(
+    desk: Desk, tx: Tx, held: StoredProposal, *, known: Mapping[str, Person | None], members: Mapping[str, frozenset[str]]
+) -> Decision:
     """What the proposal still needs, for its card."""
-    return rules.decide(await context(desk, tx, held, known=known))
+    return rules.decide(await context(desk, tx, held, known=known, members=members))
 
 
 async def context(
@@ -123,23 +140,31 @@ async def context(
     held: StoredProposal,
     *,
     known: Mapping[str, Person | None],
+    members: Mapping[str, frozenset[str]],
     press: Press | None = None,
     pressed_by: str = "",
 ) -> Context:
     """Everything policy looks at, as it is in this transaction. A yes by somebody not among `known` does not count."""
     said = [a for a in await approvals.for_proposal(tx, held.proposal.hash) if a.decision == "approve" and a.by != pressed_by]
+    now = desk.clock()
+    roles: dict[str, tuple[str, ...]] = {}
+    for one in await incidents.roles(tx, held.proposal.incident):
+        roles[one.role] = (*roles.get(one.role, ()), one.person)
     return Context(
         policy=desk.policy,
         proposal=held.proposal,
         state=held.state,
         incident=await incidents.get(tx, held.proposal.incident),
-        now=desk.clock(),
+        now=now,
         home_team=desk.home_team,
         press=press,
         yes=tuple(Yes(id=a.by, by=known.get(a.by), at=a.at) for a in said),
         acknowledgement=await approvals.acknowledgement(tx, held.proposal.hash),
         stopped=await switches.stopped(tx),
         used=await approvals.redeemed(tx, held.proposal.hash),
+        roles=roles,
+        members=members,
+        approved_lately=tuple(await approvals.approved_since(tx, pressed_by, now - HOUR)) if pressed_by else (),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.domain.agent import Agent
 from app.domain.approval import Person
+from app.domain.errors import Unreachable
 from app.domain.hypothesis import Diagnosis
 from app.domain.incident import Scope
 from app.domain.ports import ActionPort, Clock, JobRunner, MetricsSource
@@ -32,6 +33,15 @@ Triage = Callable[[str, str, Scope], Awaitable[Diagnosis]]
 
 People = Callable[[str], Awaitable[Person | None]]
 """Looks a person up by id, now. None: nobody knows them. Raises `Unreachable` when it can't be asked; that means no."""
+
+
+Members = Callable[[str], Awaitable[frozenset[str]]]
+"""Ids of who is in a user group, now. Raises `Unreachable` when it can't be asked; then nobody is in it."""
+
+
+async def no_groups(group: str) -> frozenset[str]:
+    """Where there is no Slack, nobody is in any group."""
+    raise Unreachable(f"the user group {group} can't be asked about: Slack is not connected")
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Desk:
     judge: Agent
     people: People
     home_team: str
+    members: Members = no_groups
     invite: tuple[str, ...] = ()
     monotonic: Callable[[], float] = time.monotonic
 

@@ -99,6 +99,7 @@ async def _start(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | Non
         stored = await proposals.get(tx, hash)
     if stored.state == "approved":
         moved = await decide.moved_since(desk, stored.proposal)
+    members = await decide.members_of(desk, stored.proposal)
     known = await decide.people_of(desk, hash)  # last, so that what they are is as new as can be
     now = desk.clock()
     async with desk.ledger.write() as tx:
@@ -109,7 +110,7 @@ async def _start(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | Non
         if moved is not None:
             await _stopped(desk, tx, proposal, reason=moved)
             return None
-        word = rules.decide_run(await decide.context(desk, tx, stored, known=known))
+        word = rules.decide_run(await decide.context(desk, tx, stored, known=known, members=members))
         if not isinstance(word, Allowed):
             await _stopped(desk, tx, proposal, reason=word.reason)
             return None

@@ -255,12 +255,15 @@ class OutboxWorker:
             return await incident_card_of(self._desk, incident)
         hash = key.removeprefix("proposal:")
         known = await decide.people_of(self._desk, hash)
+        try:
+            async with self._desk.ledger.read() as tx:
+                proposal = (await proposals.get(tx, hash)).proposal
+        except Altered as error:
+            return note(f"Nobody can approve this any more: {error}.")
+        members = await decide.members_of(self._desk, proposal)
         async with self._desk.ledger.read() as tx:
-            try:
-                held = await proposals.get(tx, hash)
-            except Altered as error:
-                return note(f"Nobody can approve this any more: {error}.")
-            word = await decide.still_needs(self._desk, tx, held, known=known)
+            held = await proposals.get(tx, hash)
+            word = await decide.still_needs(self._desk, tx, held, known=known, members=members)
             said = await approvals.for_proposal(tx, hash)
             execution = await executions.of_proposal(tx, hash)
         needs = "nothing more" if isinstance(word, Allowed) else word.reason

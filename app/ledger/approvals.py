@@ -24,6 +24,13 @@ async def for_proposal(tx: Tx, proposal: str) -> list[Approval]:
     return [Approval.model_validate(dict(row._mapping)) for row in await tx.execute(query)]
 
 
+async def approved_since(tx: Tx, by: str, moment: datetime) -> list[datetime]:
+    """When this person approved anything after `moment`, oldest first."""
+    a = approvals.c
+    query = select(a.at).where(a.by == by, a.decision == "approve", a.at > moment).order_by(a.at)
+    return list((await tx.execute(query)).scalars())
+
+
 async def redeem(tx: Tx, proposal: str, *, execution: str, at: datetime) -> int:
     """Use up every unused yes to it for `execution`; how many there were. 0 means: nothing may run."""
     a = approvals.c

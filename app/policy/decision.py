@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal
@@ -11,7 +12,7 @@ from app.domain.agent import Agent
 from app.domain.approval import Acknowledgement, Person
 from app.domain.incident import Incident
 from app.domain.proposal import Proposal, State
-from app.policy.policy import Policy
+from app.policy.policy import Asked, Frozen, Policy
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Context:
 
     Without `press` the question is what the proposal still needs (for the card), or, under `RUN_RULES`, whether it may run.
     `home_team` is our own Slack workspace. `stopped` is why everything is stopped, None when it is not. `used`: it was
-    started before.
+    started before. `roles`: who holds which role of the incident now; `members`: who is in which user group, without those that
+    can't be read now. `approved_lately`: when, within the hour before `now`, whoever presses approved something, oldest first.
     """
 
     policy: Policy | None
@@ -79,6 +81,9 @@ class Context:
     acknowledgement: Acknowledgement | None = None
     stopped: str | None = None
     used: bool = False
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    approved_lately: tuple[datetime, ...] = ()
 
     @property
     def rejecting(self) -> bool:
@@ -90,8 +95,22 @@ class Context:
 
     @cached_property
     def approvers(self) -> tuple[str, ...]:
-        """Who may approve for the target by the policy file."""
-        return () if self.policy is None else self.policy.approvers_of(self.target)
+        """Who may approve it by the policy file."""
+        return () if self.policy is None else self.policy.approvers_of(self.asked, roles=self.roles, members=self.members)
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(target=self.target, action=self.proposal.call.action, tier=self.proposal.tier)
+
+    @cached_property
+    def frozen(self) -> Frozen | None:
+        """The freeze that holds for the target now."""
+        return None if self.policy is None else self.policy.frozen(self.target, self.now)
+
+    @cached_property
+    def unread_groups(self) -> tuple[str, ...]:
+        """User groups that the policy names for this and whose members can't be told now."""
+        return () if self.policy is None else tuple(one for one in self.policy.groups_of(self.asked) if one not in self.members)
 
     @property
     def expires_at(self) -> datetime:

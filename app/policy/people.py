@@ -38,9 +38,11 @@ def not_entitled(context: Context, person: Person) -> str | None:
     if tier == 1:
         if approver or is_commander(context, person):
             return None
-        return f"tier 1 needs the commander of {context.incident.id} or an approver of {context.target}; {person.id} is neither"
+        whom = f"the commander of {context.incident.id} or an approver of {context.target}"
+        return f"tier 1 needs {whom}; {person.id} is neither{_unread(context)}"
     if not approver:
-        return f"tier {tier} needs an approver of {context.target}; the policy file does not name {person.id}"
+        whom = f"an approver of {context.target}"
+        return f"tier {tier} needs {whom}; the policy file does not name {person.id}{_unread(context)}"
     if person.id == context.proposal.asked_by:
         return f"tier {tier} needs somebody else than who asked for it, and {person.id} asked"
     return None
@@ -51,14 +53,34 @@ def is_commander(context: Context, person: Person) -> bool:
     return context.incident.commander is not None and context.incident.commander == person.id
 
 
+def lifts_freeze(context: Context, person: Person) -> bool:
+    """Whether the freeze that holds now names this person. Who asked for something above tier 1 never lifts it for themselves."""
+    if context.frozen is None or person.id not in context.frozen.freeze.people:
+        return False
+    return context.proposal.tier < 2 or person.id != context.proposal.asked_by
+
+
 def counted(context: Context) -> frozenset[str]:
     """Ids of everybody whose yes counts now: the recorded ones who are still entitled, and whoever presses Approve if they are."""
-    candidates: list[Person] = [yes.by for yes in context.yes if yes.by is not None and yes.by.id == yes.id]
+    return frozenset(person.id for person in _saying_yes(context) if not_entitled(context, person) is None)
+
+
+def lifting(context: Context) -> frozenset[str]:
+    """Ids of everybody whose yes lifts the freeze that holds now."""
+    return frozenset(person.id for person in _saying_yes(context) if lifts_freeze(context, person))
+
+
+def _saying_yes(context: Context) -> list[Person]:
+    people: list[Person] = [yes.by for yes in context.yes if yes.by is not None and yes.by.id == yes.id]
     if context.press is not None and context.press.decision == "approve" and isinstance(context.press.by, Person):
-        candidates.append(context.press.by)
-    return frozenset(
-        person.id for person in candidates if not_a_member(context, person) is None and not_entitled(context, person) is None
-    )
+        people.append(context.press.by)
+    return [person for person in people if not_a_member(context, person) is None]
+
+
+def _unread(context: Context) -> str:
+    if not context.unread_groups:
+        return ""
+    return f" (who is in the group {', '.join(context.unread_groups)} can't be told now)"
 
 
 def _no_operator(context: Context, person: Person) -> str | None:

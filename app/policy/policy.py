@@ -7,64 +7,72 @@ Read at start and when it changed; its version is the hash of what it says, so t
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from importlib import resources
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 import yaml
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from app.domain.action import Tier
 from app.domain.errors import Misconfigured
 from app.domain.plain_yaml import only_plain
-from app.domain.value import Value, digest
+from app.domain.value import digest
+from app.policy.freeze import Freeze
+from app.policy.parts import Part, Target, group_ids, slack_ids
 
 MOST_BYTES = 256 * 1024
 
 
-class _Part(Value):
-    # Strict: a number in quotes is not a number, and "yes" is not true.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+Role = Literal["commander", "operations", "communications", "scribe", "owner"]
+"""A role of the live incident; `owner` is whoever the file names as owner of the target."""
 
 
-class Approvers(_Part):
-    """People who may approve what is done to targets of this form.
+class Owners(Part):
+    """Whose a target is."""
 
-    `target` is exact, or holds `*` for one whole segment between slashes, or ends in `/**` for everything beneath.
-    """
+    target: Target
+    people: tuple[str, ...] = Field(default=(), max_length=500, strict=False)
+    groups: tuple[str, ...] = Field(default=(), max_length=50, strict=False)
 
-    target: str = Field(min_length=1, max_length=300)
-    people: tuple[str, ...] = Field(min_length=1, max_length=500, strict=False)
-
-    @field_validator("target")
-    @classmethod
-    def _readable(cls, target: str) -> str:
-        segments = target.split("/")
-        if any("*" in segment and segment not in ("*", "**") for segment in segments) or "**" in segments[:-1]:
-            raise ValueError("use * for one whole segment, or /** at the very end; nothing else is a pattern")
-        if segments[0] in ("*", "**"):
-            raise ValueError("name at least the first segment; nobody approves for everything there is")
-        return target
-
-    @field_validator("people")
-    @classmethod
-    def _slack_ids(cls, people: tuple[str, ...]) -> tuple[str, ...]:
-        for person in people:
-            if not (person[:1] in ("U", "W") and person.isascii() and person.isalnum() and person.isupper()):
-                raise ValueError(f"{person!r} is no Slack user id; open the profile in Slack, choose 'Copy member ID' (U024BE7LH)")
-        return people
-
-    def covers(self, target: str) -> bool:
-        """Whether `target` is of this form. Compared exactly, upper and lower case as written."""
-        wanted, given = self.target.split("/"), target.split("/")
-        if wanted[-1] == "**":
-            return len(given) >= len(wanted) and _alike(wanted[:-1], given[: len(wanted) - 1])
-        return len(given) == len(wanted) and _alike(wanted, given)
+    _people = field_validator("people")(slack_ids)
+    _groups = field_validator("groups")(group_ids)
 
 
-class ExpiryMinutes(_Part):
+class Approvers(Part):
+    """Who may approve what is done to targets of this form: people, members of Slack user groups, holders of roles of the live
+    incident. `actions`, `tiers` and `environments` narrow it; empty means all."""
+
+    target: Target
+    people: tuple[str, ...] = Field(default=(), max_length=500, strict=False)
+    groups: tuple[str, ...] = Field(default=(), max_length=50, strict=False)
+    roles: tuple[Role, ...] = Field(default=(), max_length=5, strict=False)
+    actions: tuple[str, ...] = Field(default=(), max_length=200, strict=False)
+    tiers: tuple[Literal[1, 2, 3], ...] = Field(default=(), max_length=3, strict=False)
+    environments: tuple[str, ...] = Field(default=(), max_length=50, strict=False)
+
+    _people = field_validator("people")(slack_ids)
+    _groups = field_validator("groups")(group_ids)
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not self.people and not self.groups and not self.roles:
+            raise ValueError("name people, groups or roles; an entry without any approves nothing")
+        return self
+
+    @property
+    def sentence(self) -> str:
+        """The entry in words, for `policy check`."""
+        who = [*self.people, *(f"group {group}" for group in self.groups), *(f"the {role}" for role in self.roles)]
+        what = [f"tier {tier}" for tier in self.tiers] + list(self.actions) + [f"in {name}" for name in self.environments]
+        return f"{self.target}: {', '.join(who)}" + (f" (only {', '.join(what)})" if what else "")
+
+
+class ExpiryMinutes(Part):
     """How long a proposal waits for its presses; at tier 3, for the second after the first."""
 
     tier_1: int = Field(default=30, ge=1, le=24 * 60)
@@ -72,7 +80,7 @@ class ExpiryMinutes(_Part):
     tier_3: int = Field(default=5, ge=1, le=24 * 60)
 
 
-class Verification(_Part):
+class Verification(Part):
     """What a success criterion that says nothing else is held to, in seconds."""
 
     hold_s: int = Field(default=60, ge=1, le=24 * 3600)
@@ -85,14 +93,14 @@ class Verification(_Part):
         return self
 
 
-class Storm(_Part):
+class Storm(Part):
     """How many incidents monitors may open within how long; what they send beyond joins one incident. People are never capped."""
 
     most_incidents: int = Field(default=10, ge=1, le=1000)
     within_minutes: int = Field(default=10, ge=1, le=24 * 60)
 
 
-class LocalOperator(_Part):
+class LocalOperator(Part):
     """The demo's own person: counts as an approver of targets beneath this prefix. `serve` never makes one."""
 
     target_prefix: str = Field(min_length=2, max_length=300)
@@ -105,14 +113,35 @@ class LocalOperator(_Part):
         return prefix
 
 
-class Policy(_Part):
+@dataclass(frozen=True)
+class Asked:
+    """What somebody wants done, as far as it decides who may approve it."""
+
+    target: str
+    action: str
+    tier: Tier
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A freeze that holds, and until when (UTC)."""
+
+    freeze: Freeze
+    until: datetime
+
+
+class Policy(Part):
     """A policy file, read and found sound."""
 
     format: Literal[1]
     approvers: tuple[Approvers, ...] = Field(default=(), max_length=1000, strict=False)
+    owners: tuple[Owners, ...] = Field(default=(), max_length=1000, strict=False)
+    environments: dict[str, Annotated[tuple[Target, ...], Field(strict=False)]] = Field(default={}, max_length=50)
+    freezes: tuple[Freeze, ...] = Field(default=(), max_length=200, strict=False)
     expiry_minutes: ExpiryMinutes = ExpiryMinutes()
     verification: Verification = Verification()
     open_proposals: int = Field(default=5, ge=1, le=50)  # most that may wait for presses in one incident
+    presses_per_hour: int = Field(default=12, ge=1, le=1000)  # most that one person may approve: who only presses does not read
     storm: Storm = Storm()
     local_operator: LocalOperator | None = None
 
@@ -126,10 +155,62 @@ class Policy(_Part):
         """It lets nobody approve anything."""
         return not self.approvers and self.local_operator is None
 
-    def approvers_of(self, target: str) -> tuple[str, ...]:
-        """Slack ids of everybody who may approve what is done to `target`, in the file's order."""
-        found = [person for entry in self.approvers if entry.covers(target) for person in entry.people]
+    @model_validator(mode="after")
+    def _environments_known(self) -> Self:
+        for entry in self.approvers:
+            for name in entry.environments:
+                if name not in self.environments:
+                    raise ValueError(
+                        f"approvers of {entry.target} name the environment {name!r}; say what it is under environments"
+                    )
+        return self
+
+    def entries(self, asked: Asked) -> tuple[Approvers, ...]:
+        """The entries that speak of this, in the file's order."""
+        return tuple(entry for entry in self.approvers if self._speaks_of(entry, asked))
+
+    def approvers_of(
+        self,
+        asked: Asked,
+        *,
+        roles: Mapping[str, Sequence[str]] | None = None,
+        members: Mapping[str, Collection[str]] | None = None,
+    ) -> tuple[str, ...]:
+        """Slack ids of everybody who may approve it, in the file's order. `roles`: who holds which in the live incident;
+        `members`: who is in which user group. What is not among them gives nobody any right."""
+        found: list[str] = []
+        for entry in self.entries(asked):
+            found += entry.people
+            found += _of_groups(entry.groups, members or {})
+            for role in entry.roles:
+                found += self._owners_of(asked.target, members or {}) if role == "owner" else (roles or {}).get(role, ())
         return tuple(dict.fromkeys(found))
+
+    def groups_of(self, asked: Asked) -> tuple[str, ...]:
+        """The user groups whose members must be known to tell who may approve it."""
+        entries = self.entries(asked)
+        owned = any("owner" in entry.roles for entry in entries)
+        groups = [group for entry in entries for group in entry.groups]
+        groups += [group for owner in self.owners if owned and owner.target.covers(asked.target) for group in owner.groups]
+        return tuple(dict.fromkeys(groups))
+
+    def frozen(self, target: str, now: datetime) -> Frozen | None:
+        """The freeze that holds for `target` now; of several, the one that ends last."""
+        held = [Frozen(one, until) for one in self.freezes if one.covers(target) and (until := one.ends(now)) is not None]
+        return max(held, key=lambda one: (one.until, one.freeze.name), default=None)
+
+    def _owners_of(self, target: str, members: Mapping[str, Collection[str]]) -> list[str]:
+        owning = [owner for owner in self.owners if owner.target.covers(target)]
+        return [person for owner in owning for person in (*owner.people, *_of_groups(owner.groups, members))]
+
+    def _speaks_of(self, entry: Approvers, asked: Asked) -> bool:
+        places = [form for name in entry.environments for form in self.environments[name]]
+        return (
+            entry.target.covers(asked.target)
+            and (not entry.actions or asked.action in entry.actions)
+            and (not entry.tiers or asked.tier in entry.tiers)
+            and (not entry.environments or any(form.covers(asked.target) for form in places))
+        )
 
     def expiry(self, tier: Tier) -> timedelta:
         """How long a proposal of this tier may wait. Tier 0 needs no press and shares tier 1's."""
@@ -161,8 +242,8 @@ def starter() -> str:
     return resources.files("app.policy").joinpath("starter.yaml").read_text(encoding="utf-8")
 
 
-def _alike(wanted: list[str], given: list[str]) -> bool:
-    return all(form in ("*", segment) and segment for form, segment in zip(wanted, given, strict=True))
+def _of_groups(groups: Sequence[str], members: Mapping[str, Collection[str]]) -> list[str]:
+    return [person for group in groups for person in sorted(members.get(group, ()))]
 
 
 def _sentence(problem: Any) -> str:

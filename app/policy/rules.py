@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
+from app.domain.action import Tier
 from app.domain.agent import Agent
 from app.domain.approval import Person
 from app.policy import people
 from app.policy.decision import Allowed, Context, Decision, Denied, Needs
 from app.policy.tiers import tiered
+
+_PEOPLE: dict[Tier, int] = {0: 0, 1: 1, 2: 1, 3: 2}
+"""How many people with the authority a tier asks for."""
+_HOUR = timedelta(hours=1)
 
 
 class Rule(Protocol):
@@ -181,7 +187,7 @@ class MayReject:
             return Denied("only people decide")
         if people.is_commander(context, person):
             return Allowed("the commander may always reject")
-        reason = people.not_entitled(context, person)
+        reason = None if people.lifts_freeze(context, person) else people.not_entitled(context, person)
         return Allowed("who may approve may reject") if reason is None else Denied(reason)
 
 
@@ -197,9 +203,46 @@ class AuthorityByTier:
             return Allowed("it only reads; nobody needs to press")
         person = None if context.press is None else context.press.by
         reason = people.not_entitled(context, person) if isinstance(person, Person) else None
-        if reason is not None:
+        if reason is not None and not (isinstance(person, Person) and people.lifts_freeze(context, person)):
             return Denied(reason)
-        return _needs(context, people_in_all=2 if tier == 3 else 1)
+        return _needs(context, people_in_all=_PEOPLE[tier])
+
+
+@dataclass(frozen=True)
+class FreezeLifted:
+    """While a freeze holds, one more person says yes: one whom the freeze names, beside those whom the tier asks for."""
+
+    def check(self, context: Context) -> Decision:
+        frozen = context.frozen
+        if frozen is None or context.proposal.tier == 0 or context.rejecting:
+            return Allowed("no freeze holds")
+        name, until = frozen.freeze.name, f"{frozen.until:%Y-%m-%d %H:%M}Z"
+        counted, lifting = people.counted(context), people.lifting(context)
+        if any(len(counted - {lifter}) >= _PEOPLE[context.proposal.tier] for lifter in lifting):
+            return Allowed(f"the freeze {name} was lifted for it by {min(lifting)}")
+        if lifting:
+            return Needs(
+                1, f"the freeze {name} was lifted for it by {min(lifting)}; one more person with the authority must say yes"
+            )
+        named = tuple(one for one in frozen.freeze.people if one not in {yes.id for yes in context.yes})
+        return Needs(1, f"the freeze {name} holds until {until}: one press more, by whom it names", named)
+
+
+@dataclass(frozen=True)
+class PressesCapped:
+    """Who approves one thing after another does not read them any more."""
+
+    def check(self, context: Context) -> Decision:
+        if context.press is None or context.rejecting or context.policy is None:
+            return Allowed("nobody approves")
+        most, lately = context.policy.presses_per_hour, context.approved_lately
+        if len(lately) < most:
+            return Allowed(f"{len(lately)} approvals within the hour")
+        free = lately[-most] + _HOUR
+        return Denied(
+            f"you approved {len(lately)} times within an hour, and the policy allows {most}; "
+            f"wait until {free:%H:%M}Z, or ask somebody else"
+        )
 
 
 @dataclass(frozen=True)
@@ -244,8 +287,10 @@ PRESS_RULES: tuple[Rule, ...] = (
     PersonKnown(),
     ReasonGiven(),
     MayReject(),
+    PressesCapped(),
     OutsideConfirmation(),
     AuthorityByTier(),
+    FreezeLifted(),
     JudgeAcknowledged(),
 )
 """Asked when somebody presses, and for what the card says is still needed."""

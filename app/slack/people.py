@@ -41,6 +41,21 @@ class SlackPeople:
             raise Unreachable(f"Slack did not say who {id} is (its answer can't be read)") from error
 
 
+class SlackGroups:
+    """Fills `Desk.members`. No answer is kept, as in `SlackPeople`: who left a group has no authority through it any more."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._slack = client
+
+    async def __call__(self, group: str) -> frozenset[str]:
+        """Raises `Unreachable`, also for a group that there is not (any more)."""
+        body = await _ask(f"who is in the group {group}", self._slack.usergroups_users_list(usergroup=group))
+        try:
+            return frozenset(str(one) for one in body["users"])
+        except (KeyError, TypeError) as error:
+            raise Unreachable(f"Slack did not say who is in the group {group} (its answer can't be read)") from error
+
+
 class SlackChannels:
     """Asked at every press: a channel may become shared at any time."""
 

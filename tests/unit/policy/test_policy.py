@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.action import Tier
 from app.domain.errors import Misconfigured
-from app.policy.policy import MOST_BYTES, load, starter
+from app.policy.policy import MOST_BYTES, Asked, load, starter
 
 SOUND = """
 format: 1
@@ -18,6 +19,10 @@ approvers:
     people: [U2, U4]
 expiry_minutes: {tier_2: 10}
 """
+
+
+def asked(target: str, *, action: str = "do", tier: Tier = 1) -> Asked:
+    return Asked(target=target, action=action, tier=tier)
 
 
 def test_a_sound_file_is_read_with_defaults_for_what_it_leaves_out() -> None:
@@ -46,7 +51,7 @@ def test_a_sound_file_is_read_with_defaults_for_what_it_leaves_out() -> None:
     ],
 )
 def test_approvers_are_found_by_whole_segments(target: str, people: tuple[str, ...]) -> None:
-    assert load(SOUND).approvers_of(target) == people
+    assert load(SOUND).approvers_of(asked(target)) == people
 
 
 def test_the_version_follows_what_the_file_says_and_not_how() -> None:
@@ -58,15 +63,19 @@ def test_the_version_follows_what_the_file_says_and_not_how() -> None:
 def test_the_starter_is_sound_and_approves_nothing() -> None:
     policy = load(starter())
     assert policy.empty
-    assert policy.approvers_of("shop/service/checkout") == ()
+    assert policy.approvers_of(asked("shop/service/checkout")) == ()
 
 
 def test_the_starters_example_is_sound_once_its_comment_signs_are_gone() -> None:
     lines = starter().replace("approvers: []\n", "", 1).splitlines()
-    begin = lines.index("# approvers:")
-    end = lines.index("", begin)
-    lines[begin:end] = [line.removeprefix("# ") for line in lines[begin:end]]
-    assert load("\n".join(lines)).approvers_of("shop/service/any") == ("U024BE7LH", "U0G9QF9C6")
+    for key in ("approvers", "owners", "environments", "freezes"):
+        begin = lines.index(f"# {key}:")
+        end = next(index for index in range(begin, len(lines)) if not lines[index].startswith("#"))
+        lines[begin:end] = [line.removeprefix("# ") for line in lines[begin:end]]
+        lines = [line for line in lines if line not in (f"{key}: []", f"{key}: {{}}")]
+    policy = load("\n".join(lines))
+    assert [freeze.name for freeze in policy.freezes] == ["weekend", "sale"]
+    assert policy.approvers_of(asked("shop/service/any")) == ("U024BE7LH", "U0G9QF9C6")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +88,7 @@ def test_the_starters_example_is_sound_once_its_comment_signs_are_gone() -> None
         ("approvers: []", "format: is missing"),
         ("format: 1\nauto_approve: true", "auto_approve: there is no such key"),
         ("format: 1\napprovers:\n  - target: a\n    people: [U1]\n    tier: 3", r"approvers\[0\].tier: there is no such key"),
-        ("format: 1\napprovers:\n  - target: a/b\n    people: []", r"approvers\[0\].people"),
+        ("format: 1\napprovers:\n  - target: a/b\n    people: []", r"approvers\[0\]: name people, groups or roles"),
         ("format: 1\napprovers:\n  - target: a/b\n    people: [proposer@1.0.0]", "no Slack user id"),
         ("format: 1\napprovers:\n  - target: a/b\n    people: ['*']", "no Slack user id"),
         ("format: 1\napprovers:\n  - target: a/b\n    people: ['']", "no Slack user id"),
@@ -121,4 +130,62 @@ def test_what_is_wrong_is_said_with_the_key(text: str, said: str) -> None:
 def test_words_stay_words() -> None:
     with pytest.raises(Misconfigured, match="no Slack user id"):
         load("format: 1\napprovers:\n  - target: a/no\n    people: [no]")
-    assert load("format: 1\napprovers:\n  - target: a/no\n    people: [U1]").approvers_of("a/no") == ("U1",)
+    assert load("format: 1\napprovers:\n  - target: a/no\n    people: [U1]").approvers_of(asked("a/no")) == ("U1",)
+
+
+NARROW = """
+format: 1
+approvers:
+  - target: prod/service/*
+    people: [UALL]
+  - target: prod/service/*
+    groups: [SDBA]
+    roles: [operations, owner]
+    tiers: [2, 3]
+    actions: [restart]
+    environments: [live]
+owners:
+  - target: prod/service/cart
+    people: [UOWNER]
+    groups: [SCART]
+environments:
+  live: [prod/**]
+"""
+
+
+@pytest.mark.parametrize(
+    ("of", "people"),
+    [
+        (asked("prod/service/cart", action="restart", tier=2), ("UALL", "UDBA", "UOPS", "UOWNER", "UCART")),
+        (asked("prod/service/mail", action="restart", tier=2), ("UALL", "UDBA", "UOPS")),
+        (asked("prod/service/cart", action="restart", tier=1), ("UALL",)),
+        (asked("prod/service/cart", action="scale", tier=2), ("UALL",)),
+    ],
+)
+def test_an_entry_speaks_of_its_actions_tiers_and_environments_only(of: Asked, people: tuple[str, ...]) -> None:
+    policy = load(NARROW)
+    members = {"SDBA": ["UDBA"], "SCART": ["UCART"]}
+    assert policy.approvers_of(of, roles={"operations": ["UOPS"]}, members=members) == people
+    elsewhere = load(NARROW.replace("live: [prod/**]", "live: [stage/**]"))
+    assert elsewhere.approvers_of(of, roles={"operations": ["UOPS"]}, members=members) == ("UALL",)
+
+
+def test_a_group_or_role_that_nobody_can_tell_about_gives_nobody_a_right() -> None:
+    of = asked("prod/service/cart", action="restart", tier=2)
+    assert load(NARROW).groups_of(of) == ("SDBA", "SCART")
+    assert load(NARROW).approvers_of(of) == ("UALL", "UOWNER")
+    assert load(NARROW).groups_of(asked("prod/service/mail", action="restart", tier=2)) == ("SDBA",)
+
+
+@pytest.mark.parametrize(
+    ("was", "written", "told"),
+    [
+        ("groups: [SDBA]", "groups: [U1]", "no Slack user-group id"),
+        ("roles: [operations, owner]", "roles: [boss]", r"approvers\[1\].roles"),
+        ("tiers: [2, 3]", "tiers: [0]", r"approvers\[1\].tiers"),
+        ("environments: [live]", "environments: [dead]", "say what it is under environments"),
+    ],
+)
+def test_an_entry_that_can_not_be_meant_is_refused(was: str, written: str, told: str) -> None:
+    with pytest.raises(Misconfigured, match=told):
+        load(NARROW.replace(was, written))

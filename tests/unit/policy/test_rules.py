@@ -25,6 +25,18 @@ approvers:
 local_operator:
   target_prefix: shop/
 """)
+FROZEN = load("""
+format: 1
+approvers:
+  - target: shop/service/*
+    people: [UAPPROVER, UASKER, UAPPROVER2]
+freezes:
+  - name: sale
+    targets: [shop/**]
+    from: 2026-03-01T00:00:00Z
+    until: 2026-03-02T00:00:00Z
+    people: [UCHIEF, UAPPROVER2, UASKER]
+""")
 PEOPLE: dict[str, Person | Agent | None] = {
     "commander": Person(id="UCOMMANDER", team="T1"),
     "approver": Person(id="UAPPROVER", team="T1"),
@@ -213,6 +225,8 @@ def test_no_rule_is_superfluous(missing: object) -> None:
         "MayReject": context(press=Press(decision="reject", by=member, reason="r")),
         "OutsideConfirmation": context(proposal=three, press=Press(decision="approve", by=PEOPLE["approver"]), yes=both),
         "AuthorityByTier": context(press=Press(decision="approve", by=member)),
+        "FreezeLifted": context(policy=FROZEN, press=commander),
+        "PressesCapped": context(press=commander, approved_lately=(NOON,) * 12),
         "JudgeAcknowledged": context(proposal=two, press=Press(decision="approve", by=PEOPLE["approver"]), acknowledgement=None),
     }
     name = type(missing).__name__
@@ -393,3 +407,88 @@ def test_it_is_said_whose_yes_does_not_count_any_more_and_why(person: Person | N
     assert isinstance(said, Needs)
     assert why in said.reason
     assert "one press by the commander of INC-0001" in said.reason
+
+
+CHIEF = Person(id="UCHIEF", team="T1")
+SECOND = Person(id="UAPPROVER2", team="T1")
+
+
+def said_yes(*people: Person, tier: Tier = 1, policy: Policy = FROZEN, **fields: Any) -> Decision:
+    """The last of them presses, the others did before."""
+    before = tuple(Yes(id=one.id, by=one, at=NOON) for one in people[:-1])
+    return decide(context(tier, policy=policy, press=Press(decision="approve", by=people[-1]), yes=before, **fields))
+
+
+@pytest.mark.parametrize("tier", [1, 2])
+def test_a_freeze_adds_one_whom_it_names_beside_the_ordinary_yes(tier: Tier) -> None:
+    approver = PEOPLE["approver"]
+    assert isinstance(approver, Person)
+    alone = said_yes(approver, tier=tier)
+    assert alone == Needs(1, alone.reason, ("UCHIEF", "UAPPROVER2", "UASKER"))
+    assert "freeze sale holds until 2026-03-02 00:00Z" in alone.reason
+    assert letter(said_yes(CHIEF, tier=tier)) == "N"  # counts, and is not enough
+    assert letter(said_yes(SECOND, tier=tier)) == "N"  # of both kinds, and yet one person
+    assert letter(said_yes(approver, CHIEF, tier=tier)) == "A"
+    assert letter(said_yes(CHIEF, approver, tier=tier)) == "A"
+    assert letter(said_yes(SECOND, approver, tier=tier)) == "A"
+    assert letter(said_yes(CHIEF, SECOND, tier=tier)) == "A"
+    assert (
+        letter(said_yes(approver, CHIEF, tier=tier, now=NOON + timedelta(hours=12))) == "D"
+    )  # long expired; the freeze is over too
+
+
+def test_the_known_bad_twin_lets_one_person_through_a_freeze() -> None:
+    rules = tuple(rule for rule in PRESS_RULES if type(rule).__name__ != "FreezeLifted")
+    assert letter(decide(context(1, policy=FROZEN, press=Press(decision="approve", by=SECOND)), rules)) == "A"
+
+
+def test_who_asked_above_tier_1_lifts_no_freeze_for_themselves() -> None:
+    asker, approver = PEOPLE["asking approver"], PEOPLE["approver"]
+    assert isinstance(asker, Person)
+    assert isinstance(approver, Person)
+    assert letter(said_yes(approver, asker, tier=1)) == "A"
+    assert letter(said_yes(approver, asker, tier=2)) == "D"
+
+
+@pytest.mark.parametrize("kind", ["guest", "bot", "deactivated", "stranger", "other team"])
+def test_whom_a_freeze_names_must_be_a_full_member_too(kind: str) -> None:
+    by = PEOPLE[kind]
+    assert isinstance(by, Person)
+    policy = FROZEN.model_copy(update={"freezes": (FROZEN.freezes[0].model_copy(update={"people": (by.id,)}),)})
+    approver = PEOPLE["approver"]
+    assert isinstance(approver, Person)
+    assert letter(said_yes(approver, by, policy=policy)) == "D"
+    assert letter(said_yes(by, approver, policy=policy)) == "N"
+
+
+def test_reading_and_saying_no_are_never_frozen() -> None:
+    assert letter(decide(context(0, policy=FROZEN))) == "A"
+    for by in (CHIEF, PEOPLE["approver"], PEOPLE["commander"]):
+        assert letter(decide(context(2, policy=FROZEN, press=Press(decision="reject", by=by, reason="not now")))) == "A"
+
+
+def test_a_freeze_that_began_after_the_yes_stops_the_run() -> None:
+    yes = (Yes(id="UAPPROVER", by=Person(id="UAPPROVER", team="T1"), at=NOON),)
+    assert letter(decide_run(context(1, state="approved", yes=yes))) == "A"
+    assert letter(decide_run(context(1, policy=FROZEN, state="approved", yes=yes))) == "N"
+    both = (*yes, Yes(id="UCHIEF", by=CHIEF, at=NOON))
+    assert letter(decide_run(context(1, policy=FROZEN, state="approved", yes=both))) == "A"
+
+
+def test_who_approves_too_often_waits_until_the_first_of_them_is_an_hour_old() -> None:
+    now = NOON + timedelta(minutes=1)
+    lately = tuple(NOON - timedelta(minutes=40 - n) for n in range(12))
+    assert letter(pressed("approver", approved_lately=lately[:11], now=now)) == "A"
+    refused = pressed("approver", approved_lately=lately, now=now)
+    assert isinstance(refused, Denied)
+    assert "wait until 12:20Z" in refused.reason
+    assert letter(pressed("approver", decision="reject", approved_lately=lately, now=now)) == "A"
+
+
+def test_a_group_that_can_not_be_read_is_named_in_the_refusal() -> None:
+    policy = load("format: 1\napprovers:\n  - target: shop/service/*\n    groups: [SDBA]")
+    refused = pressed("member", tier=2, policy=policy)
+    assert isinstance(refused, Denied)
+    assert "SDBA can't be told now" in refused.reason
+    assert letter(pressed("member", tier=2, policy=policy, members={"SDBA": frozenset({"UMEMBER"})})) == "A"
+    assert letter(pressed("member", tier=2, policy=policy, members={"SDBA": frozenset()})) == "D"

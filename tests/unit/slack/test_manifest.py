@@ -29,6 +29,7 @@ SCOPES: dict[str, str | None] = {
     "conversations_replies": "channels:history",
     "conversations_setTopic": "channels:manage",
     "pins_add": "pins:write",
+    "usergroups_users_list": "usergroups:read",
     "users_info": "users:read",
     "views_open": None,
     "views_update": None,

@@ -5,7 +5,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from app.domain.errors import Misconfigured, Unreachable
 from app.slack.connection import sign_in, try_app_token
-from app.slack.people import SlackChannels, SlackPeople
+from app.slack.people import SlackChannels, SlackGroups, SlackPeople
 from tests.fake_slack import HOME_TEAM, FakeSlack
 
 
@@ -98,3 +98,15 @@ async def test_signing_in_says_who_we_are(slack: FakeSlack) -> None:
     home = await sign_in(client(slack))
     assert (home.team, home.bot_user) == (HOME_TEAM, slack.bot_user)
     assert home.app == slack.workspace.app_id
+
+
+async def test_who_is_in_a_group_is_asked_every_time_and_a_failure_is_no_answer(slack: FakeSlack) -> None:
+    slack.usergroup("S01SRE", ["U01ALICE"])
+    groups = SlackGroups(client(slack))
+    assert await groups("S01SRE") == {"U01ALICE"}
+    slack.fail_next("usergroups.users.list", "ratelimited")
+    with pytest.raises(Unreachable, match="Slack did not say who is in the group S01SRE"):
+        await groups("S01SRE")
+    with pytest.raises(Unreachable, match="no_such_subteam"):
+        await groups("SNOPE")
+    assert await groups("S01SRE") == {"U01ALICE"}
