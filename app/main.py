@@ -17,20 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.domain.errors import FirstmateError, Misconfigured, NotFound
+from app.domain.errors import FirstmateError, Misconfigured, NotFound, Unreachable
 from app.domain.plugin import Health
-from app.plugged import calibration, investigators, now, open_plugins, sources_of
+from app.plugged import calibration, investigators, load_policy, now, open_plugins, sources_of
 from app.plugins import discover
 from app.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from app.cards.card import Card
     from app.cli.composition import DemoEnd
+    from app.domain.approval import Person
     from app.domain.hypothesis import Diagnosis
     from app.domain.incident import Scope
     from app.domain.ports import Progress
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
+    from app.incidents.why import Why
     from app.jobs.inbox import Inbox
     from app.ledger.ledger import Tx
     from graphs.contract import Sources
@@ -118,8 +120,7 @@ class Composition:
         from app.processes import opened
 
         settings = self.settings()
-        if not settings.database_url and not (settings.data_dir / "ledger.sqlite").is_file():
-            raise NotFound(f"{settings.data_dir} holds no ledger; set FIRSTMATE_DATA_DIR as it is for firstmate serve")
+        _demand_ledger(settings)
         async with opened(settings) as systems:
             async with systems.ledger.read() as tx:
                 found = await incidents.get(tx, incident)
@@ -128,6 +129,29 @@ class Composition:
                 raise NotFound(f"{found.id} was never triaged, so nobody knows what to write; ask for a triage first")
             name = f"{found.id}-{found.declared_at:%Y%m%d-%H%M%S}"
             return await export_case(run.scope, systems.sources, folder, name=name)
+
+    async def why(self, proposal: str) -> Why:
+        from app.incidents.desk import no_groups
+        from app.incidents.why import Asking, why
+        from app.ledger.ledger import Ledger
+        from app.processes import in_slack
+
+        settings = self.settings()
+        _demand_ledger(settings)
+        outside = await in_slack(settings) if settings.slack_bot_token else None
+        ledger = await Ledger.open(settings.ledger_url)
+        try:
+            asking = Asking(
+                ledger=ledger,
+                clock=now,
+                policy=load_policy(settings),
+                people=outside.people if outside else _not_asked,
+                members=outside.members if outside else no_groups,
+                home_team=outside.team if outside else "",
+            )
+            return await why(asking, proposal)
+        finally:
+            await ledger.close()
 
     async def demo_end(self, folder: Path, control: str) -> DemoEnd:
         import httpx2
@@ -194,6 +218,15 @@ async def triage(scope: Scope, sources: Sources, progress: Progress) -> Diagnosi
 
 async def _silent(_: dict[str, Any]) -> None:
     return None
+
+
+def _demand_ledger(settings: Settings) -> None:
+    if not settings.database_url and not (settings.data_dir / "ledger.sqlite").is_file():
+        raise NotFound(f"{settings.data_dir} holds no ledger; set FIRSTMATE_DATA_DIR as it is for firstmate serve")
+
+
+async def _not_asked(id: str) -> Person | None:
+    raise Unreachable(f"nobody was asked who {id} is: Slack is not connected here")
 
 
 def run_case_by_name(folder: str) -> str:

@@ -18,6 +18,7 @@ from app.settings import Settings
 if TYPE_CHECKING:  # it works on whole tables, and brings what that takes
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
+    from app.incidents.why import Why
 
 
 class InboxPort(Protocol):
@@ -81,6 +82,10 @@ class Composition(Protocol):
 
     async def export(self, incident: str, folder: Path) -> Exported:
         """The incident as a recorded case. Raises `NotFound` for one that is not known or was never triaged."""
+        ...
+
+    async def why(self, proposal: str) -> Why:
+        """What the policy says about a proposal. Raises `NotFound` for one that is not known, or where there is no ledger."""
         ...
 
     async def details(self, folder: Path, proposal: str) -> Card: ...

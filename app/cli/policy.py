@@ -1,7 +1,8 @@
-"""`firstmate policy init | check`: the file that says who may approve what."""
+"""`firstmate policy init | check | why`: the file that says who may approve what."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from app.cli.composition import Composition
 from app.domain.errors import BadInput
+from app.policy.decision import Allowed, Denied, Needs
 from app.policy.policy import load, starter
 
 VERB = typer.Typer(help="Who may approve what: write a first policy file, or check one.", no_args_is_help=True)
@@ -54,3 +56,33 @@ def check(
     if policy.empty:
         print("It names no approvers, so nobody may approve anything above tier 0.")
         raise typer.Exit(1)
+
+
+@VERB.command()
+def why(ctx: typer.Context, proposal: Annotated[str, typer.Argument(help="Which one: p-7f3ac91e.")]) -> None:
+    """Say of every rule what it says about a proposal now: what is in the way, what is still needed, and from whom.
+
+    Exit code 1: something is in the way.
+    """
+    compose: Composition = ctx.obj
+    found = asyncio.run(compose.why(proposal))
+    held, decision = found.proposal, found.decision
+    print(f"{held.name}, {held.effects.sentence}: {found.state}, tier {held.tier}, asked by {held.asked_by} in {held.incident}.")
+    if found.yes:
+        print(f"Yes so far: {', '.join(found.yes)}.")
+    if held.policy != found.policy_now:
+        then, today = held.policy[:12] or "none", found.policy_now[:12] or "none"
+        print(f"It was proposed under policy {then}; what counts is today's, {today}.")
+    for name, word in found.said:
+        print(f"  {_MARKS[type(word)]:7}{name}: {word.reason}")
+    match decision:
+        case Denied(reason):
+            print(f"Now: no, {reason}.")
+            raise typer.Exit(1)
+        case Needs(_, reason, by):
+            print(f"Now: {reason}" + (f" (from {', '.join(by)})" if by else "") + ".")
+        case _:
+            print("Now: nothing is in the way.")
+
+
+_MARKS = {Allowed: "fine", Needs: "needs", Denied: "no"}

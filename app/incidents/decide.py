@@ -15,7 +15,7 @@ from app.domain.proposal import Proposal
 from app.domain.redaction import redact
 from app.domain.value import Value
 from app.incidents import record
-from app.incidents.desk import FIRSTMATE, Desk
+from app.incidents.desk import FIRSTMATE, Desk, Knows
 from app.ledger import approvals, audit, incidents, proposals, switches
 from app.ledger.ledger import Tx
 from app.ledger.proposals import StoredProposal
@@ -101,7 +101,7 @@ def job_lock(incident: str) -> str:
     return f"{EXECUTE}:{incident}"
 
 
-async def people_of(desk: Desk, proposal: str, *, also: str = "") -> dict[str, Person | None]:
+async def people_of(desk: Knows, proposal: str, *, also: str = "") -> dict[str, Person | None]:
     """Everybody who said yes, and `also`, looked up now: before the transaction that judges them, which must not wait for Slack.
 
     None for whoever nobody knows or nobody can be asked about: either way that press does not count.
@@ -117,7 +117,7 @@ async def people_of(desk: Desk, proposal: str, *, also: str = "") -> dict[str, P
     return known
 
 
-async def members_of(desk: Desk, proposal: Proposal) -> dict[str, frozenset[str]]:
+async def members_of(desk: Knows, proposal: Proposal) -> dict[str, frozenset[str]]:
     """Who is in the user groups that the policy names for it, asked now like `people_of`; without those nobody can tell about."""
     found: dict[str, frozenset[str]] = {}
     asked = Asked(target=proposal.effects.target, action=proposal.call.action, tier=proposal.tier)
@@ -135,7 +135,7 @@ async def still_needs(
 
 
 async def context(
-    desk: Desk,
+    desk: Knows,
     tx: Tx,
     held: StoredProposal,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.domain.agent import Agent
 from app.domain.approval import Person
@@ -51,6 +52,23 @@ class Windows:
     lookback_s: float
     reference_s: float
     settle_s: float
+
+
+class Knows(Protocol):
+    """What it takes to tell who may decide: the ledger, the policy, and who people are."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def policy(self) -> Policy | None: ...
+    @property
+    def people(self) -> People: ...
+    @property
+    def members(self) -> Members: ...
+    @property
+    def home_team(self) -> str: ...
 
 
 @dataclass

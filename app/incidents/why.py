@@ -1,0 +1,63 @@
+"""Why: what every rule says about a proposal now. For `firstmate policy why`; it changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.ports import Clock
+from app.domain.proposal import Proposal, State
+from app.incidents.decide import context, members_of, people_of
+from app.incidents.desk import Knows, Members, People
+from app.ledger import approvals, proposals
+from app.ledger.ledger import Ledger
+from app.policy import rules
+from app.policy.decision import Decision
+from app.policy.policy import Policy
+
+
+@dataclass(frozen=True)
+class Asking:
+    """The little that answering takes, without a desk."""
+
+    ledger: Ledger
+    clock: Clock
+    policy: Policy | None
+    people: People
+    members: Members
+    home_team: str
+
+
+@dataclass(frozen=True)
+class Why:
+    """`said`: each rule's name and word. `yes`: who said yes so far. `policy_then` is the version it was proposed under."""
+
+    proposal: Proposal
+    state: State
+    said: tuple[tuple[str, Decision], ...]
+    decision: Decision
+    yes: tuple[str, ...]
+    policy_now: str
+
+
+async def why(asking: Knows, name: str) -> Why:
+    """What the rules say: of one that waits, about a press by nobody yet; of one that is approved, about its run.
+
+    Raises `BadInput`, `NotFound` or `Conflict` for a name that names no one proposal.
+    """
+    async with asking.ledger.read() as tx:
+        held = await proposals.by_name(tx, name)
+    known = await people_of(asking, held.proposal.hash)
+    members = await members_of(asking, held.proposal)
+    async with asking.ledger.read() as tx:
+        held = await proposals.get(tx, held.proposal.hash)
+        standing = await context(asking, tx, held, known=known, members=members)
+        said_yes = [each.by for each in await approvals.for_proposal(tx, held.proposal.hash) if each.decision == "approve"]
+    asked = rules.RUN_RULES if held.state == "approved" else rules.PRESS_RULES
+    return Why(
+        proposal=held.proposal,
+        state=held.state,
+        said=tuple((type(rule).__name__, rule.check(standing)) for rule in asked),
+        decision=rules.decide(standing, asked),
+        yes=tuple(said_yes),
+        policy_now=asking.policy.version if asking.policy else "",
+    )
