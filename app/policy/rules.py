@@ -218,14 +218,16 @@ class FreezeLifted:
             return Allowed("no freeze holds")
         name, until = frozen.freeze.name, f"{frozen.until:%Y-%m-%d %H:%M}Z"
         counted, lifting = people.counted(context), people.lifting(context)
-        if any(len(counted - {lifter}) >= _PEOPLE[context.proposal.tier] for lifter in lifting):
+        needed = _PEOPLE[context.proposal.tier]
+        if any(len(counted - {lifter}) >= needed for lifter in lifting):
             return Allowed(f"the freeze {name} was lifted for it by {min(lifting)}")
         if lifting:
             return Needs(
                 1, f"the freeze {name} was lifted for it by {min(lifting)}; one more person with the authority must say yes"
             )
         named = tuple(one for one in frozen.freeze.people if one not in {yes.id for yes in context.yes})
-        return Needs(1, f"the freeze {name} holds until {until}: one press more, by whom it names", named)
+        missing = max(0, needed - len(counted)) + 1
+        return Needs(missing, f"the freeze {name} holds until {until}: one press more, by whom it names", named)
 
 
 @dataclass(frozen=True)
@@ -312,7 +314,7 @@ def decide(context: Context, rules: Sequence[Rule] = PRESS_RULES) -> Decision:
             return word
     needs = [word for word in said if isinstance(word, Needs)]
     if needs:
-        by = next((word.by for word in needs if word.by), ())
+        by = tuple(dict.fromkeys(person for word in needs for person in word.by))
         return Needs(max(word.n for word in needs), "; ".join(dict.fromkeys(word.reason for word in needs)), by)
     return Allowed("; ".join(word.reason for word in said if isinstance(word, Allowed)))
 

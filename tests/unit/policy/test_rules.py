@@ -426,6 +426,9 @@ def test_a_freeze_adds_one_whom_it_names_beside_the_ordinary_yes(tier: Tier) -> 
     alone = said_yes(approver, tier=tier)
     assert alone == Needs(1, alone.reason, ("UCHIEF", "UAPPROVER2", "UASKER"))
     assert "freeze sale holds until 2026-03-02 00:00Z" in alone.reason
+    nobody = decide(context(tier, policy=FROZEN))
+    assert isinstance(nobody, Needs)
+    assert nobody.n == 2
     assert letter(said_yes(CHIEF, tier=tier)) == "N"  # counts, and is not enough
     assert letter(said_yes(SECOND, tier=tier)) == "N"  # of both kinds, and yet one person
     assert letter(said_yes(approver, CHIEF, tier=tier)) == "A"
