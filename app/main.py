@@ -148,6 +148,7 @@ class Composition:
                 people=outside.people if outside else _not_asked,
                 members=outside.members if outside else no_groups,
                 home_team=outside.team if outside else "",
+                stop_file=settings.stop_path,
             )
             return await why(asking, proposal)
         finally:

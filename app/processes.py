@@ -153,6 +153,7 @@ def desk_of(settings: Settings, systems: Systems, outside: Outside, runner: JobR
         judge=judge.AGENT,
         people=outside.people,
         members=outside.members,
+        stop_file=settings.stop_path,
         home_team=outside.team,
         invite=tuple(filter(None, (each.strip() for each in settings.invite.split(",")))),
     )

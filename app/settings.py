@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         return self.policy_file or self.data_dir / "policy.yaml"
 
     @property
+    def stop_path(self) -> Path:
+        """While this file is there, nothing is approved and nothing runs."""
+        return self.data_dir / "STOP"
+
+    @property
     def http_mode(self) -> bool:
         """Slack delivers over HTTP; otherwise Socket Mode."""
         return bool(self.slack_signing_secret.get_secret_value())

@@ -16,6 +16,7 @@ from app.domain.redaction import redact
 from app.domain.value import Value
 from app.incidents import record
 from app.incidents.desk import FIRSTMATE, Desk, Knows
+from app.incidents.stop import by_file
 from app.ledger import approvals, audit, incidents, proposals, switches
 from app.ledger.ledger import Tx
 from app.ledger.proposals import StoredProposal
@@ -160,7 +161,7 @@ async def context(
         press=press,
         yes=tuple(Yes(id=a.by, by=known.get(a.by), at=a.at) for a in said),
         acknowledgement=await approvals.acknowledgement(tx, held.proposal.hash),
-        stopped=await switches.stopped(tx),
+        stopped=by_file(desk.stop_file) or await switches.stopped(tx, held.proposal.incident),
         used=await approvals.redeemed(tx, held.proposal.hash),
         roles=roles,
         members=members,

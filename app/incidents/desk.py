@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from app.domain.agent import Agent
@@ -69,13 +70,16 @@ class Knows(Protocol):
     def members(self) -> Members: ...
     @property
     def home_team(self) -> str: ...
+    @property
+    def stop_file(self) -> Path | None: ...
 
 
 @dataclass
 class Desk:
     """`policy` is None until somebody wrote one: then nothing above tier 0 may be approved. It alone changes while a process
-    lives (`reload`): everything asks for it when it is needed, and keeps none. `monotonic`: seconds since some moment, for how
-    long something lasts within this process; `clock` may be set forward and back."""
+    lives (`reload`): everything asks for it when it is needed, and keeps none. While there is a `stop_file`, nothing runs.
+    `monotonic`: seconds since some moment, for how long something lasts within this process; `clock` may be set forward and back.
+    """
 
     ledger: Ledger
     clock: Clock
@@ -89,6 +93,7 @@ class Desk:
     people: People
     home_team: str
     members: Members = no_groups
+    stop_file: Path | None = None
     invite: tuple[str, ...] = ()
     monotonic: Callable[[], float] = time.monotonic
 

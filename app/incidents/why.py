@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.domain.ports import Clock
 from app.domain.proposal import Proposal, State
@@ -25,6 +26,7 @@ class Asking:
     people: People
     members: Members
     home_team: str
+    stop_file: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from app.cards.status import declared_card
 from app.domain.errors import BadInput, FirstmateError, NotFound
 from app.domain.incident import Incident
 from app.domain.value import JsonObject, digest
-from app.incidents import decide, execute, set_aside
+from app.incidents import decide, execute, set_aside, stop
 from app.incidents.desk import INCIDENT_CARD, TOPIC, Desk
 from app.incidents.group import symptom_of
 from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
@@ -292,7 +292,7 @@ class OutboxWorker:
             if row.kind == execute.STOPPED:
                 held = await proposals.get(tx, str(row.body["proposal"]))
                 return stopped_card(held.proposal, reason=str(row.body["reason"])), None
-            if row.kind == set_aside.ALTERED:
+            if row.kind in (set_aside.ALTERED, stop.SAID):
                 return note(str(row.body["sentence"])), None
         raise SentNowhere(f"nobody knows how to write a {row.kind!r}")
 

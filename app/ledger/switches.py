@@ -14,6 +14,11 @@ KILL = "kill"
 """While on, nothing is approved and nothing runs."""
 
 
+def of_incident(incident: str) -> str:
+    """The switch that holds one incident alone."""
+    return f"{KILL}:{incident}"
+
+
 class Switch(Value):
     """One switch as it was set last."""
 
@@ -37,9 +42,10 @@ async def read(tx: Tx, name: str) -> Switch | None:
     return None if row is None else Switch.model_validate({**row._mapping, "on": bool(row._mapping["on"])})
 
 
-async def stopped(tx: Tx) -> str | None:
-    """Why everything is stopped, as a sentence; None when it is not."""
-    switch = await read(tx, KILL)
-    if switch is None or not switch.on:
-        return None
-    return f"{switch.by} stopped all actions at {switch.at:%H:%M}Z: {switch.reason or 'no reason given'}"
+async def stopped(tx: Tx, incident: str) -> str | None:
+    """Why everything, or this incident, is stopped, as a sentence; None when it is not."""
+    for name, what in ((KILL, "all actions"), (of_incident(incident), f"the actions of {incident}")):
+        switch = await read(tx, name)
+        if switch is not None and switch.on:
+            return f"{switch.by} stopped {what} at {switch.at:%H:%M}Z: {switch.reason or 'no reason given'}"
+    return None

@@ -100,6 +100,16 @@ class Storm(Part):
     within_minutes: int = Field(default=10, ge=1, le=24 * 60)
 
 
+class StopAll(Part):
+    """Who may stop everything, and let it go on."""
+
+    people: tuple[str, ...] = Field(default=(), max_length=500, strict=False)
+    groups: tuple[str, ...] = Field(default=(), max_length=50, strict=False)
+
+    _people = field_validator("people")(slack_ids)
+    _groups = field_validator("groups")(group_ids)
+
+
 class LocalOperator(Part):
     """The demo's own person: counts as an approver of targets beneath this prefix. `serve` never makes one."""
 
@@ -143,6 +153,7 @@ class Policy(Part):
     open_proposals: int = Field(default=5, ge=1, le=50)  # most that may wait for presses in one incident
     presses_per_hour: int = Field(default=12, ge=1, le=1000)  # most that one person may approve: who only presses does not read
     storm: Storm = Storm()
+    stop_all: StopAll | None = None  # None: whoever is named as an approver of anything
     local_operator: LocalOperator | None = None
 
     @cached_property
