@@ -42,7 +42,7 @@ def test_an_unknown_verb_names_the_right_form() -> None:
     for slip, form in [("stauts", "status"), ("tirage it", r"triage \[what"), ("hlep", "help"), ("Decalre", r"declare \[title")]:
         with pytest.raises(BadInput, match=rf"did you mean `/incident {form}"):
             read(slip)
-    with pytest.raises(BadInput, match=r"there is: .*`/incident declare .*`/incident status`, `/incident triage"):
+    with pytest.raises(BadInput, match=r"there is: .*`/incident declare .*`/incident status`, `/incident stop .*`/incident triage"):
         read("frobnicate")
 
 
