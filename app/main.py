@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from app.domain.ports import Progress
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
+    from app.incidents.auditing import Checked
     from app.incidents.why import Why
     from app.jobs.inbox import Inbox
-    from app.ledger.ledger import Tx
+    from app.ledger.ledger import Ledger, Tx
     from graphs.contract import Sources
 
 
@@ -133,14 +135,11 @@ class Composition:
     async def why(self, proposal: str) -> Why:
         from app.incidents.desk import no_groups
         from app.incidents.why import Asking, why
-        from app.ledger.ledger import Ledger
         from app.processes import in_slack
 
         settings = self.settings()
-        _demand_ledger(settings)
-        outside = await in_slack(settings) if settings.slack_bot_token else None
-        ledger = await Ledger.open(settings.ledger_url)
-        try:
+        async with self._ledger() as ledger:
+            outside = await in_slack(settings) if settings.slack_bot_token else None
             asking = Asking(
                 ledger=ledger,
                 clock=now,
@@ -151,6 +150,28 @@ class Composition:
                 stop_file=settings.stop_path,
             )
             return await why(asking, proposal)
+
+    async def audit_verify(self) -> Checked:
+        from app.incidents.auditing import check
+
+        async with self._ledger() as ledger:
+            return await check(ledger)
+
+    async def audit_export(self, folder: Path, *, start: datetime, end: datetime, by: str) -> dict[str, int]:
+        from app.incidents.auditing import export
+
+        async with self._ledger() as ledger:
+            return await export(ledger, folder, start=start, end=end, by=by, at=now())
+
+    @asynccontextmanager
+    async def _ledger(self) -> AsyncIterator[Ledger]:
+        from app.ledger.ledger import Ledger
+
+        settings = self.settings()
+        _demand_ledger(settings)
+        ledger = await Ledger.open(settings.ledger_url)
+        try:
+            yield ledger
         finally:
             await ledger.close()
 

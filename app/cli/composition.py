@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +19,7 @@ from app.settings import Settings
 if TYPE_CHECKING:  # it works on whole tables, and brings what that takes
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
+    from app.incidents.auditing import Checked
     from app.incidents.why import Why
 
 
@@ -87,6 +89,10 @@ class Composition(Protocol):
     async def why(self, proposal: str) -> Why:
         """What the policy says about a proposal. Raises `NotFound` for one that is not known, or where there is no ledger."""
         ...
+
+    async def audit_verify(self) -> Checked: ...
+
+    async def audit_export(self, folder: Path, *, start: datetime, end: datetime, by: str) -> dict[str, int]: ...
 
     async def details(self, folder: Path, proposal: str) -> Card: ...
 

@@ -8,15 +8,16 @@ with a default that is left out of the hash of older rows.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, Text, delete, select, type_coerce
 
 from app.domain.errors import NotFound
-from app.domain.value import AwareDatetime, JsonObject, Value, digest
+from app.domain.value import AwareDatetime, JsonObject, Value, canonical, digest
 from app.ledger.ledger import Tx
 from app.ledger.tables import audit, audit_heads, audit_payloads
 from app.ledger.types import storable, storable_json
@@ -173,6 +174,13 @@ async def heads(tx: Tx) -> list[Head]:
     return [Head.model_validate(dict(row._mapping)) for row in found]
 
 
+async def without_head(tx: Tx) -> list[str]:
+    """Chains whose end is not kept, although they have rows."""
+    known = select(audit_heads.c.incident)
+    query = select(audit.c.incident).where(audit.c.incident.not_in(known)).distinct().order_by(audit.c.incident)
+    return list((await tx.execute(query)).scalars())
+
+
 async def verify(tx: Tx, incident: str) -> list[str]:
     """What is wrong with the chain, as sentences; empty when nothing is.
 
@@ -182,7 +190,7 @@ async def verify(tx: Tx, incident: str) -> list[str]:
     problems: list[str] = []
     seq, prev = 0, ""
     erased = await _erased(tx)
-    while chunk := await rows(tx, incident, after=seq):
+    while chunk := await _read_on(tx, incident, seq, problems):
         for row in chunk:
             problems += _problems_of(row, after=seq, prev=prev, erased=erased)
             seq, prev = row.seq, row.hash
@@ -205,6 +213,15 @@ async def erase(tx: Tx, incident: str, seqs: Sequence[int], *, by: str, at: date
         raise NotFound(f"not all of the rows {sorted(seqs)} of {incident or 'the common chain'} hold something to erase")
     payload: JsonObject = {"incident": incident, "seqs": [*sorted(set(seqs))], "reason": reason}
     await append(tx, Action.PAYLOAD_ERASED, at=at, actor=by, surface="", subject=incident, payload=payload)
+
+
+async def _read_on(tx: Tx, incident: str, seq: int, problems: list[str]) -> list[AuditRow]:
+    """The next rows; where one of them can't be read, that is told, and the chain ends there."""
+    try:
+        return await rows(tx, incident, after=seq)
+    except ValueError as error:
+        problems.append(f"a row after row {seq} can't be read: {' '.join(str(error).split())[:200]}")
+        return []
 
 
 def _problems_of(row: AuditRow, *, after: int, prev: str, erased: set[tuple[str, int]]) -> list[str]:
@@ -236,8 +253,25 @@ async def _erased(tx: Tx) -> set[tuple[str, int]]:
 
 def _joined() -> Any:
     same = (audit_payloads.c.incident == audit.c.incident) & (audit_payloads.c.seq == audit.c.seq)
-    return select(*audit.c, audit_payloads.c.body.label("payload")).select_from(audit.outerjoin(audit_payloads, same))
+    # As text: one that somebody altered must not keep the rest from being read.
+    return select(*audit.c, type_coerce(audit_payloads.c.body, Text).label("payload")).select_from(
+        audit.outerjoin(audit_payloads, same)
+    )
 
 
 def _read(row: Row[Any]) -> AuditRow:
-    return AuditRow.model_validate(dict(row._mapping))
+    known = dict(row._mapping)
+    known["payload"] = _payload(known["payload"])
+    return AuditRow.model_validate(known)
+
+
+def _payload(stored: str | None) -> JsonObject | None:
+    """What is no object was altered: it is kept as what it is, and has another hash."""
+    if stored is None:
+        return None
+    try:
+        body = json.loads(stored)
+        canonical(body)
+    except (ValueError, RecursionError):
+        body = stored
+    return body if isinstance(body, dict) else {"unreadable": storable(str(body))}

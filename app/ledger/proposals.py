@@ -62,6 +62,13 @@ async def get(tx: Tx, hash: str) -> StoredProposal:
     return _read(row)
 
 
+async def asked_between(tx: Tx, start: datetime, end: datetime) -> list[str]:
+    """Hashes of what was asked in [start, end), oldest first."""
+    p = proposals.c
+    query = select(p.hash).where(p.asked_at >= start, p.asked_at < end).order_by(p.asked_at, p.hash)
+    return list((await tx.execute(query)).scalars())
+
+
 async def by_name(tx: Tx, name: str) -> StoredProposal:
     """By what people call it: `p-` and the hash's first 8 or more digits.
 

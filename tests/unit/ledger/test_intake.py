@@ -170,8 +170,8 @@ async def test_a_catalogue_is_news_when_it_differs_from_the_last_one(ledger: Led
 
 async def test_the_kill_switch_says_who_and_why(ledger: Ledger) -> None:
     async with ledger.write() as tx:
-        assert await switches.stopped(tx) is None
+        assert await switches.stopped(tx, "INC-1") is None
         await switches.turn(tx, switches.KILL, on=True, by="U1", reason="wrong region", at=NOON)
-        assert await switches.stopped(tx) == "U1 stopped all actions at 12:00Z: wrong region"
+        assert await switches.stopped(tx, "INC-1") == "U1 stopped all actions at 12:00Z: wrong region"
         await switches.turn(tx, switches.KILL, on=False, by="U2", reason="", at=NOON)
-        assert await switches.stopped(tx) is None
+        assert await switches.stopped(tx, "INC-1") is None

@@ -34,10 +34,10 @@ async def test_a_reader_sees_one_moment(ledger: Ledger) -> None:
     async with ledger.write() as tx:
         await switches.turn(tx, switches.KILL, on=False, by="U1", reason="", at=NOON)
     async with ledger.read() as reading:
-        assert await switches.stopped(reading) is None
+        assert await switches.stopped(reading, "INC-1") is None
         async with ledger.write() as tx:
             await switches.turn(tx, switches.KILL, on=True, by="U1", reason="drill", at=NOON)
-        assert await switches.stopped(reading) is None
+        assert await switches.stopped(reading, "INC-1") is None
     async with ledger.read() as reading:
         assert await switches.stopped(reading) == "U1 stopped all actions at 12:00Z: drill"
 
