@@ -39,7 +39,7 @@ async def test_a_reader_sees_one_moment(ledger: Ledger) -> None:
             await switches.turn(tx, switches.KILL, on=True, by="U1", reason="drill", at=NOON)
         assert await switches.stopped(reading, "INC-1") is None
     async with ledger.read() as reading:
-        assert await switches.stopped(reading) == "U1 stopped all actions at 12:00Z: drill"
+        assert await switches.stopped(reading, "INC-1") == "U1 stopped all actions at 12:00Z: drill"
 
 
 async def test_write_transactions_do_not_nest(ledger: Ledger) -> None:
