@@ -12,7 +12,7 @@ from functools import cached_property, partial
 import polars as pl
 
 from app.domain.agent import Agent
-from app.domain.finding import Finding, Gap
+from app.domain.finding import Finding
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
 from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, ObjectTable, SpanTable, StatusTable, Topology
@@ -35,6 +35,7 @@ from graphs.analysis.logs.wording import (
     reason_of,
     spoken,
     statement_of,
+    unknown,
 )
 from graphs.analysis.naming import Names, bare
 from graphs.analysis.objects.owners import owners
@@ -111,7 +112,7 @@ class _Reporter:
             investigator=self.agent.name,
             findings=tuple(by_id[i] for i in ordered),
             suspicions=tuple(s for s in kept if s.findings),
-            gaps=tuple(self._gaps(reading)),
+            gaps=tuple(unknown(reading, self.scope.window, agent=self.agent, source=self._source(False)) if self.tables else ()),
             onset=onset,
         )
 
@@ -488,33 +489,6 @@ class _Reporter:
             kind=kind,
             no_change=no_change,
         )
-
-    # gaps
-
-    def _gaps(self, reading: Reading) -> list[Gap]:
-        gaps = []
-
-        def gap(reason: str, statement: str) -> None:
-            gaps.append(
-                Gap.model_validate({"agent": self.agent, "source": self._source(False), "reason": reason, "statement": statement})
-            )
-
-        if not self.tables:
-            return gaps
-        if not reading.referenced:
-            gap("no_data", "log lines from before the incident: none, so what is new is told by its content")
-        if reading.last_s is None:
-            gap("no_data", "the order of the log lines: they carry no times")
-        else:
-            window = self.scope.window
-            missing = window.end.timestamp() - reading.last_s
-            if missing > 0.25 * window.length.total_seconds() and missing > 30:
-                gap("stale", f"log lines of the window's last {missing:.0f} s: the newest is older")
-            if reading.untimed > 0.2:
-                gap("no_data", f"when {reading.untimed:.0%} of the log lines were written: they carry no time")
-        if not reading.levels:
-            gap("no_data", "the levels of the log lines: failures are told by words alone")
-        return gaps
 
 
 def _key(shift: Shift) -> tuple[str, str, str, str]:

@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 
 import re2
 
+from app.domain.agent import Agent
+from app.domain.finding import Gap
 from app.domain.quantity import said
+from app.domain.window import Window
 from graphs.analysis.logs.complaints import OWN, SLOWER, Standing, Testimony
 from graphs.analysis.logs.course import Course
 from graphs.analysis.logs.exceptions import exception_types
 from graphs.analysis.logs.fault_words import first_fault
 from graphs.analysis.logs.flow import Step, Wait
+from graphs.analysis.logs.reading import Reading
 from graphs.analysis.logs.shift import Shift
 
 IDENTIFIER = re2.compile(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,80}$")
@@ -168,3 +172,21 @@ def kind_of(standing: Standing) -> str | None:
 def spoken(service: str) -> str:
     """A service's name as a statement may carry it: at least a bare identifier, never a sentence."""
     return service if IDENTIFIER.search(service) else "a service with an unusual name"
+
+
+def unknown(reading: Reading, window: Window, *, agent: Agent, source: str) -> list[Gap]:
+    """What these lines leave unknown."""
+    told: list[tuple[str, str]] = []
+    if not reading.referenced:
+        told.append(("no_data", "log lines from before the incident: none, so what is new is told by its content"))
+    if reading.last_s is None:
+        told.append(("no_data", "the order of the log lines: they carry no times"))
+    else:
+        missing = window.end.timestamp() - reading.last_s
+        if missing > 0.25 * window.length.total_seconds() and missing > 30:
+            told.append(("stale", f"log lines of the window's last {missing:.0f} s: the newest is older"))
+        if reading.untimed > 0.2:
+            told.append(("no_data", f"when {reading.untimed:.0%} of the log lines were written: they carry no time"))
+    if not reading.levels:
+        told.append(("no_data", "the levels of the log lines: failures are told by words alone"))
+    return [Gap.model_validate({"agent": agent, "source": source, "reason": reason, "statement": text}) for reason, text in told]
