@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -355,7 +356,7 @@ def asked_in_loops(one: Statement) -> int:
     return around + 1 if own and _outward(calls_in(own), own) else around if calls_out(one) else 0
 
 
-def _outward(names: set[str], text: str) -> bool:
+def _outward(names: AbstractSet[str], text: str) -> bool:
     outward = {
         name
         for name in names
@@ -399,7 +400,7 @@ def head_words(one: Statement) -> frozenset[str]:
 
 
 def words_of(one: Statement) -> frozenset[str]:
-    return stem_set(token.text for token in one.tokens if token.kind != "op")
+    return one.words
 
 
 def effect_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import re2
 
@@ -415,14 +416,18 @@ _PROBES = stem_set(["health", "healthz", "healthcheck", "readiness", "liveness",
 _ASKS = stem_set(["query", "ping", "fetch", "get", "execute", "exec", "request", "select", "connect", "check", "call", "raw"])
 
 
+@lru_cache(maxsize=1 << 12)
+def _near_probes(nearby: str, parents: tuple[str, ...]) -> bool:
+    return bool(stem_set([*parents, nearby]) & _PROBES)
+
+
 def probed(new: Sequence[Statement]) -> Iterator[Effect]:
     """A probe that asks others now: where they fail, this one is taken out or started anew too."""
     for one in new:
-        if file_kind(one.path) != "code" or not stem_set([*one.parents, one.nearby]) & _PROBES:
+        if file_kind(one.path) != "code" or not one.parents or not _near_probes(one.nearby, one.parents):
             continue
         dotted = [name for name in called(one) if "." in name and stem_set([name.rpartition(".")[2]]) & _ASKS]
-        inside = stem_set(one.parents) & _PROBES or any(word in _PROBES for word in stem_set([one.nearby]))
-        if dotted and inside and one.parents:
+        if dotted:
             probe = first_resource(stem_set(["probe"]))
             yield effect_of("strict", 0.6, f"a probe asks {clean(min(dotted))} now", one, resource=probe, direction="down")
             return

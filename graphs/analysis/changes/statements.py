@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import re2
 
-from graphs.analysis.changes.tokens import Token, extension, lex, split_identifier, without_comment
+from graphs.analysis.changes.tokens import Token, extension, lex, split_identifier, stem_set, without_comment
 
 FileKind = Literal["code", "config", "schema", "dependency", "image", "docs", "test", "style", "build", "asset"]
 Sort = Literal["code", "log", "telemetry", "import", "comment"]
@@ -101,12 +102,23 @@ class Statement:
     parents: tuple[str, ...]
     nearby: str  # the hunk's header and unchanged lines, for what they name
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, ...]:
         """Equal for statements that differ in blanks, comments and trailing commas only."""
         return tuple(token.text for token in self.tokens)
 
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Stems of everything it names or writes out."""
+        return stem_set(token.text for token in self.tokens if token.kind != "op")
 
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """Dotted names that stand before an opening bracket."""
+        return frozenset(_calls(self.tokens))
+
+
+@lru_cache(maxsize=1 << 12)
 def file_kind(path: str) -> FileKind:
     """What a path's name says the file is."""
     low = path.lower()
@@ -309,6 +321,7 @@ def calls_in(text: str) -> set[str]:
     return _calls(lex(text))
 
 
+@lru_cache(maxsize=1 << 15)
 def _inline_loop(text: str) -> int:
     """A comprehension, or a body on the loop's own line; what a loop goes over is asked for once."""
     if _EACH.search(text):
@@ -330,6 +343,7 @@ def _indent(code: str) -> int:
     return len(bare) - len(bare.lstrip())
 
 
+@lru_cache(maxsize=1 << 15)
 def _opened_brackets(code: str) -> int:
     depth = 0
     for token in lex(code):
@@ -338,6 +352,7 @@ def _opened_brackets(code: str) -> int:
     return depth
 
 
+@lru_cache(maxsize=1 << 15)
 def _opening_name(text: str) -> str:
     """The key of a mapping, or the named block, that deeper lines stand in."""
     named = defined(text)
@@ -379,6 +394,7 @@ _OPENERS = frozenset(
 )
 
 
+@lru_cache(maxsize=1 << 15)
 def _sort(text: str) -> Sort:
     if _IMPORT.match(text) or _QUOTED_ONLY.match(text):
         return "import"
@@ -463,14 +479,15 @@ _DEFINES = re2.compile(
 )
 
 
+@lru_cache(maxsize=1 << 15)
 def defined(text: str) -> str | None:
     """The function, method or class that a line opens."""
     match = _DEFINES.search(text)
     return next((name for name in match.groups() if name), None) if match is not None else None
 
 
-def called(statement: Statement) -> set[str]:
-    return _calls(statement.tokens)
+def called(statement: Statement) -> frozenset[str]:
+    return statement.calls
 
 
 def _statement(

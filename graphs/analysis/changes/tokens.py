@@ -129,6 +129,7 @@ def _kind(first: str) -> Kind:
     return "word" if first.isalpha() or first in "_$@" else "op"
 
 
+@lru_cache(maxsize=1 << 15)
 def without_comment(line: str, path: str) -> str:
     """`line` without a trailing or whole-line comment, in the language that `path`'s ending names (or the usual ones)."""
     bare = line.lstrip()
@@ -176,6 +177,7 @@ def _marks(ending: str) -> tuple[str, ...]:
     return ("//", "# ")
 
 
+@lru_cache(maxsize=1 << 12)
 def extension(path: str) -> str:
     """Lower-case ending of a path; the whole name where it has none (`dockerfile`)."""
     name = path.rsplit("/", 1)[-1].lower()
