@@ -423,6 +423,31 @@ def _all_observing(chains: Iterable[str]) -> bool:
     )
 
 
+_NO_CALLS = frozenset(
+    [
+        "if",
+        "for",
+        "while",
+        "switch",
+        "return",
+        "catch",
+        "func",
+        "function",
+        "async",
+        "and",
+        "or",
+        "not",
+        "in",
+        "is",
+        "elif",
+        "yield",
+        "case",
+        "when",
+        "unless",
+    ]
+)
+
+
 def _calls(tokens: Sequence[Token]) -> set[str]:
     """Dotted names that stand before an opening bracket."""
     found: set[str] = set()
@@ -436,27 +461,7 @@ def _calls(tokens: Sequence[Token]) -> set[str]:
         while start >= 2 and tokens[start - 1].text == "." and tokens[start - 2].kind == "word":
             start -= 2
         name = "".join(one.text for one in tokens[start:end])
-        if name not in {
-            "if",
-            "for",
-            "while",
-            "switch",
-            "return",
-            "catch",
-            "func",
-            "function",
-            "async",
-            "and",
-            "or",
-            "not",
-            "in",
-            "is",
-            "elif",
-            "yield",
-            "case",
-            "when",
-            "unless",
-        }:
+        if name not in _NO_CALLS:
             found.add(name)
     return found
 
