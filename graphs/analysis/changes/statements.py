@@ -9,7 +9,7 @@ from typing import Literal
 
 import re2
 
-from graphs.analysis.changes.tokens import Token, extension, lex, split_identifier, stem_set, without_comment
+from graphs.analysis.changes.tokens import Token, extension, lex, names_called, split_identifier, stem_set, without_comment
 
 FileKind = Literal["code", "config", "schema", "dependency", "image", "docs", "test", "style", "build", "asset"]
 Sort = Literal["code", "log", "telemetry", "import", "comment"]
@@ -115,7 +115,7 @@ class Statement:
     @cached_property
     def calls(self) -> frozenset[str]:
         """Dotted names that stand before an opening bracket."""
-        return frozenset(_calls(self.tokens))
+        return frozenset(names_called(self.tokens))
 
 
 @lru_cache(maxsize=1 << 12)
@@ -318,7 +318,7 @@ def _enclosed(text: str, at: int) -> str:
 
 
 def calls_in(text: str) -> set[str]:
-    return _calls(lex(text))
+    return names_called(lex(text))
 
 
 @lru_cache(maxsize=1 << 15)
@@ -409,7 +409,7 @@ def _sort(text: str) -> Sort:
 
 def _only_telemetry(text: str) -> bool:
     """Every call of the statement measures or logs, and there is one."""
-    called = _calls(lex(text))
+    called = names_called(lex(text))
     if not called or (" append(" in f" {text}" and not _all_observing(called - {"append"})):
         return False
     return _all_observing(called - {"append"}) and bool(called)
@@ -421,59 +421,6 @@ def _all_observing(chains: Iterable[str]) -> bool:
         set(split_identifier(chain)) & (_TELEMETRY_WORDS | _LOG_WORDS) and chain.rpartition(".")[2] not in _SPANS_OF_TIME
         for chain in listed
     )
-
-
-_NO_CALLS = frozenset(
-    [
-        "if",
-        "for",
-        "while",
-        "switch",
-        "return",
-        "catch",
-        "func",
-        "function",
-        "async",
-        "and",
-        "or",
-        "not",
-        "in",
-        "is",
-        "elif",
-        "yield",
-        "case",
-        "when",
-        "unless",
-    ]
-)
-
-
-def _calls(tokens: Sequence[Token]) -> set[str]:
-    """Dotted names that stand before an opening bracket."""
-    found: set[str] = set()
-    for place, token in enumerate(tokens):
-        if token.text != "(" or place == 0:
-            continue
-        end = _before_generics(tokens, place)
-        if end == 0 or tokens[end - 1].kind != "word":
-            continue
-        start = end - 1
-        while start >= 2 and tokens[start - 1].text == "." and tokens[start - 2].kind == "word":
-            start -= 2
-        name = "".join(one.text for one in tokens[start:end])
-        if name not in _NO_CALLS:
-            found.add(name)
-    return found
-
-
-def _before_generics(tokens: Sequence[Token], place: int) -> int:
-    """Where the name before `(` ends: `decode[Order](` names `decode`."""
-    if tokens[place - 1].text != "]":
-        return place
-    for back in range(place - 2, -1, -1):
-        if tokens[back].text == "[":
-            return back
-    return 0
 
 
 _DEFINES = re2.compile(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -300,3 +300,39 @@ def measures_in(text: str) -> list[Measure]:
         if one is not None:
             found.append(one)
     return found
+
+
+_NO_CALLS = frozenset(
+    [
+        *("if", "for", "while", "switch", "return", "catch", "func", "function", "async", "and", "or", "not", "in", "is"),
+        *("elif", "yield", "case", "when", "unless"),
+    ]
+)
+
+
+def names_called(tokens: Sequence[Token]) -> set[str]:
+    """Dotted names that stand before an opening bracket."""
+    found: set[str] = set()
+    for place, token in enumerate(tokens):
+        if token.text != "(" or place == 0:
+            continue
+        end = _before_generics(tokens, place)
+        if end == 0 or tokens[end - 1].kind != "word":
+            continue
+        start = end - 1
+        while start >= 2 and tokens[start - 1].text == "." and tokens[start - 2].kind == "word":
+            start -= 2
+        name = "".join(one.text for one in tokens[start:end])
+        if name not in _NO_CALLS:
+            found.add(name)
+    return found
+
+
+def _before_generics(tokens: Sequence[Token], place: int) -> int:
+    """Where the name before `(` ends: `decode[Order](` names `decode`."""
+    if tokens[place - 1].text != "]":
+        return place
+    for back in range(place - 2, -1, -1):
+        if tokens[back].text == "[":
+            return back
+    return 0
