@@ -24,6 +24,10 @@ def stop(
     """
     compose: Composition = ctx.obj
     path = compose.settings().stop_path
+    if not (path.parent / "inbox.sqlite").exists():
+        raise BadInput(
+            f"nothing runs from {path.parent}, so nothing would be stopped; set FIRSTMATE_DATA_DIR as it is for firstmate serve"
+        )
     if off:
         remove_file(path)
         print(f"{path} is gone: actions may run again, unless they were stopped in Slack too.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 from app.domain.approval import Person
 from app.domain.errors import BadInput, Denied, NotFound
@@ -26,39 +27,43 @@ LONGEST_REASON = 300
 async def stop(desk: Desk, *, by: str, surface: str, reason: str, incident: str | None) -> str:
     """Stop this incident's actions, or all (`incident` None). What became of it, as a sentence to whoever asked.
 
-    Any full member may stop one incident; who may stop everything is policy. Raises `Denied`, recorded by nobody: nothing changed.
+    Any full member may stop one incident; who may stop everything is policy. Raises `Denied`, which is recorded.
     """
-    person = await _member(desk, by)
+    person = await _member(desk, by, incident=incident, surface=surface)
     if incident is None and not await may_stop_all(desk, person):
-        raise Denied("who may stop everything is named in the policy file (stop_all); `stop` without `all` stops this incident")
+        why = "who may stop everything is named in the policy file (stop_all); `stop` without `all` stops this incident"
+        await _refuse(desk, by=by, surface=surface, incident=incident, reason=why)
     return await _turn(desk, by=by, surface=surface, reason=reason, incident=incident, on=True)
 
 
 async def lift(desk: Desk, *, by: str, surface: str, reason: str, incident: str | None) -> str:
     """Let things run again. An incident's stop is lifted by its commander or whoever may stop everything, theirs by them alone."""
-    person = await _member(desk, by)
+    person = await _member(desk, by, incident=incident, surface=surface)
     if not reason.strip():
         raise BadInput("say why it may go on; one line is enough")
-    if not await may_stop_all(desk, person):
-        async with desk.ledger.read() as tx:
-            commander = (await incidents.get(tx, incident)).commander if incident is not None else None
-        if incident is None or commander != by:
-            raise Denied("who may let everything go on is named in the policy file (stop_all); one incident: its commander may too")
+    # The commander first: nobody has to be asked about them, and Slack may not answer.
+    if not await _commands(desk, by, incident) and not await may_stop_all(desk, person):
+        why = "who may let everything go on is named in the policy file (stop_all); one incident: its commander may too"
+        await _refuse(desk, by=by, surface=surface, incident=incident, reason=why)
     return await _turn(desk, by=by, surface=surface, reason=reason, incident=incident, on=False)
 
 
 async def may_stop_all(desk: Knows, person: Person) -> bool:
-    """Whom the policy names for it; where it names nobody, its approvers. The demo's own person may."""
+    """Whom the policy names for it; where it names nobody, whoever it names as an approver. The demo's own person may.
+
+    Raises `Unreachable` when it depends on a group that can't be asked about; that means no.
+    """
     if desk.policy is None:
         return False
     if person.local_operator:
         return True
-    named = desk.policy.stop_all
-    if named is None:
-        return person.id in {one for entry in desk.policy.approvers for one in entry.people}
-    if person.id in named.people:
+    named = (desk.policy.stop_all,) if desk.policy.stop_all else desk.policy.approvers
+    if any(person.id in one.people for one in named):
         return True
-    return any([person.id in await desk.members(group) for group in named.groups])
+    for group in dict.fromkeys(group for one in named for group in one.groups):
+        if person.id in await desk.members(group):
+            return True
+    return False
 
 
 def by_file(path: Path | None) -> str | None:
@@ -129,11 +134,39 @@ async def _concerned(tx: Tx, incident: str | None) -> list[str]:
     return [incident] if incident is not None else [each.id for each in await incidents.list_open(tx)]
 
 
-async def _member(desk: Desk, by: str) -> Person:
+async def _commands(desk: Desk, by: str, incident: str | None) -> bool:
+    if incident is None:
+        return False
+    async with desk.ledger.read() as tx:
+        return (await incidents.get(tx, incident)).commander == by
+
+
+async def _member(desk: Desk, by: str, *, incident: str | None, surface: str) -> Person:
     person = await desk.people(by)
-    operator = person is not None and person.local_operator
-    if person is None or person.deleted or person.bot or person.guest or person.stranger:
-        raise Denied("only full members of this workspace can stop it or let it go on")
-    if not operator and person.team != desk.home_team:
-        raise Denied("only full members of this workspace can stop it or let it go on")
+    if person is not None and person.local_operator:
+        return person
+    if person is None or person.deleted or person.bot or person.guest or person.stranger or person.team != desk.home_team:
+        await _refuse(
+            desk,
+            by=by,
+            surface=surface,
+            incident=incident,
+            reason="only full members of this workspace can stop it or let it go on",
+        )
     return person
+
+
+async def _refuse(desk: Desk, *, by: str, surface: str, incident: str | None, reason: str) -> NoReturn:
+    async with desk.ledger.write() as tx:
+        await audit.append(
+            tx,
+            audit.Action.STOP_REFUSED,
+            incident=incident or "",
+            at=desk.clock(),
+            actor=by,
+            surface=surface,
+            subject=switches.KILL if incident is None else switches.of_incident(incident),
+            policy=desk.policy_version,
+            payload={"reason": reason},
+        )
+    raise Denied(reason)

@@ -72,6 +72,7 @@ class Action(StrEnum):
     MISSED = "firstmate:execution:miss"
     STOPPED = "person:switch:stop"
     RESUMED = "person:switch:resume"
+    STOP_REFUSED = "policy:switch:refuse"
     PEOPLE_NOTIFIED = "firstmate:people:notify"
     PRESS_IGNORED = "firstmate:press:ignore"
     POLICY_LOADED = "firstmate:policy:load"

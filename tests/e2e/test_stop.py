@@ -38,6 +38,10 @@ async def test_without_a_reason_or_an_incident_the_right_form_is_said(start: Sta
 
 
 def test_at_a_shell_everything_is_stopped_and_let_go_on(tmp_path: Path) -> None:
+    elsewhere = one_sentence(firstmate("stop", "it smokes", folder=tmp_path))
+    assert "nothing would be stopped; set FIRSTMATE_DATA_DIR" in elsewhere  # worse than no answer: to believe that it stands still
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "inbox.sqlite").touch()
     assert "say why" in one_sentence(firstmate("stop", folder=tmp_path))
     said = firstmate("stop", "the database is being restored", folder=tmp_path)
     assert said.returncode == 0

@@ -29,6 +29,7 @@ async def test_any_member_stops_an_incident_and_its_commander_lets_it_go_on(worl
     assert any("wait for the vendor" in line for line in await world.told(proposal.incident))
     with pytest.raises(Denied, match="its commander may too"):
         await stop.lift(world.desk, by="UNOBODY", surface="t", reason="done", incident=proposal.incident)
+    assert Action.STOP_REFUSED.value in await world.audited(proposal.incident)
     with pytest.raises(BadInput, match="say why"):
         await stop.lift(world.desk, by="UCOMMANDER", surface="t", reason=" ", incident=proposal.incident)
     await stop.lift(world.desk, by="UCOMMANDER", surface="t", reason="done", incident=proposal.incident)
@@ -88,6 +89,28 @@ async def test_a_group_may_stop_everything_and_one_that_can_not_be_read_may_not(
     world.folk["gone"] = member("gone")
     with pytest.raises(Unreachable):
         await stop.lift(here.desk, by="UNOBODY", surface="t", reason="y", incident=None)
+
+
+async def test_approvers_by_group_may_stop_everything_where_nobody_is_named_for_it(world: World) -> None:
+    policy = load("format: 1\napprovers:\n  - target: shop/service/*\n    groups: [SOPS]\n")
+
+    async def members(group: str) -> frozenset[str]:
+        return frozenset({"UNOBODY"})
+
+    here = world.with_(policy=policy, members=members)
+    with pytest.raises(Denied, match="stop_all"):
+        await stop.stop(here.desk, by="USECOND", surface="t", reason="x", incident=None)
+    await stop.stop(here.desk, by="UNOBODY", surface="t", reason="x", incident=None)
+
+
+async def test_a_commander_lets_their_incident_go_on_while_slack_tells_nothing_about_groups(world: World) -> None:
+    async def members(group: str) -> frozenset[str]:
+        raise Unreachable("Slack did not say")
+
+    here = world.with_(policy=load(POLICY + "stop_all: {groups: [SOPS]}\n"), members=members)
+    incident = await here.declared()
+    await stop.stop(here.desk, by="UNOBODY", surface="t", reason="x", incident=incident.id)
+    await stop.lift(here.desk, by="UCOMMANDER", surface="t", reason="fine", incident=incident.id)
 
 
 async def test_a_file_stops_everything_even_one_that_can_not_be_read(world: World, tmp_path: Path) -> None:
