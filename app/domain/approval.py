@@ -20,6 +20,10 @@ class Person(Value):
     stranger: bool = False  # of another workspace
     local_operator: bool = False  # the demo's own person; `serve` never makes one
 
+    def full_member(self, home_team: str) -> bool:
+        """Whether they are a full member of the home workspace: a person of it, active, and no guest."""
+        return not (self.deleted or self.bot or self.guest or self.stranger) and bool(home_team) and self.team == home_team
+
 
 class Approval(Value):
     """One recorded yes or no."""

@@ -11,7 +11,7 @@ from app.ledger import audit, incidents, outbox, timeline
 async def take_command(desk: Desk, incident_id: str, *, by: str, surface: str) -> Incident:
     """Become commander where nobody is. Raises `Conflict` naming who commands, `Denied` for whoever is no member."""
     person = await desk.people(by)
-    if person is None or person.deleted or person.bot or person.guest or person.stranger:
+    if person is None or not person.full_member(desk.home_team):
         raise Denied("only full members of this workspace can command an incident")
     now = desk.clock()
     async with desk.ledger.write() as tx:

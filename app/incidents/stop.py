@@ -143,9 +143,7 @@ async def _commands(desk: Desk, by: str, incident: str | None) -> bool:
 
 async def _member(desk: Desk, by: str, *, incident: str | None, surface: str) -> Person:
     person = await desk.people(by)
-    if person is not None and person.local_operator:
-        return person
-    if person is None or person.deleted or person.bot or person.guest or person.stranger or person.team != desk.home_team:
+    if person is None or not (person.local_operator or person.full_member(desk.home_team)):
         await _refuse(
             desk,
             by=by,

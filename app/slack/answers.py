@@ -59,7 +59,7 @@ async def member(desk: Desk, id: str, *, patient: bool = False) -> Person:
         if patient:
             raise
         raise Denied(f"who you are could not be looked up, and that means no: {error}; try again") from error
-    if person is None or person.deleted or person.bot or person.guest or person.stranger or person.team != desk.home_team:
+    if person is None or not person.full_member(desk.home_team):
         raise Denied("only full members of this workspace can do this; ask one of them")
     return person
 
