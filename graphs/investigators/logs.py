@@ -16,7 +16,7 @@ from app.domain.finding import Finding
 from app.domain.hypothesis import Suspicion
 from app.domain.incident import Scope
 from app.domain.telemetry import LOG_SCHEMA, SPAN_SCHEMA, LogTable, ObjectTable, SpanTable, StatusTable, Topology
-from graphs.analysis.changes import stacks
+from graphs.analysis.changes.reading import stacks
 from graphs.analysis.logs import status_docs
 from graphs.analysis.logs.complaints import Standing, Testimony
 from graphs.analysis.logs.course import Course

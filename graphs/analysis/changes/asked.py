@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphs.analysis.changes.effects import COMPARE, GUARD, Effect, clean, effect_of, first_resource, last_names
-from graphs.analysis.changes.statements import Statement, file_kind
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement, file_kind
+from graphs.analysis.changes.reading.tokens import stem_set
 
 _ASKING = (*GUARD, "while ", "while(", "return ", "when ", "case ", "until ")
 _AGAIN = stem_set(["retry", "retries", "attempt", "attempts", "backoff", "redeliver"])

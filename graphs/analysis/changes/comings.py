@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import re2
 
-from graphs.analysis.changes import patterns
 from graphs.analysis.changes.effects import (
     ASSIGNS,
     CHECKERS,
@@ -33,8 +32,9 @@ from graphs.analysis.changes.effects import (
     passes_error,
     words_of,
 )
-from graphs.analysis.changes.statements import Statement, called, defined, file_kind
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading import patterns
+from graphs.analysis.changes.reading.statements import Statement, called, defined, file_kind
+from graphs.analysis.changes.reading.tokens import stem_set
 
 _KEEPERS = stem_set(
     [

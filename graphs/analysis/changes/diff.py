@@ -7,24 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphs.analysis.changes import (
-    asked,
-    comings,
-    constants,
-    edits,
-    everyday,
-    holding,
-    identity,
-    inherited,
-    otherwise,
-    quiet,
-    same,
-    senses,
-    settings,
-    swaps,
-    transport,
-    ways,
-)
+from graphs.analysis.changes import asked, comings, edits, everyday, otherwise, quiet, senses, swaps, ways
 from graphs.analysis.changes.effects import (
     HARD,
     NEUTRAL_BELOW,
@@ -36,7 +19,10 @@ from graphs.analysis.changes.effects import (
     last_names,
     name_of,
 )
-from graphs.analysis.changes.statements import (
+from graphs.analysis.changes.kinds import inherited, keys, locks, lost, tls
+from graphs.analysis.changes.matching import restyled
+from graphs.analysis.changes.reading import constants
+from graphs.analysis.changes.reading.statements import (
     FileKind,
     Statement,
     called,
@@ -47,7 +33,7 @@ from graphs.analysis.changes.statements import (
     statements,
     stood,
 )
-from graphs.analysis.changes.tokens import Token, stem_set
+from graphs.analysis.changes.reading.tokens import Token, stem_set
 
 _INERT: dict[FileKind, str] = {
     "docs": "documentation only",
@@ -79,7 +65,7 @@ class Reading:
 
 @lru_cache(maxsize=1024)  # every round asks about the same changes, and reading them is most of its time
 def read_diff(diff: str, files: tuple[str, ...] = ()) -> Reading:
-    """Every effect of a unified diff (or something like one). The same lines in another order read the same."""
+    """Every effect of a unified diff (or something like one). The same lines in another order read the restyled."""
     if not diff.strip():
         kinds = {file_kind(path) for path in files}
         inert = kinds and kinds <= set(_INERT)
@@ -112,8 +98,8 @@ class Shown:
     before: constants.Amounts
     after: constants.Amounts
     defaults: tuple[constants.Default, ...]
-    old: identity.Image
-    new: identity.Image
+    old: keys.Image
+    new: keys.Image
     image: tuple[tuple[Statement, ...], ...]  # what stands now, by hunks
 
     @property
@@ -126,9 +112,7 @@ def _shown(diff: str, files: Sequence[str]) -> Shown:
     old = [one for hunk in listed for one in stood(hunk)]
     image = tuple(tuple(standing(hunk)) for hunk in listed)
     new = [one for hunk in image for one in hunk]
-    return Shown(
-        *constants.amounts(old, new), tuple(constants.defaults(new)), identity.Image.of(old), identity.Image.of(new), image
-    )
+    return Shown(*constants.amounts(old, new), tuple(constants.defaults(new)), keys.Image.of(old), keys.Image.of(new), image)
 
 
 def _by_path(diff: str, files: Sequence[str]) -> dict[str, list[Statement]]:
@@ -177,12 +161,12 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
     found += asked.unasked(old, new, shown.standing, helpers)
     pairs, gone, come = _paired(old, new)
     far, gone, come = _moved_on(gone, come)
-    found += holding.holding(shown.image, [*new, *(after for before, after in moved if before.indent != after.indent)])
+    found += locks.holding(shown.image, [*new, *(after for before, after in moved if before.indent != after.indent)])
     found += inherited.replaced(shown.image, new)
     found += ways.ways([one for one in made if one.sign == "-"], [one for one in made if one.sign == "+"])
     turned = _turned_round(moved)
     olds, news = ([one for one in made if one.sign == sign] for sign in "-+")
-    first = {before.block for before, after in pairs if same.exits_first(before, after, olds, news)}
+    first = {before.block for before, after in pairs if restyled.exits_first(before, after, olds, news)}
     changed = [
         (
             effect.scaled(_SAME_SENSE)
@@ -199,7 +183,7 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
     ]
     looped = any(asked_in_loops(one) for one in olds)
     arrived = [
-        (effect.scaled(_RESTATED) if effect.kind == "came" and same.given_before(one, old) else effect, one.block)
+        (effect.scaled(_RESTATED) if effect.kind == "came" and restyled.given_before(one, old) else effect, one.block)
         for one in come
         if (effect := edits.made_anew(one, olds, news) or comings.added(one, come, helpers, looped=looped)) is not None
     ]
@@ -212,8 +196,8 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
     handed = _handed_over(old, new)
     missing = [
         (effect, one)
-        for effect, one in settings.lost(old, new, shown.standing, {one.path for one in news})
-        if not _told(one, effect, changed) and not same.restated(one, None, come)
+        for effect, one in lost.lost(old, new, shown.standing, {one.path for one in news})
+        if not _told(one, effect, changed) and not restyled.restated(one, None, come)
     ]
     spoken = {id(one) for _, one in missing}
     changed += [
@@ -221,9 +205,9 @@ def _effects(made: Sequence[Statement], shown: Shown) -> list[Effect]:
         for one in gone
         if (effect := _removed(one, gone, new, shown, told=id(one) in spoken)) is not None and not _elsewhere(one, olds, news, come)
     ]
-    lost = [effect for effect, one in missing if constants.fallen_back(one, shown.defaults) is None]
+    found += [effect for effect, one in missing if constants.fallen_back(one, shown.defaults) is None]
     changed += arrived
-    found += lost
+
     alike = _alike_blocks(old, new)
     changed = [
         (effect.scaled(_ALIKE) if block in alike and effect.kind != "number" else effect, block) for effect, block in changed
@@ -243,13 +227,13 @@ _RESTATED = 0.3  # a setting that says what code said
 
 def _between(before: Statement, after: Statement, shown: Shown, old: Sequence[Statement]) -> list[Effect]:
     found = [*edits.between(before, after), *everyday.kinds(before, after), *senses.senses(before, after)]
-    if (tls := transport.spoken(before, after)) is not None:
-        return [tls, *(one for one in found if one.kind not in _TOLD_BY_KEY | {"number", "condition", "came", "gone"})]
+    if (other := tls.spoken(before, after)) is not None:
+        return [other, *(one for one in found if one.kind not in _TOLD_BY_KEY | {"number", "condition", "came", "gone"})]
     if more := otherwise.otherwise(before, after, old):
         found = [*more, *(one for one in found if one.kind not in _TOLD_BY_PAIR)]
-    if (key := identity.another_key(before, after, shown.old, shown.new)) is not None and key.weight > 0.5:
+    if (key := keys.another_key(before, after, shown.old, shown.new)) is not None and key.weight > 0.5:
         return [key, *(one for one in found if one.kind not in _TOLD_BY_KEY)]
-    if identity.same_key(before, after, shown.old, shown.new):
+    if keys.same_key(before, after, shown.old, shown.new):
         found = [one.scaled(_KEPT) if one.kind in ("called", "changed") else one for one in found]
     default = constants.no_longer_passed(before, after, shown.defaults)
     return found if default is None else [default, *(one for one in found if one.kind not in ("dropped", "gone", "changed"))]
@@ -266,7 +250,7 @@ def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]
     if _opens_again(one, new):
         return None
     effect = everyday.form_lost(one) or comings.removed(one, gone, new)
-    kept = effect is not None and one.text.startswith(("@", "[")) and (settings.names_kept(one, new) or _annotated_alike(one, new))
+    kept = effect is not None and one.text.startswith(("@", "[")) and (lost.names_kept(one, new) or _annotated_alike(one, new))
     kept = kept or (effect is not None and effect.kind == "gone" and quiet.set_otherwise(one, new))
     return effect.scaled(_KEPT) if effect is not None and kept else effect
 
@@ -304,10 +288,10 @@ _KEPT = 0.25  # an annotation whose name something bears by itself now
 def _elsewhere(one: Statement, old: Sequence[Statement], new: Sequence[Statement], come: Sequence[Statement]) -> bool:
     """Whether what went stands elsewhere, spelt in another way."""
     return (
-        same.read_by_another(one, come)
-        or same.respelt(one, come)
-        or same.restated(one, None, come)
-        or same.generated(one, old, new)
+        restyled.read_by_another(one, come)
+        or restyled.respelt(one, come)
+        or restyled.restated(one, None, come)
+        or restyled.generated(one, old, new)
     )
 
 
@@ -315,7 +299,11 @@ def _alike_blocks(old: Sequence[Statement], new: Sequence[Statement]) -> set[int
     """Blocks that do what they did in another form."""
     blocks = {one.block for one in old} & {one.block for one in new}
     made = {block: ([one for one in old if one.block == block], [one for one in new if one.block == block]) for block in blocks}
-    return {block for block, sides in made.items() if same.searched(*sides) or same.tabled(*sides) or same.reshaped(*sides)}
+    return {
+        block
+        for block, sides in made.items()
+        if any(known(*sides) for known in (restyled.searched, restyled.tabled, restyled.reshaped))
+    }
 
 
 _ALIKE = 0.3
@@ -363,7 +351,7 @@ def _named_now(before: Statement, after: Statement, come: Sequence[Statement]) -
     lost = {token.text for token in before.tokens if token.kind == "number"} - {token.text for token in after.tokens}
     words = {token.text for token in after.tokens} - {token.text for token in before.tokens}
     constants = [one for one in come if one is not after and (name_of(one) or "").rpartition("/")[2] in words]
-    if same.restated(before, after, come):
+    if restyled.restated(before, after, come):
         return True
     return bool(lost) and any(lost <= {token.text for token in one.tokens} for one in constants)
 

@@ -10,7 +10,6 @@ from difflib import SequenceMatcher
 import re2
 
 from graphs.analysis.changes.comings import backtracking, keeping, scanning
-from graphs.analysis.changes.constants import declares, measured_by, plain_value, same_setting
 from graphs.analysis.changes.effects import (
     ARITHMETIC,
     CHECKERS,
@@ -45,8 +44,9 @@ from graphs.analysis.changes.effects import (
 )
 from graphs.analysis.changes.guards import subsequence, unguarded
 from graphs.analysis.changes.numbers import HEADS, measures_of, number_step, numbers, resource_at
-from graphs.analysis.changes.statements import Statement, called, defined, file_kind
-from graphs.analysis.changes.tokens import Measure, Token, stem, stem_set
+from graphs.analysis.changes.reading.constants import declares, measured_by, plain_value, same_setting
+from graphs.analysis.changes.reading.statements import Statement, called, defined, file_kind
+from graphs.analysis.changes.reading.tokens import Measure, Token, stem, stem_set
 
 _LEVELS = ("off", "fatal", "error", "warn", "warning", "info", "debug", "trace", "all")
 _PASSED_ON = re2.compile(r"^if err != nil \{? ?(?:return (?:\w+, )*(?:err|fmt\.Errorf\(.*\)) ?\}?)?$")

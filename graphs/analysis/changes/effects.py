@@ -9,8 +9,8 @@ from typing import Literal
 import re2
 
 from graphs.analysis.changes.lexicon import KIND_OF_EFFECT, Resource, resources_of
-from graphs.analysis.changes.statements import Statement, called, calls_in, repeated
-from graphs.analysis.changes.tokens import Measure, split_identifier, stem_set
+from graphs.analysis.changes.reading.statements import Statement, called, calls_in, repeated
+from graphs.analysis.changes.reading.tokens import Measure, split_identifier, stem_set
 
 Direction = Literal["down", "up", "gone", "new", "other"]
 NEUTRAL_BELOW = 0.1

@@ -20,10 +20,10 @@ from graphs.analysis.changes.effects import (
     passes_error,
     words_of,
 )
+from graphs.analysis.changes.kinds.timetables import retimed
 from graphs.analysis.changes.numbers import resource_at
-from graphs.analysis.changes.statements import Statement, called, file_kind
-from graphs.analysis.changes.timetables import retimed
-from graphs.analysis.changes.tokens import SECONDS, split_identifier, stem_set
+from graphs.analysis.changes.reading.statements import Statement, called, file_kind
+from graphs.analysis.changes.reading.tokens import SECONDS, split_identifier, stem_set
 
 
 def kinds(before: Statement, after: Statement) -> Iterator[Effect]:

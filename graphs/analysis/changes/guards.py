@@ -24,8 +24,8 @@ from graphs.analysis.changes.effects import (
     name_of,
 )
 from graphs.analysis.changes.numbers import HEADS
-from graphs.analysis.changes.statements import Statement, defined
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement, defined
+from graphs.analysis.changes.reading.tokens import stem_set
 
 ITS_OWN = CHECKERS | CLOSERS | LOCKERS
 """What such a call does is told by itself."""

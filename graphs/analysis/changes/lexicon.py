@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphs.analysis.changes.tokens import stem, stem_set
+from graphs.analysis.changes.reading.tokens import stem, stem_set
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from graphs.analysis.changes.effects import (
     passes_error,
 )
 from graphs.analysis.changes.lexicon import Resource, resources_of
-from graphs.analysis.changes.statements import Statement, file_kind
-from graphs.analysis.changes.tokens import Measure, Token, measure, split_identifier, stem_set, stems
+from graphs.analysis.changes.reading.statements import Statement, file_kind
+from graphs.analysis.changes.reading.tokens import Measure, Token, measure, split_identifier, stem_set, stems
 
 HEADS = frozenset(
     ["const", "let", "var", "return", "public", "private", "static", "final", "def", "val", "if", "while", "export", "self", "this"]

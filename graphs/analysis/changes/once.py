@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graphs.analysis.changes.statements import Statement, called
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement, called
+from graphs.analysis.changes.reading.tokens import stem_set
 
 ONCE = stem_set(
     [

@@ -24,8 +24,8 @@ from graphs.analysis.changes.effects import (
 )
 from graphs.analysis.changes.lexicon import resources_of
 from graphs.analysis.changes.numbers import resource_at
-from graphs.analysis.changes.statements import Statement, defined, file_kind
-from graphs.analysis.changes.tokens import SECONDS, Measure, Token, split_identifier, stem_set
+from graphs.analysis.changes.reading.statements import Statement, defined, file_kind
+from graphs.analysis.changes.reading.tokens import SECONDS, Measure, Token, split_identifier, stem_set
 
 _SHARE = 0.5  # of the tokens alike: else it is another statement
 

@@ -8,8 +8,8 @@ import re2
 
 from graphs.analysis.changes.effects import Effect, last_names, name_of
 from graphs.analysis.changes.numbers import measures_of
-from graphs.analysis.changes.statements import Statement, file_kind
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement, file_kind
+from graphs.analysis.changes.reading.tokens import stem_set
 
 LOOKS = frozenset(
     ["classname", "class", "style", "variant", "icon", "alt", "placeholder", "tooltip", "color", "colour", "theme", "padding"]

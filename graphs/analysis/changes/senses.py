@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from graphs.analysis.changes.effects import Effect, clean, effect_of, first_resource, last_names
-from graphs.analysis.changes.statements import Statement, called, file_kind
-from graphs.analysis.changes.tokens import split_identifier, stem_set
+from graphs.analysis.changes.reading.statements import Statement, called, file_kind
+from graphs.analysis.changes.reading.tokens import split_identifier, stem_set
 
 
 def senses(before: Statement, after: Statement) -> Iterator[Effect]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import re2
 
 from graphs.analysis.changes.effects import Effect, clean, effect_of, first_resource
-from graphs.analysis.changes.statements import Statement
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.tokens import stem_set
 
 _NAME = r"[\"`\[]?([\w.]+)[\"`\]]?"
 _MADE = re2.compile(

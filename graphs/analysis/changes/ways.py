@@ -24,8 +24,8 @@ from graphs.analysis.changes.effects import (
     name_of,
 )
 from graphs.analysis.changes.lexicon import Resource
-from graphs.analysis.changes.statements import Statement, called, defined, file_kind
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement, called, defined, file_kind
+from graphs.analysis.changes.reading.tokens import stem_set
 
 _GIVES_BACK = frozenset(
     [

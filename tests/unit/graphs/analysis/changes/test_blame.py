@@ -12,9 +12,9 @@ from app.domain.finding import Finding
 from app.domain.incident import Alert, Scope
 from app.domain.telemetry import Topology
 from app.domain.window import Window
-from graphs.analysis.changes.blame import ChangeSuspect, explain
-from graphs.analysis.changes.innocence import innocence
-from graphs.analysis.changes.place import Places
+from graphs.analysis.changes.suspects.blame import ChangeSuspect, explain
+from graphs.analysis.changes.suspects.innocence import innocence
+from graphs.analysis.changes.suspects.place import Places
 
 ONSET = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CALLS = Topology(source="t", edges=(("web", "orders"), ("orders", "stock"), ("web", "profile")))

@@ -6,9 +6,9 @@ import pytest
 
 from app.domain.finding import Finding
 from app.domain.telemetry import Topology
-from graphs.analysis.changes.blame import explain
-from graphs.analysis.changes.innocence import innocence
-from graphs.analysis.changes.place import Places
+from graphs.analysis.changes.suspects.blame import explain
+from graphs.analysis.changes.suspects.innocence import innocence
+from graphs.analysis.changes.suspects.place import Places
 from tests.unit.graphs.analysis.changes.test_blame import CALLS, LOOP, ONSET, POOL, REFACTOR, deploy, scope, symptom
 from tests.unit.graphs.said import SCOPE, finding
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphs.analysis.changes.patterns import exponential, quadratic
+from graphs.analysis.changes.reading.patterns import exponential, quadratic
 
 
 @pytest.mark.parametrize(

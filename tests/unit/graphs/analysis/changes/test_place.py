@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from app.domain.telemetry import Topology
-from graphs.analysis.changes.place import Places
+from graphs.analysis.changes.suspects.place import Places
 from graphs.analysis.naming import Names
 from tests.unit.graphs.said import SCOPE, finding
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from graphs.analysis.changes.stacks import Frame, frames, hits, same_file, thrown, touched
+from graphs.analysis.changes.reading.stacks import Frame, frames, hits, same_file, thrown, touched
 
 PYTHON = """Traceback (most recent call last):
   File "/srv/app/web/views.py", line 12, in page

@@ -9,8 +9,8 @@ from dataclasses import replace
 import re2
 
 from graphs.analysis.changes.effects import Effect, clean, effect_of, words_of
-from graphs.analysis.changes.statements import Statement, file_kind
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement, file_kind
+from graphs.analysis.changes.reading.tokens import stem_set
 
 _LISTED = frozenset(
     [

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import re2
 
-from graphs.analysis.changes.statements import Statement
-from graphs.analysis.changes.tokens import extension
+from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.tokens import extension
 
 _PRINTED = frozenset(map(chr, range(32, 127))) | {"\n", "\t"}
 _DIGITS = frozenset("0123456789")

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import re2
 
-from graphs.analysis.changes.constants import UNITS
 from graphs.analysis.changes.effects import TRUTHS, Effect, clean, effect_of, name_of
 from graphs.analysis.changes.numbers import resource_at
-from graphs.analysis.changes.statements import Statement, called, file_kind
-from graphs.analysis.changes.tokens import lex, stem_set
+from graphs.analysis.changes.reading.constants import UNITS
+from graphs.analysis.changes.reading.statements import Statement, called, file_kind
+from graphs.analysis.changes.reading.tokens import lex, stem_set
 
 _NAME = re2.compile(r"^[A-Za-z][\w.-]{2,60}$")
 _TAG = re2.compile(r"\w+:\\?\"([^\",\\]+)")

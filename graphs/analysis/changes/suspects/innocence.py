@@ -11,12 +11,12 @@ import re2
 from app.domain.finding import Finding
 from app.domain.incident import Scope
 from app.domain.telemetry import Topology
-from graphs.analysis.changes.arrivals import of_one_part
-from graphs.analysis.changes.blame import ChangeSuspect
-from graphs.analysis.changes.expiry import ran_out
 from graphs.analysis.changes.lexicon import EXPIRED, KEPT_OFF_BY, OUTSIDE, PLACES_OF_PROVIDERS, PROVIDER, RAN_OUT, SURGE
-from graphs.analysis.changes.ties import EXPLAINS
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.suspects.arrivals import of_one_part
+from graphs.analysis.changes.suspects.blame import ChangeSuspect
+from graphs.analysis.changes.suspects.expiry import ran_out
+from graphs.analysis.changes.suspects.ties import EXPLAINS
 from graphs.analysis.metrics.words import read
 from graphs.analysis.naming import bare
 

@@ -14,8 +14,8 @@ import re2
 
 from graphs.analysis.changes.effects import ASSIGNS, Direction, Effect, clean, effect_of, first_resource, name_of
 from graphs.analysis.changes.once import DRAWN, ONCE, drawn, only_once
-from graphs.analysis.changes.statements import Statement, called, file_kind
-from graphs.analysis.changes.tokens import Token, lex, split_identifier, stem, stem_set
+from graphs.analysis.changes.reading.statements import Statement, called, file_kind
+from graphs.analysis.changes.reading.tokens import Token, lex, split_identifier, stem, stem_set
 
 _KEYS = stem_set(
     [

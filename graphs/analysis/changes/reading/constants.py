@@ -8,11 +8,11 @@ from difflib import SequenceMatcher
 
 import re2
 
-from graphs.analysis.changes import transport
 from graphs.analysis.changes.effects import ASSIGNS, Effect, clean, effect_of, name_of
+from graphs.analysis.changes.kinds import tls
 from graphs.analysis.changes.numbers import measures_of, number_step, resource_at
-from graphs.analysis.changes.statements import Statement, called, file_kind
-from graphs.analysis.changes.tokens import BYTES, SECONDS, Measure, Token, lex, split_identifier, stem_set
+from graphs.analysis.changes.reading.statements import Statement, called, file_kind
+from graphs.analysis.changes.reading.tokens import BYTES, SECONDS, Measure, Token, lex, split_identifier, stem_set
 
 _FIXED = frozenset(["const", "static", "final", "let", "val", "readonly", "constexpr"])
 _OF_TIME = frozenset(
@@ -202,8 +202,8 @@ def _given(one: Statement, name: frozenset[str]) -> Statement | None:
 
 
 def _between(name: str, gone: Statement, now: Statement) -> Effect | None:
-    if (tls := transport.spoken(gone, now)) is not None:
-        return tls
+    if (other := tls.spoken(gone, now)) is not None:
+        return other
     was, holds = measures_of(gone), measures_of(now)
     key = name.rpartition("/")[2]
     if len(was) == len(holds) == 1:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re2
 
 from graphs.analysis.changes.effects import Effect, clean, effect_of, first_resource, name_of
-from graphs.analysis.changes.statements import Statement
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.tokens import stem_set
 
 _TABLE = re2.compile(
     r"(?:^|[\"'`( =:])((?:[\d*/,?LW#-]+ ){2,4}(?:[\d*/,?#L-]|[A-Z]{3}\b)+(?: [\d*/,?#LA-Z-]+){1,2})[\"'`)]?(?:$|[,;) ])"

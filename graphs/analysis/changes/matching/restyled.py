@@ -9,8 +9,8 @@ import re2
 
 from graphs.analysis.changes.effects import ASSIGNS, FAILING, GUARD, TRUTHS, TYPES, first_resource, last_names, name_of, words_of
 from graphs.analysis.changes.numbers import measures_of
-from graphs.analysis.changes.statements import Statement, called, defined
-from graphs.analysis.changes.tokens import Measure, stem_set, stems
+from graphs.analysis.changes.reading.statements import Statement, called, defined
+from graphs.analysis.changes.reading.tokens import Measure, stem_set, stems
 
 _FLIPPED = {"==": "!=", "!=": "==", "===": "!==", "!==": "===", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _EXITS = ("return", "continue", "break", "next", *FAILING)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re2
 
 from graphs.analysis.changes.effects import Effect, clean, effect_of, first_resource, name_of
-from graphs.analysis.changes.statements import Statement
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.tokens import stem_set
 
 _SPOKEN = re2.compile(r"(?i)(?:tls|ssl)")
 _VERSION = re2.compile(r"(?i)(?:tls(?:version|v)*[ _.-]*v?1[._-]?|[-_ ,:=\"']v?1[._-])([0-3])")

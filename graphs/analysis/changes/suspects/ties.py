@@ -12,8 +12,8 @@ from app.domain.finding import Finding
 from app.domain.incident import Scope
 from graphs.analysis.changes.effects import Effect
 from graphs.analysis.changes.lexicon import SEEN_OF_EFFECT, is_common, symptoms_in
-from graphs.analysis.changes.stacks import Frame, frames
-from graphs.analysis.changes.tokens import Measure, measure, measures_in, split_identifier, stem_set, stems
+from graphs.analysis.changes.reading.stacks import Frame, frames
+from graphs.analysis.changes.reading.tokens import Measure, measure, measures_in, split_identifier, stem_set, stems
 
 _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
 _RANKED = (1.0, 0.85, 0.7, 0.6)

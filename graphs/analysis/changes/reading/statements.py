@@ -9,7 +9,7 @@ from typing import Literal
 
 import re2
 
-from graphs.analysis.changes.tokens import Token, extension, lex, names_called, split_identifier, stem_set, without_comment
+from graphs.analysis.changes.reading.tokens import Token, extension, lex, names_called, split_identifier, stem_set, without_comment
 
 FileKind = Literal["code", "config", "schema", "dependency", "image", "docs", "test", "style", "build", "asset"]
 Sort = Literal["code", "log", "telemetry", "import", "comment"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import re2
 
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.tokens import stem_set
 
 _RAN_OUT = stem_set(["expired", "expires", "expiry", "expiration", "notafter", "lapsed", "validity"])
 _ISO = re2.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(?:Z| ?UTC|\+00:?00)?")

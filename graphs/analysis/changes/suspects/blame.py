@@ -14,10 +14,10 @@ from app.domain.incident import Scope
 from app.domain.telemetry import Topology
 from graphs.analysis.changes.diff import Reading, read_diff
 from graphs.analysis.changes.effects import Effect
-from graphs.analysis.changes.place import Places
-from graphs.analysis.changes.shipping import Shipment, shipments
-from graphs.analysis.changes.stacks import hits, touched
-from graphs.analysis.changes.ties import Seen, Tie, of_alert, of_finding, tie, together
+from graphs.analysis.changes.reading.stacks import hits, touched
+from graphs.analysis.changes.suspects.place import Places
+from graphs.analysis.changes.suspects.shipping import Shipment, shipments
+from graphs.analysis.changes.suspects.ties import Seen, Tie, of_alert, of_finding, tie, together
 from graphs.analysis.naming import bare
 
 SAMPLING_S = 120.0  # onsets are found on samples a minute or two apart

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphs.analysis.changes.effects import Effect, called_name, effect_of, first_resource, last_names
-from graphs.analysis.changes.statements import Statement, called, file_kind
-from graphs.analysis.changes.tokens import stem_set
+from graphs.analysis.changes.reading.statements import Statement, called, file_kind
+from graphs.analysis.changes.reading.tokens import stem_set
 
 _LOCKS = stem_set(["lock", "locks", "mutex", "rlock", "rwlock", "synchronize", "monitor"])
 _RETURNS = stem_set(["unlock", "release"])

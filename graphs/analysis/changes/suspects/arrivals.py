@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.domain.finding import Finding
-from graphs.analysis.changes.tokens import split_identifier
+from graphs.analysis.changes.reading.tokens import split_identifier
 
 _MOST = 0.8  # share of the rise
 _FEW = 0.5  # share of the level before, from which on a part is the whole under another name
