@@ -14,10 +14,10 @@ from app.domain.incident import Scope
 from app.domain.quantity import counted
 from app.domain.telemetry import ObjectTable, Topology
 from app.domain.window import Window
-from graphs.analysis.changes.effects import clean
-from graphs.analysis.changes.lexicon import remedy
+from graphs.analysis.changes.reading.names import clean
 from graphs.analysis.changes.suspects.blame import ChangeSuspect, considered, explain
 from graphs.analysis.changes.suspects.innocence import Innocence, innocence
+from graphs.analysis.changes.suspects.remedies import remedy
 from graphs.analysis.naming import Names
 from graphs.analysis.objects import ObjectFault, examine
 from graphs.analysis.objects.writes import Failing, failing

@@ -18,9 +18,6 @@ TOP = {
     *("Makefile", "requirements.lock", "LICENSE", "CHANGELOG.md"),  # what tools demand
 }
 LONG = {
-    "graphs/analysis/changes/lexicon.py": "one vocabulary: what resources, remedies and outside causes are called",
-    "graphs/analysis/changes/diff.py": "the one walk over a diff, in which each kind of edit is asked for in its turn",
-    "graphs/analysis/changes/edits.py": "what a statement and its successor differ in, one kind after the other",
     "graphs/analysis/label_words.py": "one vocabulary",
     "tests/unit/graphs/analysis/changes/test_everyday.py": "one table of edits, each with what it weighs",
     "tests/unit/graphs/analysis/changes/test_kinds_of_edits.py": "one table of edits, each with its kind or its harmlessness",

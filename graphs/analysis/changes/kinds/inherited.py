@@ -8,28 +8,15 @@ from dataclasses import replace
 
 import re2
 
-from graphs.analysis.changes.effects import Effect, clean, effect_of, words_of
-from graphs.analysis.changes.reading.statements import Statement, file_kind
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.names import clean, words_of
+from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.words import listed, stem_set
 
-_LISTED = frozenset(
-    [
-        "proxy_set_header",
-        "add_header",
-        "add_trailer",
-        "fastcgi_param",
-        "uwsgi_param",
-        "scgi_param",
-        "grpc_set_header",
-        "proxy_hide_header",
-        "proxy_pass_header",
-        "proxy_ssl_conf_command",
-        "limit_req",
-        "limit_conn",
-        "access_log",
-        "error_page",
-        "auth_request_set",
-    ]
+_LISTED = listed(
+    "proxy_set_header add_header add_trailer fastcgi_param uwsgi_param scgi_param grpc_set_header proxy_hide_header "
+    "proxy_pass_header proxy_ssl_conf_command limit_req limit_conn access_log error_page auth_request_set"
 )
 """Directives that a block takes over from the one around it only where it has none of its own."""
 _MERGED = re2.compile(r"^(?:<<: ?\*|\.\.\.|\*\*)([A-Za-z_][\w.-]*)")

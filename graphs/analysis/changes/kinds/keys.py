@@ -7,153 +7,36 @@ goes wrong by the names that went or came.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import re2
 
-from graphs.analysis.changes.effects import ASSIGNS, Direction, Effect, clean, effect_of, first_resource, name_of
-from graphs.analysis.changes.once import DRAWN, ONCE, drawn, only_once
-from graphs.analysis.changes.reading.statements import Statement, called, file_kind
-from graphs.analysis.changes.reading.tokens import Token, lex, split_identifier, stem, stem_set
+from graphs.analysis.changes.effect import Direction, Effect, effect_of
+from graphs.analysis.changes.kinds.random import DRAWN, ONCE, drawn, only_once
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.images import Image
+from graphs.analysis.changes.reading.names import clean, name_of
+from graphs.analysis.changes.reading.statements import Statement, called
+from graphs.analysis.changes.reading.tokens import Token, lex
+from graphs.analysis.changes.reading.words import listed, split_identifier, stem, stem_set, stemmed
+from graphs.analysis.changes.vocabulary.marks import ASSIGNS
+from graphs.analysis.changes.vocabulary.resources import first_resource
 
-_KEYS = stem_set(
-    [
-        "key",
-        "partition",
-        "shard",
-        "fingerprint",
-        "dedupe",
-        "dedup",
-        "digest",
-        "hash",
-        "etag",
-        "idempotency",
-    ]
+_KEYS = stemmed("key partition shard fingerprint dedupe dedup digest hash etag idempotency")
+_SECRETS = stemmed(
+    "api secret public private access signing ssh encryption tls primary foreign kms license gpg rsa host sort auth jwt"
 )
-_SECRETS = stem_set(
-    [
-        "api",
-        "secret",
-        "public",
-        "private",
-        "access",
-        "signing",
-        "ssh",
-        "encryption",
-        "tls",
-        "primary",
-        "foreign",
-        "kms",
-        "license",
-        "gpg",
-        "rsa",
-        "host",
-        "sort",
-        "auth",
-        "jwt",
-    ]
-)
-_TELLERS = stem_set(
-    [
-        "limiter",
-        "limits",
-        "throttle",
-        "quota",
-        "ratelimit",
-        "lock",
-        "locks",
-        "locker",
-        "lease",
-        "semaphore",
-        "dedupe",
-        "partition",
-        "shard",
-        "hash",
-        "sha256",
-        "sha1",
-        "md5",
-        "fingerprint",
-        "memo",
-        "cache",
-        "routing",
-        "idempotency",
-    ]
+_TELLERS = stemmed(
+    "limiter limits throttle quota ratelimit lock locks locker lease semaphore dedupe partition shard hash sha256 sha1 md5 "
+    "fingerprint memo cache routing idempotency"
 )
 """Receivers and called names whose first argument says who or what is meant."""
-_SORTERS = frozenset(
-    [
-        "sorted",
-        "sort",
-        "min",
-        "max",
-        "sort_by",
-        "groupby",
-    ]
-)
-_GENERIC = stem_set(
-    [
-        "id",
-        "name",
-        "key",
-        "value",
-        "code",
-        "string",
-        "str",
-        "uuid",
-        "number",
-        "to",
-        "get",
-        "as",
-        "of",
-        "ref",
-        "text",
-        "val",
-        "tostring",
-    ],
-)
-_NO_PARTS = frozenset(
-    [
-        "return",
-        "new",
-        "await",
-        "if",
-        "else",
-        "for",
-        "in",
-        "lambda",
-        "let",
-        "const",
-        "var",
-        "val",
-        "final",
-        "String",
-        "str",
-        "string",
-        "map",
-        "format",
-        "f",
-        "not",
-        "or",
-        "and",
-        "self",
-        "this",
-        "null",
-        "None",
-        "nil",
-        "true",
-        "false",
-        "mut",
-        "using",
-        "async",
-        "select",
-        "from",
-        "by",
-        "group",
-        "where",
-        "kw",
-        "kwargs",
-    ]
+_SORTERS = listed("sorted sort min max sort_by groupby")
+_GENERIC = stemmed("id name key value code string str uuid number to get as of ref text val tostring")
+_NO_PARTS = listed(
+    "return new await if else for in lambda let const var val final String str string map format f not or and self this null "
+    "None nil true false mut using async select from by group where kw kwargs"
 )
 _HOLE = re2.compile(r"[$#]?\{([^{}]*)\}")
 _GROUPED = re2.compile(r"(?i)\b(?:group by|partition by|distinct on|on conflict)\s*\(?\s*([\w., ]+)")
@@ -162,28 +45,6 @@ _VARIABLE = re2.compile(r"\$\{?(\w+)")
 _OF_A_SERVER = stem_set(["key", "hash", "zone"])
 _MOST_STEPS = 3
 Part = frozenset[str]
-
-
-@dataclass(frozen=True)
-class Image:
-    """One side of a diff: what locals stand for, and what functions answer."""
-
-    given: dict[tuple[str, str], Statement] = field(default_factory=dict)
-    answers: dict[str, tuple[Statement, ...]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, image: Iterable[Statement]) -> Image:
-        given: dict[tuple[str, str], Statement] = {}
-        answers: dict[str, tuple[Statement, ...]] = {}
-        for one in image:
-            if file_kind(one.path) != "code":
-                continue
-            name = (name_of(one) or "").rpartition("/")[2]
-            if name and name in one.key[:3]:
-                given.setdefault((one.path, name), one)
-            if one.parents and one.text.startswith("return"):
-                answers[one.parents[-1]] = (*answers.get(one.parents[-1], ()), one)
-        return cls(given, answers)
 
 
 def another_key(before: Statement, after: Statement, old: Image, new: Image) -> Effect | None:
@@ -321,37 +182,9 @@ def _meant(tokens: Sequence[Token]) -> tuple[Token, ...]:
     return _until_comma(tokens[len(first) + 1 :])
 
 
-_OTHERWISE = frozenset(
-    [
-        "limit",
-        "Limit",
-        "clear",
-        "size",
-        "init",
-        "configure",
-    ]
-)
-_HOW_LONG = stem_set(
-    [
-        "timeout",
-        "wait",
-        "ttl",
-        "seconds",
-        "duration",
-        "millis",
-        "deadline",
-        "ms",
-    ]
-)
-_CONTEXTS = frozenset(
-    [
-        "ctx",
-        "context",
-        "cancellationtoken",
-        "background",
-        "todo",
-    ]
-)
+_OTHERWISE = listed("limit Limit clear size init configure")
+_HOW_LONG = stemmed("timeout wait ttl seconds duration millis deadline ms")
+_CONTEXTS = listed("ctx context cancellationtoken background todo")
 
 
 def _answered(one: Statement) -> _Made | None:
@@ -453,25 +286,7 @@ def _enclosed(tokens: Sequence[Token]) -> Iterator[Token]:
         yield token
 
 
-_KNOWN = frozenset(
-    [
-        "join",
-        "Join",
-        "Sprintf",
-        "format",
-        "str",
-        "String",
-        "map",
-        "concat",
-        "sha256",
-        "md5",
-        "hash",
-        "tuple",
-        "list",
-        "lower",
-        "encode",
-    ]
-)
+_KNOWN = listed("join Join Sprintf format str String map concat sha256 md5 hash tuple list lower encode")
 
 
 def _owners(tokens: Sequence[Token], name: str) -> frozenset[str]:

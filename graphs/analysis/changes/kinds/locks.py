@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphs.analysis.changes.effects import Effect, called_name, effect_of, first_resource, last_names
-from graphs.analysis.changes.reading.statements import Statement, called, file_kind
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.names import called_name, last_names
+from graphs.analysis.changes.reading.statements import Statement, called
+from graphs.analysis.changes.reading.words import stem_set, stemmed
+from graphs.analysis.changes.vocabulary.resources import first_resource
 
-_LOCKS = stem_set(["lock", "locks", "mutex", "rlock", "rwlock", "synchronize", "monitor"])
+_LOCKS = stemmed("lock locks mutex rlock rwlock synchronize monitor")
 _RETURNS = stem_set(["unlock", "release"])
 _TRANSACTION = stem_set(["transaction", "atomic"])
-_ASKS = stem_set(
-    ["fetch", "http", "https", "requests", "rpc", "invoke", "download", "upload", "publish", "axios", "urlopen", "grpc"]
-)
+_ASKS = stemmed("fetch http https requests rpc invoke download upload publish axios urlopen grpc")
 _OF_STORES = stem_set(["query", "execute", "exec", "select", "client"])
 _FAR = 60  # statements: no function worth reading is longer
 _SCOPED = ("with ", "async with ", "synchronized", "using ", "lock ", "lock(", "mutex.synchronize", "@")

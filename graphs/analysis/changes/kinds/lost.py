@@ -7,20 +7,22 @@ from dataclasses import dataclass, replace
 
 import re2
 
-from graphs.analysis.changes.effects import TRUTHS, Effect, clean, effect_of, name_of
-from graphs.analysis.changes.numbers import resource_at
+from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.reading.constants import UNITS
-from graphs.analysis.changes.reading.statements import Statement, called, file_kind
-from graphs.analysis.changes.reading.tokens import lex, stem_set
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.names import clean, name_of
+from graphs.analysis.changes.reading.numbers import resource_at
+from graphs.analysis.changes.reading.statements import Statement, called
+from graphs.analysis.changes.reading.tokens import lex
+from graphs.analysis.changes.reading.words import listed, stem_set
+from graphs.analysis.changes.vocabulary.marks import TRUTHS
 
 _NAME = re2.compile(r"^[A-Za-z][\w.-]{2,60}$")
 _TAG = re2.compile(r"\w+:\\?\"([^\",\\]+)")
 _ANNOTATION = re2.compile(r"^(?:@\w|\[\w+\(|#\[)")
 _CONSTANT = re2.compile(r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
 _DIRECTIVE = re2.compile(r"^([a-z][\w-]+)\s+[^{}]*;$")
-_SWITCHES = frozenset(
-    ["set", "configure", "enable", "disable", "with", "option", "feature", "setOption", "setProperty", "put", "add", "features"]
-)
+_SWITCHES = listed("set configure enable disable with option feature setOption setProperty put add features")
 _MANY = 3
 
 
@@ -177,3 +179,13 @@ def _effect(name: Spoken) -> Effect:
     note = f"{clean(name.name)} is no longer {'set' if name.kind != 'published' else 'the name of anything'}"
     made = effect_of(kind, weight, note, one, resource=resource, direction="gone")
     return replace(made, words=made.words | name.stems)
+
+
+def told_already(one: Statement, effect: Effect, changed: Sequence[tuple[Effect, int]]) -> bool:
+    """Whether the name that went is told already, with what took its place."""
+    return any(block == one.block and other.path == one.path and other.kind in _TELLING for other, block in changed) and any(
+        other.kind in _TELLING and stem_set([effect.note.partition(" is ")[0]]) <= other.words for other, _ in changed
+    )
+
+
+_TELLING = frozenset({"literal", "number", "switch", "identity", "schema"})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re2
 
-from graphs.analysis.changes.effects import Effect, clean, effect_of, first_resource, name_of
+from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.reading.names import clean, name_of
 from graphs.analysis.changes.reading.statements import Statement
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.reading.words import stem_set
+from graphs.analysis.changes.vocabulary.resources import first_resource
 
 _SPOKEN = re2.compile(r"(?i)(?:tls|ssl)")
 _VERSION = re2.compile(r"(?i)(?:tls(?:version|v)*[ _.-]*v?1[._-]?|[-_ ,:=\"']v?1[._-])([0-3])")

@@ -7,41 +7,21 @@ from collections.abc import Iterator, Sequence
 
 import re2
 
-from graphs.analysis.changes.effects import ASSIGNS, FAILING, GUARD, TRUTHS, TYPES, first_resource, last_names, name_of, words_of
-from graphs.analysis.changes.numbers import measures_of
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.measures import Measure
+from graphs.analysis.changes.reading.names import last_names, name_of, words_of
+from graphs.analysis.changes.reading.numbers import measures_of
 from graphs.analysis.changes.reading.statements import Statement, called, defined
-from graphs.analysis.changes.reading.tokens import Measure, stem_set, stems
+from graphs.analysis.changes.reading.words import listed, stem_set, stems
+from graphs.analysis.changes.vocabulary.calls import FAILING
+from graphs.analysis.changes.vocabulary.marks import ASSIGNS, GUARD, TRUTHS, TYPES
+from graphs.analysis.changes.vocabulary.resources import first_resource
 
 _FLIPPED = {"==": "!=", "!=": "==", "===": "!==", "!==": "===", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _EXITS = ("return", "continue", "break", "next", *FAILING)
-_SEARCHES = frozenset(
-    [
-        "contains",
-        "Contains",
-        "ContainsFunc",
-        "includes",
-        "include?",
-        "some",
-        "every",
-        "any",
-        "any?",
-        "all",
-        "all?",
-        "none?",
-        "anyMatch",
-        "noneMatch",
-        "allMatch",
-        "indexOf",
-        "Index",
-        "IndexFunc",
-        "has",
-        "Any",
-        "All",
-        "Exists",
-        "exists",
-        "find",
-        "position",
-    ]
+_SEARCHES = listed(
+    "contains Contains ContainsFunc includes include? some every any any? all all? none? anyMatch noneMatch allMatch indexOf "
+    "Index IndexFunc has Any All Exists exists find position"
 )
 """Called names that look through a collection, where a loop with an exit would."""
 
@@ -93,42 +73,10 @@ def searched(gone: Sequence[Statement], come: Sequence[Statement]) -> bool:
     return asked <= known and not _values(gone) - _values(come) - {"true", "false"}
 
 
-_AROUND = frozenset(["stream", "iter", "if", "return", "not", "unless", "e", "x", "it", "in"])
-
-
-_LOOPING = frozenset(
-    [
-        "for",
-        "in",
-        "of",
-        "const",
-        "let",
-        "mut",
-        "var",
-        "range",
-        "forEach",
-        "map",
-        "append",
-        "push",
-        "add",
-        "iter",
-        "into_iter",
-        "collect",
-        "sum",
-        "filter",
-        "stream",
-        "toList",
-        "each",
-        "fold",
-        "reduce",
-        "extend",
-        "int",
-        "auto",
-        "return",
-        "val",
-        "list",
-        "foreach",
-    ]
+_AROUND = listed("stream iter if return not unless e x it in")
+_LOOPING = listed(
+    "for in of const let mut var range forEach map append push add iter into_iter collect sum filter stream toList each fold "
+    "reduce extend int auto return val list foreach"
 )
 
 
@@ -195,7 +143,7 @@ def generated(annotation: Statement, old: Sequence[Statement], new: Sequence[Sta
     return bool(named) and named <= taken
 
 
-_DECLARING = frozenset(["public", "private", "protected", "final", "static", "class", "record", "readonly", "val", "var", "let"])
+_DECLARING = listed("public private protected final static class record readonly val var let")
 
 
 def respelt(one: Statement, others: Sequence[Statement]) -> bool:
@@ -253,3 +201,62 @@ def given_before(one: Statement, old: Sequence[Statement]) -> bool:
 def _gives(one: Statement, measured: Measure, words: frozenset[str]) -> bool:
     name = name_of(one)
     return name is not None and measured in measures_of(one) and bool(stem_set([name]) & words)
+
+
+def opens_again(one: Statement, new: Sequence[Statement]) -> bool:
+    """Whether a labelled block is opened again under its label, or a lock is taken by what gives it back by itself."""
+    strings = [token.text for token in one.tokens if token.kind == "string"]
+    if file_kind(one.path) == "config" and one.text.endswith("{") and strings:
+        return any(strings[-1] in other.key and other.text.endswith("{") for other in new)
+    owners = {name.rpartition(".")[0] for name in called(one) if stem_set([name.rpartition(".")[2]]) & _HELD}
+    scoped = [other.text for other in new if other.block == one.block and other.text.startswith(("with ", "async with ", "using "))]
+    return bool(owners) and any(owner and owner in text for owner in owners for text in scoped)
+
+
+_HELD = stem_set(["acquire", "release", "lock", "unlock", "close"])
+
+
+def annotated_alike(one: Statement, new: Sequence[Statement]) -> bool:
+    """Whether another annotation in its place says the same texts."""
+    texts = {token.text for token in one.tokens if token.kind == "string"}
+    return bool(texts) and any(other.text.startswith("@") and other.block == one.block and texts <= {*other.key} for other in new)
+
+
+KEPT = 0.25  # an annotation whose name something bears by itself now
+
+
+def elsewhere(one: Statement, old: Sequence[Statement], new: Sequence[Statement], come: Sequence[Statement]) -> bool:
+    """Whether what went stands elsewhere, spelt in another way."""
+    return read_by_another(one, come) or respelt(one, come) or restated(one, None, come) or generated(one, old, new)
+
+
+def alike_blocks(old: Sequence[Statement], new: Sequence[Statement]) -> set[int]:
+    """Blocks that do what they did in another form."""
+    blocks = {one.block for one in old} & {one.block for one in new}
+    made = {block: ([one for one in old if one.block == block], [one for one in new if one.block == block]) for block in blocks}
+    return {block for block, sides in made.items() if any(known(*sides) for known in (searched, tabled, reshaped))}
+
+
+def turned_round(moved: Sequence[tuple[Statement, Statement]]) -> set[int]:
+    """Blocks whose statements are all there still, in another order."""
+    blocks: dict[int, list[tuple[Statement, Statement]]] = {}
+    for before, after in moved:
+        if before.path == after.path:
+            blocks.setdefault(before.block, []).append((before, after))
+    return {block for block, pairs in blocks.items() if len(pairs) >= 2 and _crossed(pairs)}
+
+
+def _crossed(pairs: Sequence[tuple[Statement, Statement]]) -> bool:
+    """Whether what stood deeper stands less deep now, and the other way round."""
+    steps = [after.indent - before.indent for before, after in pairs]
+    return any(step > 0 for step in steps) and any(step < 0 for step in steps)
+
+
+def named_now(before: Statement, after: Statement, come: Sequence[Statement]) -> bool:
+    """Whether the numbers that went from a statement are what a new constant holds that it names instead."""
+    lost = {token.text for token in before.tokens if token.kind == "number"} - {token.text for token in after.tokens}
+    words = {token.text for token in after.tokens} - {token.text for token in before.tokens}
+    constants = [one for one in come if one is not after and (name_of(one) or "").rpartition("/")[2] in words]
+    if restated(before, after, come):
+        return True
+    return bool(lost) and any(lost <= {token.text for token in one.tokens} for one in constants)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import re2
 
+from graphs.analysis.changes.reading.words import listed
+
 MOST_FRAMES = 60
 MOST_TEXT = 20_000
 AROUND = 1
@@ -23,9 +25,7 @@ _PLAIN = re2.compile(
     r"(?:^|[\s(])(/?(?:[\w.@-]+/){0,30}[\w.@-]{1,120}\.[A-Za-z]{1,6}):(\d{1,7})(?::\d{1,6})?"
     r"(?::in [`']([\w<>.!?]{1,120})| in ([\w<>.]{1,120}))?"
 )
-_STACK_KEYS = frozenset(
-    ("stack", "stacktrace", "traceback", "excinfo", "excstacktrace", "exceptionstacktrace", "errorstack", "errorstacktrace")
-)
+_STACK_KEYS = listed("stack stacktrace traceback excinfo excstacktrace exceptionstacktrace errorstack errorstacktrace")
 _TYPE_KEYS = frozenset(("exception", "exceptiontype", "exctype", "errortype", "errorkind", "exceptionclass"))
 _HEADED = re2.compile(r"^([A-Za-z_][\w.$]{0,160})(?:: ?(.*))?$")
 _HUNK = re2.compile(r"^@@ -\d+(?:,\d+)? \+(\d{1,7})(?:,\d+)? @@")

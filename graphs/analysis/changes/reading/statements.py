@@ -1,90 +1,42 @@
-"""A unified diff as files, hunks and statements: what was there, what is there now, and how deep in loops it stands."""
+"""Hunks as statements: what was there, what is there now, and how deep in loops it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
 
 import re2
 
-from graphs.analysis.changes.reading.tokens import Token, extension, lex, names_called, split_identifier, stem_set, without_comment
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.hunks import Hunk, Line
+from graphs.analysis.changes.reading.tokens import Token, lex, names_called, without_comment
+from graphs.analysis.changes.reading.words import listed, split_identifier, stem_set
 
-FileKind = Literal["code", "config", "schema", "dependency", "image", "docs", "test", "style", "build", "asset"]
 Sort = Literal["code", "log", "telemetry", "import", "comment"]
-
-_PATH = re2.compile(
-    r"([\w.@+-]+/)*[\w.@+-]*\.[A-Za-z]\w{0,9}\b|([\w.@+-]+/)+[\w.@+-]+|\b(?:Dockerfile|Makefile|CODEOWNERS|Procfile)\b"
-)
 _LOOP = re2.compile(
     r"^\s*(?:\}\s*)?(?:async\s+)?(?:for|foreach|while|loop|until|do)\b|\.(?:forEach|map|flatMap|each|each_with_index|filter)\s*\(|\.(?:times|each)\s+do\b"
     r"|\.(?:each|map|flat_map|each_with_index|times)\s*\{|\.(?:Select|SelectMany|ForEach)\(\w+ =>"
 )
-_TEST = re2.compile(
-    r"(^|/)(tests?|testdata|__tests__|specs?|fixtures|golden|e2e)(/|$)|_test\.|\.test\.|\.spec\.|(^|/)test_|Tests?\.(java|kt|cs)$"
-)
-_SPOKEN = re2.compile(r"(^|/)(locales?|i18n|l10n|translations?)/")
-_BUILD = re2.compile(r"(^|/)\.(github|circleci|gitlab|buildkite)(/|[\w-]*\.ya?ml$)")
 _LEVEL_SET = re2.compile(r"(?i)\b(basicconfig|set_?level|log_?level|level)\b\s*[=:(]|\blevel\s*=")
 _SET_UP = re2.compile(r"(?i)\b(basicconfig|set_?level|with_?level|new\w*|config\w*|init\w*|setup)\s*\(")
 _LOGGER = re2.compile(
     r"^(?:[\w\.\(\)]*\b)?(?:log|logger|logging|slog|console|klog|glog|zap|_logger|_log|LOG|LOGGER|Log|Logger|warnings|NSLog)(?:\.\w+)?\s*[\.(!]"
     r"|^(?:LOG_[A-Z]+|(?:std::)?(?:cout|cerr)|print|println|printf|fmt\.Print\w*|System\.(?:out|err)|puts|echo|eprintln|(?:tracing::)?(?:debug|info|warn|trace)!?)\b\s*[!(.<\"]"
 )
-_TELEMETRY_WORDS = frozenset(
-    [
-        "attributes",
-        "span",
-        "prometheus",
-        "metrics",
-        "metric",
-        "counter",
-        "histogram",
-        "gauge",
-        "observe",
-        "inc",
-        "span",
-        "tracer",
-        "statsd",
-        "otel",
-        "telemetry",
-        "setattributes",
-        "attribute",
-        "summary",
-        "timer",
-        "monitoring",
-        "sentry",
-        "breadcrumb",
-        "registry",
-    ]
+_TELEMETRY_WORDS = listed(
+    "attributes span prometheus metrics metric counter histogram gauge observe inc tracer statsd otel telemetry setattributes "
+    "attribute summary timer monitoring sentry breadcrumb registry"
 )
-_SPANS_OF_TIME = frozenset(["milliseconds", "seconds", "minutes", "hours", "sleep", "after", "send_after", "schedule"])
+_SPANS_OF_TIME = listed("milliseconds seconds minutes hours sleep after send_after schedule")
 """What a timer does when it times nothing, but says how long something lasts."""
-_LOG_WORDS = frozenset(
-    ["log", "logger", "logging", "slog", "console", "klog", "zap", "logrus", "tracing", "printf", "println", "print", "str"]
-)
+_LOG_WORDS = listed("log logger logging slog console klog zap logrus tracing printf println print str")
 _IMPORT = re2.compile(
     r"^(import\b|from\s+[\w.]+\s+import\b|#include\b|using\s+[\w.:]+;|package\s+[\w.]+;?$|require\s*\(?['\"]|use\s+[\w:]+|export\s+\*\s+from)"
 )
-_LONGEST, _MOST_LINES = 1200, 6000  # beyond that it is generated, and no person wrote the cause there
 _LONE = re2.compile(r"^[\s\{\}\(\)\[\];,]*(?:else|end|fi|done|try|do|then|begin|pass|finally)?[\s\{\}\(\)\[\];,:]*$")
 _QUOTED_ONLY = re2.compile(r"^\"[\w./-]+\"$")
-
-
-@dataclass(frozen=True)
-class Line:
-    sign: Literal["+", "-", " "]
-    text: str
-
-
-@dataclass
-class Hunk:
-    """Lines of one place in one file. `header` is what stood on the `@@` line beside the position."""
-
-    path: str
-    header: str
-    lines: list[Line] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -116,113 +68,6 @@ class Statement:
     def calls(self) -> frozenset[str]:
         """Dotted names that stand before an opening bracket."""
         return frozenset(names_called(self.tokens))
-
-
-@lru_cache(maxsize=1 << 12)
-def file_kind(path: str) -> FileKind:
-    """What a path's name says the file is."""
-    low = path.lower()
-    name, ending = low.rsplit("/", 1)[-1], extension(low)
-    if _TEST.search(path):
-        return "test"
-    if (
-        ending in {"md", "rst", "adoc"}
-        or name in {"codeowners", "license", "authors", "changelog", "notice"}
-        or (ending == "txt" and "requirements" not in name and "constraints" not in name)
-        or low.startswith(("docs/", "doc/"))
-    ):
-        return "docs"
-    if ending in {"css", "scss", "less", "sass", "svg", "png", "jpg", "ico", "woff", "woff2"} or (
-        ("/static/" in low and ending in {"html"})
-        or (_SPOKEN.search(low) and ending in {"json", "yaml", "yml", "po", "properties"})
-    ):
-        return "style"
-    if name in {"go.mod", "package.json", "cargo.toml", "pom.xml", "gemfile", "pyproject.toml", "pipfile", "composer.json"} or (
-        "requirements" in name or "constraints" in name or name.startswith("build.gradle")
-    ):
-        return "dependency"
-    if name in {
-        "go.sum",
-        "package-lock.json",
-        "yarn.lock",
-        "poetry.lock",
-        "cargo.lock",
-        "gemfile.lock",
-        "pnpm-lock.yaml",
-        "uv.lock",
-    }:
-        return "asset"
-    if _BUILD.search(low) or name in {
-        "makefile", "jenkinsfile", ".editorconfig", ".gitignore", ".dockerignore", ".pre-commit-config.yaml", ".gitlab-ci.yml"
-    } or "lint" in name:  # fmt: skip
-        return "build"
-    if name.startswith("dockerfile") or ending == "dockerfile":
-        return "image"
-    if (
-        ending in {"sql", "proto", "avsc", "graphql", "prisma", "xsd", "thrift"}
-        or "migration" in low
-        or "/migrate/" in low
-        or "alembic/" in low
-    ):
-        return "schema"
-    if (
-        ending in {"yaml", "yml", "json", "toml", "ini", "cfg", "conf", "properties", "env", "tf", "hcl", "xml", "plist"}
-        or name == ".env"
-    ):
-        return "config"
-    return "code"
-
-
-def hunks(diff: str, files: Sequence[str] = ()) -> list[Hunk]:
-    """The hunks of unified-diff-like text. A `@@` line may name the file itself; else the headers before it, else `files`."""
-    found: list[Hunk] = []
-    path = files[0] if len(files) == 1 else ""
-    lines = [line[:_LONGEST] for line in diff.splitlines()[:_MOST_LINES]]
-    for position, text in enumerate(lines):
-        following = lines[position + 1] if position + 1 < len(lines) else ""
-        if text.startswith(("diff --git ", "index ", "similarity ", "rename ", "new file", "deleted file", "Binary ")):
-            continue
-        if text.startswith("--- ") and following.startswith("+++ "):
-            path = _headed(text[4:]) or path
-            continue
-        if text.startswith("+++ ") and position and lines[position - 1].startswith("--- "):
-            path = _headed(text[4:]) or path
-            continue
-        if text.startswith("@@"):
-            path, header = _opened(text, path, files, found)
-            found.append(Hunk(path, header))
-            continue
-        if not found:
-            found.append(Hunk(path or (files[0] if files else ""), ""))
-        sign: Literal["+", "-", " "] = "+" if text[:1] == "+" else "-" if text[:1] == "-" else " "
-        found[-1].lines.append(Line(sign, text[1:] if text[:1] in "+- " else text))
-    return [hunk for hunk in found if any(line.sign != " " for line in hunk.lines)]
-
-
-def _headed(name: str) -> str:
-    bare = name.split("\t")[0].strip()
-    if bare == "/dev/null":
-        return ""
-    return bare[2:] if bare[:2] in {"a/", "b/"} else bare
-
-
-def _opened(text: str, path: str, files: Sequence[str], found: Sequence[Hunk]) -> tuple[str, str]:
-    body = text.strip("@ ").split("@@")
-    inside, rest = body[0].strip(), " ".join(part.strip() for part in body[1:])
-    for name in files:
-        if name and name in text:
-            return name, (inside + " " + rest).replace(name, "").strip(" :")
-    for name in files:
-        if inside and name.endswith(f"/{inside}"):
-            return name, rest
-    match = _PATH.search(inside)
-    if match is not None and match.group() == inside and not inside.startswith("-"):
-        return inside, rest
-    if match is not None and "/" in match.group() and not inside.startswith("-"):
-        return match.group(), (inside[match.end() :] + " " + rest).strip(" :")
-    if path or not files:
-        return path, rest or inside
-    return files[min(len(found), len(files) - 1)], rest or inside
 
 
 def statements(hunk: Hunk, *, first_block: int = 0) -> list[Statement]:
@@ -274,8 +119,6 @@ def _image(hunk: Hunk, sign: Literal["+", "-"], nearby: str, first_block: int) -
 
 
 _SECTION = re2.compile(r"^\[+[\w.\- \"]+\]+\s*$")
-
-
 _LABELLED = re2.compile(r"^\w+(?: \"[\w.-]+\")* \"([\w.-]+)\" \{$")
 
 
@@ -367,30 +210,8 @@ def _opening_name(text: str) -> str:
     return ""
 
 
-_OPENERS = frozenset(
-    [
-        "func",
-        "def",
-        "function",
-        "class",
-        "struct",
-        "public",
-        "private",
-        "static",
-        "async",
-        "return",
-        "if",
-        "for",
-        "while",
-        "const",
-        "var",
-        "let",
-        "type",
-        "interface",
-        "export",
-        "fn",
-        "pub",
-    ]
+_OPENERS = listed(
+    "func def function class struct public private static async return if for while const var let type interface export fn pub"
 )
 
 

@@ -13,7 +13,7 @@ from app.domain.finding import Finding
 from app.domain.incident import Scope
 from app.domain.telemetry import Topology
 from graphs.analysis.changes.diff import Reading, read_diff
-from graphs.analysis.changes.effects import Effect
+from graphs.analysis.changes.effect import Effect
 from graphs.analysis.changes.reading.stacks import hits, touched
 from graphs.analysis.changes.suspects.place import Places
 from graphs.analysis.changes.suspects.shipping import Shipment, shipments

@@ -11,11 +11,10 @@ import re2
 from app.domain.finding import Finding
 from app.domain.incident import Scope
 from app.domain.telemetry import Topology
-from graphs.analysis.changes.lexicon import EXPIRED, KEPT_OFF_BY, OUTSIDE, PLACES_OF_PROVIDERS, PROVIDER, RAN_OUT, SURGE
-from graphs.analysis.changes.reading.tokens import stem_set
-from graphs.analysis.changes.suspects.arrivals import of_one_part
+from graphs.analysis.changes.reading.words import stem_set, stemmed
 from graphs.analysis.changes.suspects.blame import ChangeSuspect
-from graphs.analysis.changes.suspects.expiry import ran_out
+from graphs.analysis.changes.suspects.outside import KEPT_OFF_BY, OUTSIDE, PLACES_OF_PROVIDERS, RAN_OUT, of_one_part, ran_out
+from graphs.analysis.changes.suspects.remedies import EXPIRED, PROVIDER, SURGE
 from graphs.analysis.changes.suspects.ties import EXPLAINS
 from graphs.analysis.metrics.words import read
 from graphs.analysis.naming import bare
@@ -29,24 +28,7 @@ _DATED = 3.0  # nats for an end that was written down long before, and is when i
 _AROUND = timedelta(minutes=10)
 _ENOUGH = 1.2  # nats: so many more requests fill things up without anybody's change
 _OF_ONE = 1.2  # nats: of all who ask, one alone asks more, which no change of ours to all of them does
-_ASKED = stem_set(
-    [
-        "requests",
-        "rps",
-        "qps",
-        "calls",
-        "hits",
-        "sessions",
-        "visits",
-        "throughput",
-        "connected",
-        "clients",
-        "messages",
-        "events",
-        "records",
-        "uploads",
-    ]
-)
+_ASKED = stemmed("requests rps qps calls hits sessions visits throughput connected clients messages events records uploads")
 _HOST = re2.compile(r"\b(?:[a-z0-9-]{1,60}\.){1,6}(?:com|net|org|io|cloud|dev|eu|co\.uk|de|example)(?:[/:,\s)\"']|$)")
 _MOVED = 2.0  # floored spreads: a series that moved less only varies
 

@@ -10,7 +10,7 @@ import re2
 from app.domain.finding import Finding
 from app.domain.incident import Scope
 from app.domain.telemetry import Topology
-from graphs.analysis.changes.reading.tokens import stem_set, stems
+from graphs.analysis.changes.reading.words import stem_set, stems
 from graphs.analysis.naming import Names, bare
 
 _FAR = 4

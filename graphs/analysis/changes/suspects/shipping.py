@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.domain.change import Change
-from graphs.analysis.changes.reading.statements import file_kind
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.words import stem_set
 
 _SUFFIXES = ("service", "-service", "_service", "-svc", "_svc", "svc", "-server", "-api", "-app")
 _SHORTEST_ID = 7

@@ -10,14 +10,15 @@ import re2
 
 from app.domain.finding import Finding
 from app.domain.incident import Scope
-from graphs.analysis.changes.effects import Effect
-from graphs.analysis.changes.lexicon import SEEN_OF_EFFECT, is_common, symptoms_in
+from graphs.analysis.changes.effect import Effect
+from graphs.analysis.changes.reading.measures import Measure, measure, measures_in
 from graphs.analysis.changes.reading.stacks import Frame, frames
-from graphs.analysis.changes.reading.tokens import Measure, measure, measures_in, split_identifier, stem_set, stems
+from graphs.analysis.changes.reading.words import listed, split_identifier, stem_set, stems
+from graphs.analysis.changes.vocabulary.symptoms import SEEN_OF_EFFECT, is_common, symptoms_in
 
 _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
 _RANKED = (1.0, 0.85, 0.7, 0.6)
-_NAMING = frozenset({"literal", "schema", "changed", "call_removed", "tightened", "dependency", "flag"})
+_NAMING = listed("literal schema changed call_removed tightened dependency flag")
 EXPLAINS = 0.25  # mechanism from which on a symptom elsewhere counts as this change's doing
 _NAME = re2.compile(r"[\pL_][\pL\pN_]*(?:-[\pL_][\pL\pN_]*)*")
 

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from graphs.analysis.changes.diff import read_diff
-from graphs.analysis.changes.effects import NEUTRAL_BELOW
-from graphs.analysis.changes.reading.tokens import Measure, measure, measures_in, stems
+from graphs.analysis.changes.effect import NEUTRAL_BELOW
+from graphs.analysis.changes.reading.measures import Measure, measure, measures_in
+from graphs.analysis.changes.reading.words import stems
 
 GUILTY: dict[str, tuple[str, str, set[str]]] = {
     # name: (path, diff, faults of which the heaviest effect must name one)

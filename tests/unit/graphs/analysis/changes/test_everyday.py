@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graphs.analysis.changes.diff import read_diff
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.reading.words import stem_set
 
 HEAVY: dict[str, tuple[str, str]] = {
     # name: (diff, a word of what it is about)

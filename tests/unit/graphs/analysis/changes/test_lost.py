@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graphs.analysis.changes.diff import read_diff
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.reading.words import stem_set
 
 LOST: dict[str, tuple[str, str]] = {
     # name: (diff, what the heaviest effect must be about)

@@ -12,10 +12,9 @@ from app.domain.finding import Finding
 from app.domain.incident import Alert, Scope
 from app.domain.telemetry import Topology
 from app.domain.window import Window
-from graphs.analysis.changes.suspects.arrivals import of_one_part
 from graphs.analysis.changes.suspects.blame import explain
-from graphs.analysis.changes.suspects.expiry import ran_out
 from graphs.analysis.changes.suspects.innocence import innocence
+from graphs.analysis.changes.suspects.outside import of_one_part, ran_out
 
 ONSET = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 WINDOW = Window(start=ONSET - timedelta(hours=1), end=ONSET + timedelta(minutes=20))

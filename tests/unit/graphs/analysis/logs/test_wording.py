@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from graphs.analysis.changes.lexicon import symptoms_in
-from graphs.analysis.changes.reading.tokens import stems
+from graphs.analysis.changes.reading.words import stems
+from graphs.analysis.changes.vocabulary.symptoms import symptoms_in
 from graphs.analysis.logs import complaints
 from graphs.analysis.logs.exceptions import Blame
 from graphs.analysis.logs.flow import Step, Wait

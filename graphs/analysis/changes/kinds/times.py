@@ -1,12 +1,42 @@
-"""Timetables in the form of cron: how often something runs by them, and whether everybody reads them alike."""
+"""Times and timetables: zones, forms of time, how often something runs."""
 
 from __future__ import annotations
 
 import re2
 
-from graphs.analysis.changes.effects import Effect, clean, effect_of, first_resource, name_of
-from graphs.analysis.changes.reading.statements import Statement
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.matching.differences import words_gone, words_in
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.names import clean, name_of, words_of
+from graphs.analysis.changes.reading.statements import Statement, called
+from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
+from graphs.analysis.changes.vocabulary.resources import first_resource
+
+_ZONED = stemmed("utc timezone tz tzinfo zone zoneid offset zoned timezones")
+_CLOCKS = stemmed("now today time date datetime parse strftime format local localtime instant")
+
+
+def of_no_zone(before: Statement, after: Statement) -> Effect | None:
+    """A time of day without the zone that it was in, or in another one."""
+    if file_kind(after.path) != "code" or not _CLOCKS & words_of(after):
+        return None
+    lost = {token.text for token in before.tokens if token.kind != "op"} - {token.text for token in after.tokens}
+    zones = {text for text in lost if stem_set([text]) & _ZONED}
+    if not zones:
+        return None
+    return effect_of("zone", 0.65, f"a time is no longer of {clean(min(zones))}", after, other=before)
+
+
+_ISO = listed("toISOString isoformat iso8601 ISO_INSTANT RFC3339 RFC3339Nano ISO_OFFSET_DATE_TIME to_rfc3339")
+
+
+def form_of_time(before: Statement, after: Statement) -> Effect | None:
+    """A time that was written in a form which machines agree on, and is in another one."""
+    lost = words_gone(before, after) & _ISO
+    if not lost or words_in(after) & _ISO or not called(after):
+        return None
+    return effect_of("zone", 0.6, f"a time is no longer written by {clean(min(lost))}", after, other=before)
+
 
 _TABLE = re2.compile(
     r"(?:^|[\"'`( =:])((?:[\d*/,?LW#-]+ ){2,4}(?:[\d*/,?#L-]|[A-Z]{3}\b)+(?: [\d*/,?#LA-Z-]+){1,2})[\"'`)]?(?:$|[,;) ])"

@@ -1,4 +1,4 @@
-"""What answered for a missing value, or was passed along, in a statement and no longer does in its new version."""
+"""What answered for a missing value, or was passed along, and no longer does."""
 
 from __future__ import annotations
 
@@ -7,25 +7,13 @@ from itertools import pairwise
 
 import re2
 
-from graphs.analysis.changes.effects import (
-    CHECKERS,
-    CLOSERS,
-    EAGER,
-    FALLBACKS,
-    GUARD,
-    LOCKERS,
-    OPTIONAL,
-    TYPES,
-    Effect,
-    called_name,
-    clean,
-    effect_of,
-    last_names,
-    name_of,
-)
-from graphs.analysis.changes.numbers import HEADS
+from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.matching.differences import subsequence
+from graphs.analysis.changes.reading.names import called_name, clean, last_names, name_of
 from graphs.analysis.changes.reading.statements import Statement, defined
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.reading.words import listed, stem_set
+from graphs.analysis.changes.vocabulary.calls import CHECKERS, CLOSERS, EAGER, FALLBACKS, LOCKERS, OPTIONAL
+from graphs.analysis.changes.vocabulary.marks import GUARD, HEADS, TYPES
 
 ITS_OWN = CHECKERS | CLOSERS | LOCKERS
 """What such a call does is told by itself."""
@@ -80,17 +68,12 @@ def _shed(old: Sequence[str], new: Sequence[str]) -> set[str]:
     return {text for text in gone - asked if text[0].isalpha() or text[0] in "\"'`_"}
 
 
-_VALIDATORS = frozenset(["regex", "min", "max", "length", "email", "pattern", "positive", "nonempty", "matches", "uuid", "strict"])
+_VALIDATORS = listed("regex min max length email pattern positive nonempty matches uuid strict")
 """Called names by which a chain that describes a value asks more of it."""
 _DARING = re2.compile(r"^(Must[A-Z]\w*|unwrap|expect|orElseThrow|getOrThrow|requireNonNull|first_or_fail|findOrFail)$")
-_LOOKUPS = frozenset(["get", "getattr", "getenv", "pop", "next", "fetch", "dig", "getProperty", "get_or"])
+_LOOKUPS = listed("get getattr getenv pop next fetch dig getProperty get_or")
 
 
 def _safe_steps(texts: Sequence[str]) -> int:
     """Steps that stop quietly at nothing: `a?.b`, `a ?? b`, `a ?: b`."""
     return sum(text == "??" or (text == "?" and following in (".", ":", "[")) for text, following in pairwise(texts))
-
-
-def subsequence(short: Sequence[str], long: Sequence[str]) -> bool:
-    rest = iter(long)
-    return all(item in rest for item in short)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphs.analysis.changes.effects import COMPARE, GUARD, Effect, clean, effect_of, first_resource, last_names
-from graphs.analysis.changes.reading.statements import Statement, file_kind
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.names import clean, last_names
+from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.words import stem_set
+from graphs.analysis.changes.vocabulary.marks import COMPARE, GUARD
+from graphs.analysis.changes.vocabulary.resources import first_resource
 
-_ASKING = (*GUARD, "while ", "while(", "return ", "when ", "case ", "until ")
+ASKING = (*GUARD, "while ", "while(", "return ", "when ", "case ", "until ")
 _AGAIN = stem_set(["retry", "retries", "attempt", "attempts", "backoff", "redeliver"])
-_TRIVIAL = frozenset(["0", "1", '""', "''", "``"])
+TELLS_NOTHING = frozenset(["0", "1", '""', "''", "``"])
 _TURNED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "===": "!==", "!==": "==="}
 _STRICT = {"===": "==", "!==": "!="}
 
@@ -21,23 +25,16 @@ def unasked(old: Sequence[Statement], new: Sequence[Statement], image: Sequence[
     here = [one for one in (*image, *new) if file_kind(one.path) == "code"]
     known = {token.text for one in here for token in one.tokens}
     for one in old:
-        if file_kind(one.path) != "code" or not one.text.startswith(_ASKING) or not COMPARE & set(one.key):
+        if file_kind(one.path) != "code" or not one.text.startswith(ASKING) or not COMPARE & set(one.key):
             continue
         calls = {name for other in new if other.block == one.block for name in last_names(other)}
         if not calls & helpers - last_names(one):
             continue
-        values = [token.text for token in one.tokens if token.kind in ("number", "string") and token.text not in _TRIVIAL]
+        values = [token.text for token in one.tokens if token.kind in ("number", "string") and token.text not in TELLS_NOTHING]
         lost = [text for text in values if text not in known]
         turned = [text for text in values if text not in lost and not _ways(one, text) <= _either(here, text)]
         if lost or turned:
-            yield _effect(one, lost or turned, lost=bool(lost))
-
-
-def still(old: Sequence[Statement], new: Sequence[Statement]) -> bool:
-    """Whether all that conditions in `old` compared with stands in what is new: a function, or a table, asks for it now."""
-    compared = [one for one in old if one.text.startswith(_ASKING) and COMPARE & set(one.key)]
-    values = {token.text for one in compared for token in one.tokens if token.kind in ("number", "string")} - _TRIVIAL
-    return bool(values) and values <= {token.text for one in new for token in one.tokens}
+            yield _unasked(one, lost or turned, lost=bool(lost))
 
 
 def _ways(one: Statement, value: str) -> set[str]:
@@ -57,9 +54,16 @@ def _either(image: Sequence[Statement], value: str) -> set[str]:
     return found | {_TURNED[mark] for mark in found}
 
 
-def _effect(one: Statement, values: Sequence[str], *, lost: bool) -> Effect:
+def _unasked(one: Statement, values: Sequence[str], *, lost: bool) -> Effect:
     again = one.loops > 0 and bool(stem_set([one.nearby, *one.parents]) & _AGAIN)
     said = ", ".join(clean(value) for value in values[:2])
     note = f"{said} is asked for no longer" if lost else f"{said} is asked for in another way"
     resource = first_resource(stem_set(["retry"])) if again else None
     return effect_of("condition", 0.7, note, one, resource=resource, direction="up" if again else "other")
+
+
+def still(old: Sequence[Statement], new: Sequence[Statement]) -> bool:
+    """Whether all that conditions in `old` compared with stands in what is new: a function, or a table, asks for it now."""
+    compared = [one for one in old if one.text.startswith(ASKING) and COMPARE & set(one.key)]
+    values = {token.text for one in compared for token in one.tokens if token.kind in ("number", "string")} - TELLS_NOTHING
+    return bool(values) and values <= {token.text for one in new for token in one.tokens}

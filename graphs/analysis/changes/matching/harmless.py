@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import re2
 
-from graphs.analysis.changes.effects import Effect, last_names, name_of
-from graphs.analysis.changes.numbers import measures_of
-from graphs.analysis.changes.reading.statements import Statement, file_kind
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.effect import Effect
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.names import last_names, name_of
+from graphs.analysis.changes.reading.numbers import measures_of
+from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.words import listed, stem_set
 
-LOOKS = frozenset(
-    ["classname", "class", "style", "variant", "icon", "alt", "placeholder", "tooltip", "color", "colour", "theme", "padding"]
-)
+LOOKS = listed("classname class style variant icon alt placeholder tooltip color colour theme padding")
 """Names of what people see of a page, and no program reads."""
 _LESS = 0.3
 
@@ -52,9 +52,7 @@ def _only_looks(after: Statement) -> bool:
     return name in LOOKS and after.path.endswith((".tsx", ".jsx", ".vue", ".svelte", ".html", ".erb", ".js", ".ts"))
 
 
-_FOR_PEOPLE = frozenset(
-    ["owner", "team", "contact", "maintainer", "description", "summary", "runbook", "runbook_url", "docs", "buckets", "objectives"]
-)
+_FOR_PEOPLE = listed("owner team contact maintainer description summary runbook runbook_url docs buckets objectives")
 """Keys by which people are told something, or what is measured is sorted."""
 _WATCHING = re2.compile(
     r"(?i)(^|/)(dashboards?|grafana|alerts?|alerting|slos?|recording[_-]rules)(/|[\w.-]*\.(ya?ml|json|tf|libsonnet)$)"

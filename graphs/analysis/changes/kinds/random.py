@@ -3,36 +3,11 @@
 from __future__ import annotations
 
 from graphs.analysis.changes.reading.statements import Statement, called
-from graphs.analysis.changes.reading.tokens import stem_set
+from graphs.analysis.changes.reading.words import stem_set, stemmed
 
-ONCE = stem_set(
-    [
-        "now",
-        "time",
-        "timestamp",
-        "millis",
-        "nanos",
-        "received",
-        "sent",
-        "date",
-        "nonce",
-        "random",
-        "rand",
-        "attempt",
-        "attempts",
-        "retry",
-        "retries",
-        "offset",
-        "span",
-        "ticks",
-        "epoch",
-        "cookie",
-        "unix",
-        "clock",
-        "nanoid",
-        "deliverytag",
-        "elapsed",
-    ]
+ONCE = stemmed(
+    "now time timestamp millis nanos received sent date nonce random rand attempt attempts retry retries offset span ticks "
+    "epoch cookie unix clock nanoid deliverytag elapsed"
 )
 """Names of what is another each time that the same thing is asked or delivered."""
 _EACH = (stem_set(["request", "id"]), stem_set(["trace", "id"]), stem_set(["correlation", "id"]), stem_set(["delivery", "tag"]))

@@ -1,0 +1,46 @@
+"""What is put into an order, or done in another one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.reading.names import called_name, clean, last_names
+from graphs.analysis.changes.reading.statements import Statement, called
+from graphs.analysis.changes.reading.words import stem_set, stemmed
+
+_ORDERING = stem_set(["sort", "sorted", "stable", "orderby", "ordered", "linked"])
+
+
+def _asked_by_name(one: Statement) -> set[str]:
+    """Called names, and those that stand behind a dot and take a block."""
+    return last_names(one) | {following for dot, following in zip(one.key, one.key[1:], strict=False) if dot == "."}
+
+
+def unordered(before: Statement, after: Statement) -> Effect | None:
+    """What was put into an order, or kept in one, no longer is."""
+    was, now = stem_set(_asked_by_name(before)) & _ORDERING, stem_set(_asked_by_name(after)) & _ORDERING
+    if not was - now or (not called(before) & called(after) and len(after.key) > 2 * len(before.key)):
+        return None
+    return effect_of("swapped", 0.6, f"no longer {clean(min(was - now))}", after, other=before)
+
+
+_LAST = stemmed("ack acknowledge commit release unlock complete done confirm flush")
+
+
+def out_of_turn(moved: Sequence[tuple[Statement, Statement]], new: Sequence[Statement]) -> list[Effect]:
+    """Calls that say that something is done, made at another turn than before."""
+    per_block = Counter(one.block for pair in moved for one in pair)
+    turn = {id(one): place for place, one in enumerate(new)}
+    found = []
+    for place, (before, after) in enumerate(moved):
+        names = stem_set(name.rpartition(".")[2] for name in called(after))
+        if not _LAST & names or before.path != after.path or before.indent != after.indent:
+            continue
+        others = [(place < at, other) for at, (was, other) in enumerate(moved) if was.block == before.block and called(other)]
+        passed = any(first is not (turn[id(after)] < turn[id(other)]) for first, other in others if other is not after)
+        alone = abs(before.block - after.block) == 1 and per_block[before.block] == per_block[after.block] == 1
+        if passed or alone:
+            found.append(effect_of("swapped", 0.65, f"{called_name(after)} now has another turn", after))
+    return found

@@ -1,0 +1,86 @@
+"""What stored and sent things look like: tables, fields, forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import re2
+
+from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.reading.files import file_kind
+from graphs.analysis.changes.reading.names import called_name, clean, last_names
+from graphs.analysis.changes.reading.statements import Statement, called
+from graphs.analysis.changes.reading.words import stem_set, stemmed
+from graphs.analysis.changes.vocabulary.marks import TYPES
+from graphs.analysis.changes.vocabulary.resources import first_resource
+
+_DDL: tuple[tuple[tuple[str, ...], str, float, str], ...] = (
+    (("drop index", "remove index"), "index_gone", 0.6, "an index was dropped"),
+    (
+        ("drop ", "rename ", "new column name", "removefield", "renamefield", "remove column", "change column"),
+        "schema",
+        0.85,
+        "something was dropped or renamed",
+    ),
+    (("add column", "create index", "create unique", "add index"), "schema_lock", 0.5, "a change under lock"),
+    (("not null", "unique", "constraint", "check ("), "schema", 0.6, "a stricter constraint"),
+    (("alter column", "type "), "schema", 0.6, "another type"),
+)
+"""Marks of a statement, what it is, its weight and name; the first that fits counts."""
+_ASIDE = ("comment on", "begin", "commit", "start transaction", "set search path", "analyze", "set local", "set lock timeout")
+"""Statements of a migration that say something about it, or bound it, and alter no table."""
+
+
+def ddl(one: Statement) -> Effect:
+    low = one.text.lower().replace("_", " ")
+    if low.startswith(_ASIDE):
+        return effect_of("schema", 0.02, "schema: nothing of the tables", one)
+    for marks, kind, weight, note in _DDL:
+        if any(mark in low for mark in marks):
+            beside = kind == "schema_lock" and ("concurrently" in low or ("add column" in low and "not null" not in low))
+            return effect_of("schema" if beside else kind, 0.15 if beside else weight, f"schema: {note}", one)
+    return effect_of("schema", 0.15 if low.startswith("on ") else 0.3, "schema: an addition", one)
+
+
+_TABLE_NAME = r"[\"`\[]?([\w.]+)[\"`\]]?"
+_MADE_LIKE = re2.compile(
+    rf"(?i)\bcreate (?:unlogged )?table (?:if not exists )?{_TABLE_NAME}\s*"
+    rf"(?:\(\s*like\s+{_TABLE_NAME}([^;]*)|as\s+select\b.*?\bfrom\s+{_TABLE_NAME})"
+)
+_RENAMED = re2.compile(rf"(?i)\b(?:alter|rename) table (?:if exists )?(?:only )?{_TABLE_NAME} (?:rename )?to {_TABLE_NAME}")
+_TAKEN = re2.compile(r"(?i)including (?:all|indexes)")
+
+
+def swapped(new: Sequence[Statement]) -> Iterator[Effect]:
+    """A table made like another one, without its indexes, that then bears its name."""
+    text = " ".join(one.text.rstrip(";") + ";" for one in new)
+    for match in _MADE_LIKE.finditer(text):
+        made, like, options, source = match.groups()
+        if options is not None and _TAKEN.search(options.partition(";")[0]):
+            continue
+        table = like or source or ""
+        renamed = [pair for pair in _RENAMED.findall(text) if pair[0].lower() == made.lower() and pair[1].lower() == table.lower()]
+        one = next((one for one in new if made in one.text), new[0])
+        if renamed and not re2.search(rf"(?i)create (?:unique )?index[^;]*\bon (?:only )?[\"`]?{re2.escape(made)}\b", text):
+            index = first_resource(stem_set(["index"]))
+            note = f"{clean(table)} is another table now, without the indexes of the old one"
+            yield effect_of("index_gone", 0.85, note, one, resource=index, direction="gone")
+
+
+def numbered(one: Statement) -> tuple[str, ...]:
+    """What is sent of a field: its type and its number, and not its name."""
+    return tuple(token.text for token in one.tokens if token.kind == "number" or token.text in TYPES)
+
+
+_FORMS = stemmed(
+    "mapper serializer serializers converter converters naming codec encoder decoder deserialize serialization objectmapper "
+    "gson jackson inclusion casing camelcase snakecase transliterate"
+)
+
+
+def form_lost(one: Statement) -> Effect | None:
+    """Where it is no longer said in which form things are written or read, another form holds."""
+    names = last_names(one)
+    if file_kind(one.path) != "code" or not names or not stem_set(called(one)) & _FORMS or one.text.startswith(("return", "@")):
+        return None
+    return effect_of("schema", 0.6, f"{called_name(one)} no longer gives the form", one, direction="gone")
