@@ -37,6 +37,7 @@ PLUGIN_FOLDERS = {
     "app.cli": ("VERB", {"children", "composition", "evalreport", "evaltables", "lines", "presses", "scene", "steps", "terminal"}),
     "app.slack.commands": ("COMMAND", set()),
     "graphs.investigators": ("INVESTIGATOR", set()),
+    "graphs.analysis.changes.kinds": ("KINDS", set()),
 }
 """What each file of the folder exposes, and the files that only help others there."""
 

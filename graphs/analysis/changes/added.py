@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Added
+from graphs.analysis.changes.kinds import kinds
 from graphs.analysis.changes.kinds.memory import keeping
 from graphs.analysis.changes.kinds.queries import rows_asked, scanning
 from graphs.analysis.changes.kinds.schema import ddl
 from graphs.analysis.changes.kinds.waiting import holds_the_loop
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.parts.patterns import backtracking
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import (
@@ -36,22 +39,26 @@ _SPAWNERS = listed("Thread Process create_task ensure_future spawn spawn_blockin
 _STRICTERS = stem_set(["strict", "disallow", "forbid", "required", "mandatory"])
 
 
-def added(one: Statement, come: Sequence[Statement], helpers: set[str], *, looped: bool = False) -> Effect | None:
-    """What a statement without a predecessor brings. `looped`: something that went asked in a loop already."""
-    words = words_of(one)
+def added(one: Statement, sides: Sides) -> Effect | None:
+    """What it brings; less where it stands in a function that came along, of which nobody knows what it was before."""
+    for kind in kinds(Added):
+        if (effect := kind.tells(one, sides)) is not None:
+            return effect
     if passes_error(one) or defined(one.text) is not None:
         return None
     if file_kind(one.path) == "schema":
         return ddl(one)
-    fresh = any(name in helpers for name in one.parents)
-    called_here = fresh and any(
-        name.rpartition(".")[2] in one.parents for other in come for name in called(other) if other is not one
-    )
-    factor = 1.0 if not fresh else 0.8 if called_here else 0.35
-    found = _added(one, words, come)
-    if found is not None and fresh and found.kind == "loop_call" and looped:
-        factor *= 0.3  # the loop was there, with the same things asked in it
-    return found.scaled(factor) if found is not None else None
+    found = _added(one, words_of(one), sides.come)
+    if found is None or not sides.helpers.intersection(one.parents):
+        return found
+    others = (other for other in sides.come if other is not one)
+    factor = _CALLED_HERE if any(last_names(other).intersection(one.parents) for other in others) else _UNCALLED
+    looped = found.kind == "loop_call" and any(asked_in_loops(other) for other in sides.olds)
+    return found.scaled(factor * (_LOOPED_BEFORE if looped else 1.0))
+
+
+_CALLED_HERE, _UNCALLED = 0.8, 0.35
+_LOOPED_BEFORE = 0.3  # the loop was there, with the same things asked in it
 
 
 def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> Effect | None:

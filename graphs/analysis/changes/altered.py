@@ -1,27 +1,21 @@
-"""What a statement's new version does otherwise."""
+"""What a statement's new version does otherwise: the questions asked of each in turn, and then every kind that the folder knows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable
 
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
-from graphs.analysis.changes.kinds.around import unspread, without_its_wrapper
-from graphs.analysis.changes.kinds.clients import own_session
-from graphs.analysis.changes.kinds.fixed import always, fixed, no_longer_looked_up
-from graphs.analysis.changes.kinds.leaks import no_longer_scoped, not_given_back
-from graphs.analysis.changes.kinds.lists import option, other_members
-from graphs.analysis.changes.kinds.loops import into_loop, one_by_one
-from graphs.analysis.changes.kinds.memory import cut, held_whole, many_values, now_kept
-from graphs.analysis.changes.kinds.order import unordered
-from graphs.analysis.changes.kinds.partitions import another_part, hashed_otherwise
-from graphs.analysis.changes.kinds.queries import column_wrapped, scanning
-from graphs.analysis.changes.kinds.schema import numbered
-from graphs.analysis.changes.kinds.times import form_of_time, of_no_zone, retimed
-from graphs.analysis.changes.kinds.types import narrower, whole_quotient
-from graphs.analysis.changes.kinds.units import unit_beside, unit_named, unit_of_a_setting, unit_word
-from graphs.analysis.changes.kinds.waiting import cut_off, done_here, waited
+from graphs.analysis.changes.kind import Altered, AlteredAmong
+from graphs.analysis.changes.kinds import kinds
+from graphs.analysis.changes.kinds.keys import same_key
+from graphs.analysis.changes.kinds.loops import into_loop
+from graphs.analysis.changes.kinds.memory import cut, keeping
+from graphs.analysis.changes.kinds.queries import scanning
+from graphs.analysis.changes.kinds.schema import schema_altered
+from graphs.analysis.changes.matching.restyled import KEPT
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.parts.calls import calls
 from graphs.analysis.changes.parts.conditions import asks_for_nothing, conditions
 from graphs.analysis.changes.parts.missing import unguarded
@@ -35,48 +29,86 @@ from graphs.analysis.changes.reading.numbers import measures_of
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import listed, stem_set
 
+_Question = Callable[[Statement, Statement], Iterable[Effect]]
+
+
+def altered(before: Statement, after: Statement, sides: Sides) -> list[Effect]:
+    """Everything it does otherwise. Where a kind knows better, what it knows stands in place of what the others say of it."""
+    found = between(before, after)
+    told: list[Effect] = []
+    known: frozenset[str] = frozenset()
+    own = () if passes_error(before) or passes_error(after) else kinds(Altered)
+    for kind in own:
+        if kind.of in (None, file_kind(after.path)) and (effect := kind.tells(before, after)) is not None:
+            (told if kind.instead_of else found).append(effect)
+            known |= kind.instead_of
+    for among in kinds(AlteredAmong):
+        if (effect := among.tells(before, after, sides)) is not None:
+            told.append(effect)
+            known |= among.instead_of
+    if same_key(before, after, sides.shown.old, sides.shown.new):
+        found = [one.scaled(KEPT) if one.kind in ("called", "changed") else one for one in found]
+    return [*told, *(one for one in found if one.kind not in known)]
+
 
 def between(before: Statement, after: Statement) -> list[Effect]:
-    """What a statement's new version does otherwise."""
+    """What is told by the statement's parts, the surest first."""
     if file_kind(before.path) == "schema":
-        if before.path.endswith(".proto") and numbered(before) != numbered(after):
-            return [effect_of("schema", 0.75, "another number or type of a field that others write or read", after, other=before)]
-        if "concurrently" in before.text.lower() and "concurrently" not in after.text.lower():
-            return [effect_of("schema_lock", 0.65, "an index is built under lock", after, other=before)]
-        return [effect_of("schema", 0.6, "schema statement changed", after)]
+        return [schema_altered(before, after)]
     if asks_for_nothing(before) and asks_for_nothing(before) == asks_for_nothing(after):
         return []
     if same_setting(before, after):
         return []
-    if file_kind(before.path) == "config" and (flags := [*flags_of_programs(before, after)]):
-        return flags
-    if (
-        file_kind(before.path) == "config"
-        and (setting := another_setting(before, after) or no_longer_listed(before, after)) is not None
-    ):
-        return [setting]
-    found = [
-        *numbers(before, after),
-        *cut(before, after),
-        *switches(before, after),
-        *texts(before, after),
-        *conditions(before, after),
-    ]
-    found += [*unguarded(before, after), *rounded(before, after), *now_kept(before, after)]
-    found += [effect for effect in (backtracking(after), scanning(after)) if effect is not None and _new_here(effect, before)]
-    looped = into_loop(before, after)
-    found += [looped] if looped is not None else []
+    if file_kind(before.path) == "config":
+        if flags := [*flags_of_programs(before, after)]:
+            return flags
+        if (setting := another_setting(before, after) or no_longer_listed(before, after)) is not None:
+            return [setting]
+    found = [effect for ask in _PARTS for effect in ask(before, after)]
     if _handed_over(before, after):
         found = [one.scaled(_TOLD_ELSEWHERE) if one.kind in _EXTRACTED else one for one in found]
-    if found:
-        return found
-    old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
+    return found or _by_its_calls(before, after)
+
+
+def _new(known: Callable[[Statement], Effect | None]) -> _Question:
+    """What a statement's new version is known by, and the old one is not."""
+
+    def ask(before: Statement, after: Statement) -> Iterable[Effect]:
+        found = known(after)
+        return () if found is None or known(before) is not None else (found,)
+
+    return ask
+
+
+def _looped(before: Statement, after: Statement) -> Iterable[Effect]:
+    found = into_loop(before, after)
+    return () if found is None else (found,)
+
+
+_PARTS: tuple[_Question, ...] = (
+    numbers,
+    cut,
+    switches,
+    texts,
+    conditions,
+    unguarded,
+    rounded,
+    _new(keeping),
+    _new(backtracking),
+    _new(scanning),
+    _looped,
+)
+
+
+def _by_its_calls(before: Statement, after: Statement) -> list[Effect]:
+    """Where nothing else tells."""
     if plain_value(before) and plain_value(after) and measures_of(before) == measures_of(after):
         return []
-    if sorted(old) == sorted(new) and old != new and _named_arguments(before) == _named_arguments(after) != []:
-        return []
-    if sorted(old) == sorted(new) and old != new and not passes_error(after):
-        return [effect_of("swapped", 0.5, "same parts in another order", after)]
+    if sorted(before.key) == sorted(after.key) and before.key != after.key:
+        if _named_arguments(before) == _named_arguments(after) != []:
+            return []
+        if not passes_error(after):
+            return [effect_of("swapped", 0.5, "same parts in another order", after)]
     return calls(before, after)
 
 
@@ -91,11 +123,6 @@ def _named_arguments(one: Statement) -> list[str]:
 _BY_NAME = re2.compile(r"^\w+ [=:] [^()\[\]{}]*$")
 
 
-def _new_here(effect: Effect, before: Statement) -> bool:
-    same = {"backtracking": backtracking, "query": scanning}[effect.kind]
-    return same(before) is None
-
-
 _EXTRACTED = listed("unguarded arithmetic negation condition rounding conversion literal dropped")
 _TOLD_ELSEWHERE = 0.3
 
@@ -108,61 +135,3 @@ def _handed_over(before: Statement, after: Statement) -> bool:
     come = last_names(after) - last_names(before)
     meant = stem_set([name.rpartition("/")[2]])
     return len(after.key) <= len(before.key) and any(meant <= stem_set([one]) for one in come) and bool(meant)
-
-
-def kinds(before: Statement, after: Statement) -> Iterator[Effect]:
-    """What a statement's new version does otherwise, of the kinds that this file knows."""
-    if passes_error(before) or passes_error(after):
-        return
-    for known in (
-        retimed,
-        unit_beside,
-        other_members,
-        fixed,
-        of_no_zone,
-        cut_off,
-        another_part,
-        own_session,
-        one_by_one,
-        narrower,
-        without_its_wrapper,
-        unspread,
-    ):
-        if (found := known(before, after)) is not None:
-            yield found
-
-
-def otherwise(before: Statement, after: Statement, old: Sequence[Statement]) -> list[Effect]:
-    """`old`: everything that went, for what is only written in place of its name."""
-    if file_kind(after.path) == "config":
-        return [effect for effect in (unit_of_a_setting(before, after),) if effect is not None]
-    if file_kind(after.path) != "code" or passes_error(after) or passes_error(before):
-        return []
-    found = (
-        always(before, after, old),
-        waited(before, after),
-        unit_word(before, after),
-        option(before, after),
-        held_whole(before, after),
-    )
-    return [effect for effect in found if effect is not None]
-
-
-def senses(before: Statement, after: Statement) -> Iterator[Effect]:
-    """What a statement's new version means otherwise by one word."""
-    if file_kind(after.path) != "code":
-        return
-    for known in (unordered, unit_named, form_of_time, whole_quotient, column_wrapped, many_values):
-        if (found := known(before, after)) is not None:
-            yield found
-
-
-def ways(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
-    """`old`, `new`: everything that went and came, moved or not."""
-    was, now = ([one for one in side if file_kind(one.path) == "code"] for side in (old, new))
-    if was and now:
-        yield from not_given_back(was, now)
-        yield from no_longer_scoped(was, now)
-        yield from done_here(was, now)
-        yield from no_longer_looked_up(was, now)
-        yield from hashed_otherwise(was, now)

@@ -68,3 +68,9 @@ def effect_of(
     context = stem_set([one.nearby, *one.parents, *one.path.rsplit("/", 3)[-3:]]) - words
     line = f"- {other.text}\n+ {one.text}" if other is not None else f"{one.sign} {one.text}"
     return Effect(kind, weight, note[:140], words, context, one.path, line[:400], resource, direction, before, after)
+
+
+ANOTHER_CALL = frozenset({"changed", "called", "call_removed"})
+"""Effects that say no more than that something else is named or called."""
+ANOTHER_VALUE = ANOTHER_CALL | {"literal", "query", "dropped", "swapped", "arithmetic"}
+"""Effects that say no more than that something else is given or made."""

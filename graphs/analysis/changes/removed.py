@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphs.analysis.changes.effect import Effect, effect_of
-from graphs.analysis.changes.kinds.defaults import fallen_back
-from graphs.analysis.changes.kinds.lost import names_kept
-from graphs.analysis.changes.kinds.schema import form_lost
+from graphs.analysis.changes.kind import Removed
+from graphs.analysis.changes.kinds import kinds
 from graphs.analysis.changes.matching.harmless import set_otherwise
 from graphs.analysis.changes.matching.restyled import KEPT, annotated_alike, opens_again
+from graphs.analysis.changes.matching.sides import Sides
+from graphs.analysis.changes.parts.lost import names_kept
 from graphs.analysis.changes.reading.files import file_kind
-from graphs.analysis.changes.reading.images import Shown
 from graphs.analysis.changes.reading.names import called_name, clean, head_words, last_names, name_of, passes_error, words_of
 from graphs.analysis.changes.reading.statements import Statement, called, defined
 from graphs.analysis.changes.reading.words import listed, stem_set
@@ -23,8 +23,19 @@ _STARTERS = listed("setInterval create_task ensure_future add_job schedule sched
 """Called names that start work in the background, again and again."""
 
 
-def removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]) -> Effect | None:
-    """What a statement without a successor took with it."""
+def removed(one: Statement, sides: Sides) -> Effect | None:
+    """What it took with it; less where its name, or what it set, lives on."""
+    if opens_again(one, sides.new):
+        return None
+    asked = (effect for kind in kinds(Removed) if (effect := kind.tells(one, sides)) is not None)
+    effect = next(asked, None) or _removed(one, sides.gone, sides.new)
+    if effect is None:
+        return None
+    kept = one.text.startswith(("@", "[")) and (names_kept(one, sides.new) or annotated_alike(one, sides.new))
+    return effect.scaled(KEPT) if kept or (effect.kind == "gone" and set_otherwise(one, sides.new)) else effect
+
+
+def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]) -> Effect | None:
     words = words_of(one)
     if passes_error(one) or defined(one.text) is not None:
         return None
@@ -96,15 +107,3 @@ _LATER = frozenset(["async", "asynchronous", "background", "shared_task", "job"]
 def words_here(one: Statement) -> set[str]:
     """What an annotation is called, in lower case."""
     return {token.text.lower().lstrip("@") for token in one.tokens[:3] if token.kind == "word"}
-
-
-def what_went(one: Statement, gone: Sequence[Statement], new: Sequence[Statement], shown: Shown, *, told: bool) -> Effect | None:
-    default = fallen_back(one, shown.defaults)
-    if default is not None or told:
-        return default
-    if opens_again(one, new):
-        return None
-    effect = form_lost(one) or removed(one, gone, new)
-    kept = effect is not None and one.text.startswith(("@", "[")) and (names_kept(one, new) or annotated_alike(one, new))
-    kept = kept or (effect is not None and effect.kind == "gone" and set_otherwise(one, new))
-    return effect.scaled(KEPT) if effect is not None and kept else effect

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import called_name, clean, name_of, words_of
 from graphs.analysis.changes.reading.numbers import resource_at
@@ -44,3 +45,9 @@ def unspread(before: Statement, after: Statement) -> Effect | None:
     return effect_of(
         "gone", 0.6, f"{clean(resource.kind)} is no longer spread", after, resource=resource, direction="gone", other=before
     )
+
+
+KINDS = (
+    Altered(without_its_wrapper),
+    Altered(unspread),
+)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Added, Altered
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, last_names, name_of
 from graphs.analysis.changes.reading.statements import Statement, called
@@ -18,14 +18,14 @@ MADE = stemmed("client session connect connection pool engine channel dial execu
 _BUILT = re2.compile(r"[=(]\s*&?(?:\w+\.)*\w*(?:Client|Transport|Session|Pool|Dialer)\w*\{")
 
 
-def made_anew(one: Statement, old: Sequence[Statement], new: Sequence[Statement]) -> Effect | None:
+def made_anew(one: Statement, sides: Sides) -> Effect | None:
     """A client or connection of its own for calls that another one made before."""
     makes = {name for name in last_names(one) if stem_set([name]) & MADE and not name.islower()} or _BUILT.search(one.text)
     if not makes or one.indent == 0 or name_of(one) is None or file_kind(one.path) != "code":
         return None
-    before = {name for other in old if other.block == one.block for name in last_names(other)}
-    after = {name for other in new if other.block == one.block and other is not one for name in last_names(other)}
-    if not before & after - TRIVIAL or any(stem_set(last_names(other)) & MADE for other in old if other.block == one.block):
+    before = {name for other in sides.olds if other.block == one.block for name in last_names(other)}
+    after = {name for other in sides.news if other.block == one.block and other is not one for name in last_names(other)}
+    if not before & after - TRIVIAL or any(stem_set(last_names(other)) & MADE for other in sides.olds if other.block == one.block):
         return None
     pool = first_resource(stem_set(["connection"]))
     note = f"{clean((name_of(one) or '').rpartition('/')[2])} made anew by every call"
@@ -59,3 +59,9 @@ def own_session(before: Statement, after: Statement) -> Effect | None:
                 "renewed", 0.6, f"{clean(was[verb])} is passed by", after, resource=pool, direction="gone", other=before
             )
     return None
+
+
+KINDS = (
+    Altered(own_session),
+    Added(made_anew),
+)

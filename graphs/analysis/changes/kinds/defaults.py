@@ -7,7 +7,9 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import AlteredAmong
 from graphs.analysis.changes.kinds.tls import spoken
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.parts.numbers import number_step
 from graphs.analysis.changes.reading.constants import Default, bare
 from graphs.analysis.changes.reading.files import file_kind
@@ -48,10 +50,10 @@ def _other_place(gone: Statement, other: Statement) -> bool:
     return "default" in other.text.split("=")[0] or gone.parents[-1:] == other.parents[-1:] or other.key[:1] != gone.key[:1]
 
 
-def no_longer_passed(before: Statement, after: Statement, known: Sequence[Default]) -> Effect | None:
+def no_longer_passed(before: Statement, after: Statement, sides: Sides) -> Effect | None:
     """An argument that a call goes without, where the diff shows the default that it falls to."""
     here = {name.rpartition(".")[2] for name in called(before) & called(after)}
-    for other in known:
+    for other in sides.shown.defaults:
         if other.owner not in here:
             continue
         given = _given(before, other.name)
@@ -87,3 +89,6 @@ def _falls_to(name: str, gone: Statement, now: Statement) -> Effect | None:
         "literal", 0.65, f"{clean(texts[0])} -> {clean(texts[1])} in {clean(key)}", now, resource=resource_at(key, gone), other=gone
     )
     return replace(made, words=made.words | stem_set([key, *gone.parents[-2:]]))
+
+
+KINDS = (AlteredAmong(no_longer_passed, instead_of=frozenset({"dropped", "gone", "changed"})),)

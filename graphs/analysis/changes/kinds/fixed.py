@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import re2
 
-from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.effect import ANOTHER_CALL, Effect, effect_of
+from graphs.analysis.changes.kind import Altered, AlteredAmong, Throughout
 from graphs.analysis.changes.matching.differences import amid
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
-from graphs.analysis.changes.reading.names import clean, name_of, wordy
+from graphs.analysis.changes.reading.names import clean, name_of, passes_error, wordy
 from graphs.analysis.changes.reading.statements import Statement, called, defined
 from graphs.analysis.changes.reading.tokens import Token
 from graphs.analysis.changes.reading.words import stem_set
@@ -36,8 +38,10 @@ def fixed(before: Statement, after: Statement) -> Effect | None:
     return effect_of("dropped", 0.65, note, after, other=before)
 
 
-def always(before: Statement, after: Statement, old: Sequence[Statement]) -> Effect | None:
+def always(before: Statement, after: Statement, sides: Sides) -> Effect | None:
     """What depended on something is one value now, the same for all."""
+    if file_kind(after.path) != "code" or passes_error(before) or passes_error(after):
+        return None
     was, now = amid(before, after)
     if before.text.startswith(GUARD) or defined(after.text) is not None:
         return None
@@ -52,7 +56,7 @@ def always(before: Statement, after: Statement, old: Sequence[Statement]) -> Eff
     value = now[0]
     fixed = value.kind in ("string", "number") and not wordy(value.text) and "{" not in value.text
     named = value.kind == "word" and len(value.text) > 2 and value.text.isupper() and not stem_set([value.text]) & _spoken(was)
-    known = any(value.text in one.key for one in old)
+    known = any(value.text in one.key for one in sides.olds)
     if (
         not (fixed or named or constant)
         or known
@@ -73,8 +77,9 @@ _LOOKED_UP = re2.compile(
 )
 
 
-def no_longer_looked_up(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
+def no_longer_looked_up(sides: Sides) -> Iterator[Effect]:
     """What was looked up for each case is a number written in the code now, the same for all."""
+    old, new = sides.code
     said = {token.text for one in new for token in one.tokens}
     known = {token.text.strip("\"'") for one in old for token in one.tokens if token.kind in ("number", "string")}
     for one in old:
@@ -94,3 +99,10 @@ def no_longer_looked_up(old: Sequence[Statement], new: Sequence[Statement]) -> I
 
 
 _NUMBER = re2.compile(r"^\d+(?:\.\d+)?[a-zA-Z]?$")
+
+
+KINDS = (
+    Altered(fixed),
+    AlteredAmong(always, instead_of=ANOTHER_CALL),
+    Throughout(no_longer_looked_up),
+)

@@ -9,6 +9,8 @@ from dataclasses import replace
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Throughout
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, words_of
 from graphs.analysis.changes.reading.statements import Statement
@@ -24,11 +26,11 @@ _KEY = re2.compile(r"^[\"']?([A-Za-z_][\w.-]*)[\"']?\s*[:=]")
 _BASE = re2.compile(r"^[\"']?[\w.-]+[\"']?:\s*&([\w.-]+)|^(?:export )?(?:const |let |var )?([A-Za-z_]\w*)(?:: ?[\w<>, ]+)? ?= ?\{")
 
 
-def replaced(image: Sequence[Sequence[Statement]], new: Sequence[Statement]) -> Iterator[Effect]:
-    """What holds no longer where something new says less. `image`: the hunks as they stand now."""
-    fresh = {(one.path, one.text) for one in new}
-    everything = [one for hunk in image for one in hunk]
-    for hunk in image:
+def replaced(sides: Sides) -> Iterator[Effect]:
+    """What holds no longer where something new says less."""
+    fresh = {(one.path, one.text) for one in sides.new}
+    everything = sides.shown.standing
+    for hunk in sides.shown.image:
         for place, one in enumerate(hunk):
             if (one.path, one.text) not in fresh:
                 continue
@@ -123,3 +125,6 @@ def _under(hunk: Sequence[Statement], place: int) -> list[Statement]:
             break
         found.append(one)
     return found
+
+
+KINDS = (Throughout(replaced),)

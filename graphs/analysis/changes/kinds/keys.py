@@ -12,8 +12,9 @@ from itertools import pairwise
 
 import re2
 
-from graphs.analysis.changes.effect import Direction, Effect, effect_of
-from graphs.analysis.changes.kinds.random import DRAWN, ONCE, drawn, only_once
+from graphs.analysis.changes.effect import ANOTHER_VALUE, Direction, Effect, effect_of
+from graphs.analysis.changes.kind import AlteredAmong
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.images import Image
 from graphs.analysis.changes.reading.names import clean, name_of
@@ -47,24 +48,25 @@ _MOST_STEPS = 3
 Part = frozenset[str]
 
 
-def another_key(before: Statement, after: Statement, old: Image, new: Image) -> Effect | None:
+def another_key(before: Statement, after: Statement, sides: Sides) -> Effect | None:
     """What a key lost or got instead, where both statements make the same kind of key."""
     was, now = _made(before), _made(after)
-    if was is not None and drawn(after) and not drawn(before):
-        return _effect(0.75, was.what, frozenset(), stem_set(called(after)) & (DRAWN | ONCE), before, after, often=True)
+    if was is not None and _drawn(after) and not _drawn(before):
+        return _effect(was.what, frozenset(), stem_set(called(after)) & (_DRAWN | _ONCE), before, after, often=True)
     if was is None or now is None or was.what != now.what:
         return None
+    old, new = sides.shown.old, sides.shown.new
     parts, others = set(_parts(was.tokens, before.path, old)), set(_parts(now.tokens, after.path, new))
     lost, come = _names(parts - others) - _names(others), _names(others - parts) - _names(parts)
-    if (once := _names(part & ONCE or part for part in others - parts if only_once(part)) - _names(parts)) and not only_once(
+    if (once := _names(part & _ONCE or part for part in others - parts if _only_once(part)) - _names(parts)) and not _only_once(
         _names(parts)
     ):
-        return _effect(0.75, was.what, frozenset(), once, before, after, often=True)
+        return _effect(was.what, frozenset(), once, before, after, often=True)
     whole = stem_set(_handed(now.tokens, new))
     lost_of = {name for part in parts for name in part & lost if not (_owners(was.tokens, name) & whole)}
     if not lost_of - _GENERIC and not (come - _GENERIC and lost_of):
-        return None if not come - _GENERIC or lost else _effect(0.35, was.what, frozenset(), come, before, after)
-    return _effect(0.75, was.what, frozenset(lost_of), come, before, after)
+        return None
+    return _effect(was.what, frozenset(lost_of), come, before, after)
 
 
 def same_key(before: Statement, after: Statement, old: Image, new: Image) -> bool:
@@ -77,7 +79,6 @@ def same_key(before: Statement, after: Statement, old: Image, new: Image) -> boo
 
 
 def _effect(
-    weight: float,
     what: str,
     lost: frozenset[str],
     come: frozenset[str],
@@ -91,7 +92,7 @@ def _effect(
     note += ", and the same no second time" if often else ""
     resource = first_resource(stem_set([what, *called(after), name_of(after) or ""]))
     direction: Direction = "down" if resource is not None and resource.kind == "rate_limit" else "other"
-    made = effect_of("identity", weight, note, after, resource=resource, direction=direction, other=before)
+    made = effect_of("identity", 0.75, note, after, resource=resource, direction=direction, other=before)
     return replace(made, words=made.words | lost | come)
 
 
@@ -297,3 +298,24 @@ def _owners(tokens: Sequence[Token], name: str) -> frozenset[str]:
         for place in range(2, len(texts))
         if texts[place - 1].text == "." and name in stem_set([texts[place].text])
     )
+
+
+_ONCE = stemmed(
+    "now time timestamp millis nanos received sent date nonce random rand attempt attempts retry retries offset span ticks "
+    "epoch cookie unix clock nanoid deliverytag elapsed"
+)
+"""Names of what is another each time that the same thing is asked or delivered."""
+_EACH = (stem_set(["request", "id"]), stem_set(["trace", "id"]), stem_set(["correlation", "id"]), stem_set(["delivery", "tag"]))
+_DRAWN = stem_set(["uuid", "guid", "ulid"])
+
+
+def _only_once(part: frozenset[str]) -> bool:
+    return bool(part & _ONCE) or any(each <= part for each in _EACH)
+
+
+def _drawn(one: Statement) -> bool:
+    """Whether a statement draws an identity of its own."""
+    return any(stem_set([name]) & (_DRAWN | stem_set(["random", "nanoid"])) for name in called(one))
+
+
+KINDS = (AlteredAmong(another_key, instead_of=ANOTHER_VALUE),)

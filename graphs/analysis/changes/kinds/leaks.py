@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Throughout
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.names import called_name, last_names
 from graphs.analysis.changes.reading.statements import Statement, called, defined
 from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
@@ -24,8 +26,9 @@ def closes(one: Statement) -> set[str]:
     return {name.lower() for name in last_names(one)} & _GIVES_BACK
 
 
-def not_given_back(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
+def not_given_back(sides: Sides) -> Iterator[Effect]:
     """What gave something back stands behind a new exit, or in something that a new exit passes by."""
+    old, new = sides.code
     for one in old:
         names = closes(one)
         again = [other for other in new if names & closes(other)]
@@ -70,8 +73,9 @@ def _held(one: Statement) -> Resource | None:
 _BLOCK = re2.compile(r"\)? (?:do|\{) \|\w+\|$|\)?\.use \{")  # `open(path) do |io|`, `openStream().use {`
 
 
-def no_longer_scoped(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
+def no_longer_scoped(sides: Sides) -> Iterator[Effect]:
     """What was open for a block only is opened without one; or what was given back at every end is at the last one only."""
+    old, new = sides.code
     for one in old:
         if one.text.startswith(_SCOPED[:-1]) or _BLOCK.search(one.text):
             names = {name for name in last_names(one) if stem_set([name]) & _OPENS}
@@ -107,3 +111,9 @@ def _ended(new: Sequence[Statement], one: Statement) -> bool:
         closes(other) and other.path == one.path and (other.text.startswith("defer") or _ENDED & set(other.parents))
         for other in new
     )
+
+
+KINDS = (
+    Throughout(not_given_back),
+    Throughout(no_longer_scoped),
+)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import re2
 
-from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.effect import ANOTHER_CALL, Effect, effect_of
+from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.reading.names import clean, name_of
 from graphs.analysis.changes.reading.numbers import resource_at
 from graphs.analysis.changes.reading.statements import Statement
@@ -76,3 +77,9 @@ def option(before: Statement, after: Statement) -> Effect | None:
         note = f"{clean(name.text)} is {clean(value.text)} now"
         return effect_of("switch", 0.6, note, after, resource=hits[0], direction="gone" if away else "up", other=before)
     return None
+
+
+KINDS = (
+    Altered(other_members),
+    Altered(option, of="code", instead_of=ANOTHER_CALL),
+)

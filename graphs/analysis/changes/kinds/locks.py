@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Throughout
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import called_name, last_names
 from graphs.analysis.changes.reading.statements import Statement, called
@@ -20,10 +22,11 @@ _FAR = 60  # statements: no function worth reading is longer
 _SCOPED = ("with ", "async with ", "synchronized", "using ", "lock ", "lock(", "mutex.synchronize", "@")
 
 
-def holding(image: Sequence[Sequence[Statement]], new: Sequence[Statement]) -> Iterator[Effect]:
-    """Asking others under a lock, where the lock or the asking is new. `image`: the hunks as they stand now."""
+def holding(sides: Sides) -> Iterator[Effect]:
+    """Asking others under a lock, where the lock or the asking is new."""
+    new = [*sides.new, *(after for before, after in sides.kept if before.indent != after.indent)]
     fresh = {(one.path, one.text) for one in new}
-    for hunk in image:
+    for hunk in sides.shown.image:
         for place, lock in enumerate(hunk):
             if file_kind(lock.path) != "code" or not _locks(lock):
                 continue
@@ -79,3 +82,6 @@ def _asks(one: Statement, lock: Statement) -> bool:
         return True
     waits = "await" in one.key and bool(words) and not words & _LOCKS
     return not _transaction(lock) and (waits or bool(words & _OF_STORES))
+
+
+KINDS = (Throughout(holding),)

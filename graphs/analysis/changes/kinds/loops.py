@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Altered, Throughout
 from graphs.analysis.changes.kinds.clients import MADE
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import asked_in_loops, called_name, clean, last_names
 from graphs.analysis.changes.reading.statements import Statement, called
@@ -25,6 +29,13 @@ def into_loop(before: Statement, after: Statement) -> Effect | None:
     return effect_of("loop_call", 0.9, f"{called_name(after)} moved into a loop", after)
 
 
+def moved_into_loop(sides: Sides) -> Iterator[Effect]:
+    """The same of what only moved."""
+    for before, after in sides.kept:
+        if (effect := into_loop(before, after)) is not None:
+            yield effect
+
+
 _MANY = stemmed("loader loaders dataloader batch batched bulk mget multiget pipeline executemany many")
 
 
@@ -38,3 +49,9 @@ def one_by_one(before: Statement, after: Statement) -> Effect | None:
     if not stem_set(called(before)) & _MANY or not any("." in name for name in called(after)):
         return None
     return effect_of("loop_query", 0.7, f"{clean(min(held))} no longer gathers what is asked for", after, other=before)
+
+
+KINDS = (
+    Altered(one_by_one),
+    Throughout(moved_into_loop),
+)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import re2
 
-from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.effect import ANOTHER_CALL, Effect, effect_of
+from graphs.analysis.changes.kind import Altered, Throughout
 from graphs.analysis.changes.matching.differences import words_in
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, last_names, words_of
 from graphs.analysis.changes.reading.statements import Statement, called
@@ -63,11 +65,11 @@ _ALL = listed("fetchall readlines ReadAll toList toArray readAllBytes ReadToEnd 
 _STREAMS = re2.compile(r"\bfor\b.*\b(?:in|of|range|:)\b|\byield\b|(?i)stream|chunk|iterat|cursor|\.next\(|scanner|pipe\(|Copy\(")
 
 
-def taken_whole(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
+def taken_whole(sides: Sides) -> Iterator[Effect]:
     """Takes all into memory at once, where it went piece by piece."""
-    for one in new:
+    for one in sides.new:
         taken = last_names(one) & _ALL
-        gone = [other for other in old if other.block == one.block]
+        gone = [other for other in sides.old if other.block == one.block]
         streamed = any(_STREAMS.search(other.text) for other in gone) and not any(last_names(other) & _ALL for other in gone)
         if taken and streamed and file_kind(one.path) == "code":
             memory = first_resource(stem_set(["memory"]))
@@ -129,7 +131,8 @@ def cut(before: Statement, after: Statement) -> list[Effect]:
 _TAKERS = frozenset(("take", "first", "limit"))
 
 
-def now_kept(before: Statement, after: Statement) -> list[Effect]:
-    """What was only passed on is put into something that outlives the call."""
-    growth = keeping(after) if keeping(before) is None else None
-    return [growth] if growth is not None else []
+KINDS = (
+    Altered(held_whole, of="code", instead_of=ANOTHER_CALL),
+    Altered(many_values, of="code"),
+    Throughout(taken_whole),
+)

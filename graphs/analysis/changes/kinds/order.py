@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Altered, Throughout
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.names import called_name, clean, last_names
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import stem_set, stemmed
@@ -29,10 +30,11 @@ def unordered(before: Statement, after: Statement) -> Effect | None:
 _LAST = stemmed("ack acknowledge commit release unlock complete done confirm flush")
 
 
-def out_of_turn(moved: Sequence[tuple[Statement, Statement]], new: Sequence[Statement]) -> list[Effect]:
+def out_of_turn(sides: Sides) -> list[Effect]:
     """Calls that say that something is done, made at another turn than before."""
+    moved = sides.moved
     per_block = Counter(one.block for pair in moved for one in pair)
-    turn = {id(one): place for place, one in enumerate(new)}
+    turn = {id(one): place for place, one in enumerate(sides.written)}
     found = []
     for place, (before, after) in enumerate(moved):
         names = stem_set(name.rpartition(".")[2] for name in called(after))
@@ -44,3 +46,9 @@ def out_of_turn(moved: Sequence[tuple[Statement, Statement]], new: Sequence[Stat
         if passed or alone:
             found.append(effect_of("swapped", 0.65, f"{called_name(after)} now has another turn", after))
     return found
+
+
+KINDS = (
+    Altered(unordered, of="code"),
+    Throughout(out_of_turn),
+)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Altered, Throughout
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, last_names, name_of
 from graphs.analysis.changes.reading.statements import Statement, called
@@ -38,10 +40,9 @@ _HASHERS = stemmed(
 _PLACES = stemmed("shard partition slot bucket ring route router node owner place placement cohort variant assignment")
 
 
-def hashed_otherwise(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
+def hashed_otherwise(sides: Sides) -> Iterator[Effect]:
     """Another function chooses the place: what was put by the old one is not found by the new one."""
-    for path in sorted({one.path for one in old}):
-        was, now = ([one for one in side if one.path == path] for side in (old, new))
+    for was, now in sides.by_code_file():
         come = _hashes(now)
         gone = _hashes(was) or {name.rpartition(".")[2] for one in was for name in called(one) if stem_set([name]) & _PLACES}
         chooses = [
@@ -65,3 +66,9 @@ def _asked_of(one: Statement) -> set[str]:
 def _hashes(side: Sequence[Statement]) -> set[str]:
     names = {name for one in side for name in (*called(one), *_asked_of(one))}
     return {name.rpartition(".")[2].rpartition(":")[2] for name in names if stem_set([name]) & _HASHERS}
+
+
+KINDS = (
+    Altered(another_part),
+    Throughout(hashed_otherwise),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.reading.names import clean, last_names
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import listed, stem_set
@@ -40,3 +41,6 @@ def scanning(one: Statement) -> Effect | None:
     if not _ANYWHERE.search(one.text):
         return None
     return effect_of("query", 0.8, "matches anywhere, which no index answers", one)
+
+
+KINDS = (Altered(column_wrapped, of="code"),)

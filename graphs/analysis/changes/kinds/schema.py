@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Removed, Throughout
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import called_name, clean, last_names
 from graphs.analysis.changes.reading.statements import Statement, called
@@ -51,8 +53,9 @@ _RENAMED = re2.compile(rf"(?i)\b(?:alter|rename) table (?:if exists )?(?:only )?
 _TAKEN = re2.compile(r"(?i)including (?:all|indexes)")
 
 
-def swapped(new: Sequence[Statement]) -> Iterator[Effect]:
+def swapped(sides: Sides) -> Iterator[Effect]:
     """A table made like another one, without its indexes, that then bears its name."""
+    new = [one for one in sides.new if file_kind(one.path) == "schema"]
     text = " ".join(one.text.rstrip(";") + ";" for one in new)
     for match in _MADE_LIKE.finditer(text):
         made, like, options, source = match.groups()
@@ -67,20 +70,34 @@ def swapped(new: Sequence[Statement]) -> Iterator[Effect]:
             yield effect_of("index_gone", 0.85, note, one, resource=index, direction="gone")
 
 
-def numbered(one: Statement) -> tuple[str, ...]:
-    """What is sent of a field: its type and its number, and not its name."""
-    return tuple(token.text for token in one.tokens if token.kind == "number" or token.text in TYPES)
-
-
 _FORMS = stemmed(
     "mapper serializer serializers converter converters naming codec encoder decoder deserialize serialization objectmapper "
     "gson jackson inclusion casing camelcase snakecase transliterate"
 )
 
 
-def form_lost(one: Statement) -> Effect | None:
+def form_lost(one: Statement, sides: Sides) -> Effect | None:
     """Where it is no longer said in which form things are written or read, another form holds."""
     names = last_names(one)
     if file_kind(one.path) != "code" or not names or not stem_set(called(one)) & _FORMS or one.text.startswith(("return", "@")):
         return None
     return effect_of("schema", 0.6, f"{called_name(one)} no longer gives the form", one, direction="gone")
+
+
+def _numbered(one: Statement) -> tuple[str, ...]:
+    """What is sent of a field: its type and its number, and not its name."""
+    return tuple(token.text for token in one.tokens if token.kind == "number" or token.text in TYPES)
+
+
+def schema_altered(before: Statement, after: Statement) -> Effect:
+    if before.path.endswith(".proto") and _numbered(before) != _numbered(after):
+        return effect_of("schema", 0.75, "another number or type of a field that others write or read", after, other=before)
+    if "concurrently" in before.text.lower() and "concurrently" not in after.text.lower():
+        return effect_of("schema_lock", 0.65, "an index is built under lock", after, other=before)
+    return effect_of("schema", 0.6, "schema statement changed", after)
+
+
+KINDS = (
+    Throughout(swapped),
+    Removed(form_lost),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.matching.differences import words_gone, words_in
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, name_of, words_of
@@ -85,3 +86,10 @@ def _share(part: str, span: int) -> float:
     whole = 1.0 if values in ("*", "?", "") else (int(high) - int(low) + 1) / span if low.isdigit() and high.isdigit() else 0.0
     share = whole / max(1, int(step)) if step.isdigit() and whole else whole
     return max(share, 1.0 / span)
+
+
+KINDS = (
+    Altered(retimed),
+    Altered(of_no_zone),
+    Altered(form_of_time, of="code"),
+)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re2
 
-from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.effect import ANOTHER_VALUE, Effect, effect_of
+from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.reading.names import clean, name_of
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import stem_set
@@ -44,3 +45,6 @@ def spoken(before: Statement, after: Statement) -> Effect | None:
 
 def _heard(one: Statement) -> str:
     return f"{' '.join(one.parents[-1:])} {one.text}"
+
+
+KINDS = (Altered(spoken, instead_of=ANOTHER_VALUE | {"number", "condition", "came", "gone"}),)

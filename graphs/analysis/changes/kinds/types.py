@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.matching.differences import words_gone
 from graphs.analysis.changes.reading.names import clean
 from graphs.analysis.changes.reading.statements import Statement
@@ -43,3 +44,9 @@ def whole_quotient(before: Statement, after: Statement) -> Effect | None:
     if not lost or "/" not in before.key or "/" not in after.key or len(after.key) >= len(before.key) or after.path.endswith(".py"):
         return None
     return effect_of("rounding", 0.6, f"{clean(min(lost))} no longer keeps the fraction", after, other=before)
+
+
+KINDS = (
+    Altered(narrower),
+    Altered(whole_quotient, of="code"),
+)

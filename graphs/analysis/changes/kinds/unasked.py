@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.kind import Throughout
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, last_names
 from graphs.analysis.changes.reading.statements import Statement
@@ -19,16 +21,16 @@ _TURNED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "
 _STRICT = {"===": "==", "!==": "!="}
 
 
-def unasked(old: Sequence[Statement], new: Sequence[Statement], image: Sequence[Statement], helpers: set[str]) -> Iterator[Effect]:
+def unasked(sides: Sides) -> Iterator[Effect]:
     """Values that a condition compared with, where its place is taken by a call of a function shown in the same diff that knows
-    them no more, or compares with them in another way. `image`: all that stands now."""
-    here = [one for one in (*image, *new) if file_kind(one.path) == "code"]
+    them no more, or compares with them in another way."""
+    here = [one for one in (*sides.shown.standing, *sides.new) if file_kind(one.path) == "code"]
     known = {token.text for one in here for token in one.tokens}
-    for one in old:
+    for one in sides.old:
         if file_kind(one.path) != "code" or not one.text.startswith(ASKING) or not COMPARE & set(one.key):
             continue
-        calls = {name for other in new if other.block == one.block for name in last_names(other)}
-        if not calls & helpers - last_names(one):
+        calls = {name for other in sides.new if other.block == one.block for name in last_names(other)}
+        if not calls & sides.helpers - last_names(one):
             continue
         values = [token.text for token in one.tokens if token.kind in ("number", "string") and token.text not in TELLS_NOTHING]
         lost = [text for text in values if text not in known]
@@ -67,3 +69,6 @@ def still(old: Sequence[Statement], new: Sequence[Statement]) -> bool:
     compared = [one for one in old if one.text.startswith(ASKING) and COMPARE & set(one.key)]
     values = {token.text for one in compared for token in one.tokens if token.kind in ("number", "string")} - TELLS_NOTHING
     return bool(values) and values <= {token.text for one in new for token in one.tokens}
+
+
+KINDS = (Throughout(unasked),)

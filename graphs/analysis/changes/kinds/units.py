@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re2
 
-from graphs.analysis.changes.effect import Direction, Effect, effect_of
+from graphs.analysis.changes.effect import ANOTHER_CALL, Direction, Effect, effect_of
+from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.matching.differences import stretches
 from graphs.analysis.changes.reading.measures import SECONDS, Measure
 from graphs.analysis.changes.reading.names import called_name, clean, last_names, name_of, words_of
@@ -136,3 +137,11 @@ def unit_named(before: Statement, after: Statement) -> Effect | None:
     if not (was ^ now) & _UNIT_WORDS or not (was - _UNIT_WORDS) & (now - _UNIT_WORDS) or (was - _UNIT_WORDS) != (now - _UNIT_WORDS):
         return None
     return effect_of("conversion", 0.65, f"{clean(steps[0][0])} became {clean(steps[0][1])}: another unit", after, other=before)
+
+
+KINDS = (
+    Altered(unit_beside),
+    Altered(unit_of_a_setting, of="config", instead_of=ANOTHER_CALL),
+    Altered(unit_word, of="code", instead_of=ANOTHER_CALL),
+    Altered(unit_named, of="code"),
+)

@@ -7,9 +7,11 @@ from functools import lru_cache
 
 import re2
 
-from graphs.analysis.changes.effect import Effect, effect_of
+from graphs.analysis.changes.effect import ANOTHER_CALL, Effect, effect_of
+from graphs.analysis.changes.kind import Altered, Throughout
 from graphs.analysis.changes.kinds.leaks import closes
 from graphs.analysis.changes.matching.differences import amid
+from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import called_name, calls_out, clean, last_names, name_of
 from graphs.analysis.changes.reading.statements import Statement, called, defined
@@ -74,9 +76,10 @@ def _put_off(one: Statement) -> bool:
     return bool(names & _PUTS and receivers & _QUEUES)
 
 
-def done_here(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[Effect]:
+def done_here(sides: Sides) -> Iterator[Effect]:
     """What was only handed to somebody who did it later is done now before there is an answer."""
-    for path in sorted({one.path for one in old}):
+    old, new = sides.code
+    for path in sorted({one.path for one in old}) if new else ():
         deferred = [one for one in old if one.path == path and _put_off(one)]
         if not deferred or any(_put_off(one) for one in new):
             continue
@@ -128,9 +131,9 @@ def _near_probes(nearby: str, parents: tuple[str, ...]) -> bool:
     return bool(stem_set([*parents, nearby]) & _PROBES)
 
 
-def probed(new: Sequence[Statement]) -> Iterator[Effect]:
+def probed(sides: Sides) -> Iterator[Effect]:
     """A probe that asks others now: where they fail, this one is taken out or started anew too."""
-    for one in new:
+    for one in sides.new:
         if file_kind(one.path) != "code" or not one.parents or not _near_probes(one.nearby, one.parents):
             continue
         dotted = [name for name in called(one) if "." in name and stem_set([name.rpartition(".")[2]]) & _ASKS]
@@ -138,3 +141,11 @@ def probed(new: Sequence[Statement]) -> Iterator[Effect]:
             probe = first_resource(stem_set(["probe"]))
             yield effect_of("strict", 0.6, f"a probe asks {clean(min(dotted))} now", one, resource=probe, direction="down")
             return
+
+
+KINDS = (
+    Altered(waited, of="code", instead_of=ANOTHER_CALL),
+    Altered(cut_off),
+    Throughout(probed),
+    Throughout(done_here),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import name_of, passes_error, wordy
@@ -13,7 +14,7 @@ from graphs.analysis.changes.vocabulary.calls import ERRORISH, IO
 from graphs.analysis.changes.vocabulary.marks import ARITHMETIC, COMPARE, HEADS, LOGIC, NEGATIONS, NOTHING, TRUTHS, TYPES
 
 
-def same_atoms(old: Sequence[Statement], new: Sequence[Statement], helpers: set[str]) -> bool:
+def same_atoms(old: Sequence[Statement], new: Sequence[Statement], helpers: AbstractSet[str]) -> bool:
     """The same numbers, strings, calls and comparisons before and after, but for new helpers and how errors are passed on."""
     before, after = Counter(atoms(old)), Counter(atoms(new))
     lost, gained = before - after, after - before
@@ -45,7 +46,7 @@ def _accessors(made: Sequence[Statement]) -> set[str]:
     }
 
 
-def covered_blocks(old: Sequence[Statement], new: Sequence[Statement], helpers: set[str]) -> set[int]:
+def covered_blocks(old: Sequence[Statement], new: Sequence[Statement], helpers: AbstractSet[str]) -> set[int]:
     """Blocks whose removed code was replaced by a call of a helper that is handed the same things, or bears the same name."""
     known = {name.rpartition(".")[2] for one in old for name in called(one)}
     covered: set[int] = set()
@@ -93,7 +94,7 @@ def named_only_before(old: Sequence[Statement], new: Sequence[Statement]) -> set
 _STATUSES = frozenset(str(code) for code in range(200, 600))
 
 
-def stands_for(gone: Sequence[Statement], come: Sequence[Statement], helpers: set[str]) -> bool:
+def stands_for(gone: Sequence[Statement], come: Sequence[Statement], helpers: AbstractSet[str]) -> bool:
     """Whether one call, of what asks nobody else, now makes the very value that several statements made of the same things."""
     made = name_of(come[0]) if len(come) == 1 and len(gone) > 1 else None
     if made is None or not helpers or stem_set(helpers) & IO or not any(made in one.key for one in gone):
@@ -102,7 +103,7 @@ def stands_for(gone: Sequence[Statement], come: Sequence[Statement], helpers: se
     return bool(handed) and handed <= {token.text for one in gone for token in one.tokens}
 
 
-def replaced_by(gone: Sequence[Statement], come: Sequence[Statement], helpers: set[str]) -> bool:
+def replaced_by(gone: Sequence[Statement], come: Sequence[Statement], helpers: AbstractSet[str]) -> bool:
     """Whether calls in `helpers` plausibly hold what `gone` did: named alike, or handed nearly everything it used."""
     lost = stem_set(name.rpartition(".")[2] for one in gone for name in called(one))
     named = stem_set(helpers) & lost - IO or {name.strip("_") for name in helpers if name[:1] == "_"} & {
