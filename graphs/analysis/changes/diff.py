@@ -12,7 +12,7 @@ from graphs.analysis.changes.matching.harmless import watched
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.parts.dependencies import dependencies
 from graphs.analysis.changes.reading.files import INERT, FileKind, file_kind
-from graphs.analysis.changes.reading.hunks import hunks
+from graphs.analysis.changes.reading.hunks import Hunk, hunks
 from graphs.analysis.changes.reading.images import shown
 from graphs.analysis.changes.reading.statements import Statement, statements
 
@@ -42,7 +42,8 @@ def read_diff(diff: str, files: tuple[str, ...] = ()) -> Reading:
         kinds = {file_kind(path) for path in files}
         inert = kinds and kinds <= set(INERT)
         return Reading(neutral=INERT[sorted(kinds)[0]] if inert else None, unread=not inert)
-    by_path = _by_path(diff, files)
+    listed = hunks(diff, files)
+    by_path = _by_path(listed)
     kinds = {file_kind(path) for path in by_path}
     found: list[Effect] = []
     sorts: set[str] = set()
@@ -57,16 +58,16 @@ def read_diff(diff: str, files: tuple[str, ...] = ()) -> Reading:
         else:
             lively += [one for one in made if one.sort == "code"][:_MOST_STATEMENTS]
     if lively:
-        found += edits(Sides.of(lively, shown(diff, files)))
+        found += edits(Sides.of(lively, shown(listed)))
     found = [watched(effect) for effect in found]
     found.sort(key=lambda effect: (-effect.weight, effect.path, effect.note))
     return Reading(tuple(found[:12]), _why_neutral(found, kinds, sorts, moved=bool(lively)))
 
 
-def _by_path(diff: str, files: Sequence[str]) -> dict[str, list[Statement]]:
+def _by_path(listed: Sequence[Hunk]) -> dict[str, list[Statement]]:
     by_path: dict[str, list[Statement]] = {}
     block = 0
-    for hunk in hunks(diff, files):
+    for hunk in listed:
         made = statements(hunk, first_block=block)
         block += 1 + max((one.block for one in made), default=0)
         by_path.setdefault(hunk.path, []).extend(made)

@@ -18,7 +18,7 @@ from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.images import Image
 from graphs.analysis.changes.reading.names import clean, name_of
-from graphs.analysis.changes.reading.statements import Statement, called
+from graphs.analysis.changes.reading.statements import Statement, called, remembered
 from graphs.analysis.changes.reading.tokens import Token, lex
 from graphs.analysis.changes.reading.words import listed, split_identifier, stem, stem_set, stemmed
 from graphs.analysis.changes.vocabulary.marks import ASSIGNS
@@ -110,6 +110,7 @@ class _Made:
     tokens: tuple[Token, ...]
 
 
+@remembered
 def _made(one: Statement) -> _Made | None:
     for found in (_grouped(one), _of_server(one), _named(one), _argued(one), _asked(one), _answered(one)):
         if found is not None and found.tokens:

@@ -28,7 +28,7 @@ def keeping(one: Statement) -> Effect | None:
     return effect_of("growth", 0.65, "keeps what it is given", one, resource=first_resource(stem_set(["memory"])), direction="up")
 
 
-def _keeps(one: Statement, names: set[str], words: frozenset[str]) -> bool:
+def _keeps(one: Statement, names: frozenset[str], words: frozenset[str]) -> bool:
     """Puts something into a collection that outlives the call."""
     if _of_the_code(one) or _ARM.match(one.text):
         return False

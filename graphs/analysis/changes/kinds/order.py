@@ -14,7 +14,7 @@ from graphs.analysis.changes.reading.words import stem_set, stemmed
 _ORDERING = stem_set(["sort", "sorted", "stable", "orderby", "ordered", "linked"])
 
 
-def _asked_by_name(one: Statement) -> set[str]:
+def _asked_by_name(one: Statement) -> frozenset[str]:
     """Called names, and those that stand behind a dot and take a block."""
     return last_names(one) | {following for dot, following in zip(one.key, one.key[1:], strict=False) if dot == "."}
 

@@ -28,7 +28,7 @@ def column_wrapped(before: Statement, after: Statement) -> Effect | None:
 _CHOOSE, _TELL = frozenset(["filter", "where", "filter_by"]), frozenset(["count", "exists", "exists?", "aggregate", "distinct"])
 
 
-def rows_asked(names: set[str]) -> bool:
+def rows_asked(names: frozenset[str]) -> bool:
     """A chain that chooses rows and has the database tell something about them."""
     return bool(names & _CHOOSE) and bool(names & _TELL)
 

@@ -99,7 +99,7 @@ def _handed_on(one: Statement, deferred: Sequence[Statement]) -> bool:
     return bool((last_names(one) - _PUTS_OFF) & said)
 
 
-def holds_the_loop(one: Statement, names: set[str]) -> bool:
+def holds_the_loop(one: Statement, names: frozenset[str]) -> bool:
     """Asks the outside without `await` in a coroutine of a language whose usual clients then stop everybody else."""
     inside = _COROUTINE.search(one.nearby) is not None or one.nearby.startswith("async ")
     roots = {name.partition(".")[0] for name in called(one)}

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.tokens import Token
 
+_Steps = tuple[float, tuple[tuple[str, int, int, int, int], ...]]
+
+
+@lru_cache(maxsize=256)  # one pair after the other is asked by several kinds of edits
+def _steps(was: tuple[str, ...], now: tuple[str, ...]) -> _Steps:
+    matcher = SequenceMatcher(None, was, now, autojunk=False)
+    return matcher.ratio(), tuple(matcher.get_opcodes())
+
 
 def replaced(before: Statement, after: Statement) -> list[tuple[Token, Token]]:
-    matcher = SequenceMatcher(None, before.key, after.key, autojunk=False)
     return [
         (before.tokens[left + step], after.tokens[right + step])
-        for tag, left, left_end, right, right_end in matcher.get_opcodes()
+        for tag, left, left_end, right, right_end in _steps(before.key, after.key)[1]
         if tag == "replace" and left_end - left == right_end - right
         for step in range(left_end - left)
     ]
@@ -23,12 +31,12 @@ _SHARE = 0.5  # of the tokens alike: else it is another statement
 
 
 def stretches(before: Statement, after: Statement) -> list[tuple[tuple[Token, ...], tuple[Token, ...]]]:
-    matcher = SequenceMatcher(None, before.key, after.key, autojunk=False)
-    if matcher.ratio() < _SHARE:
+    share, steps = _steps(before.key, after.key)
+    if share < _SHARE:
         return []
     return [
         (before.tokens[left:left_end], after.tokens[right:right_end])
-        for tag, left, left_end, right, right_end in matcher.get_opcodes()
+        for tag, left, left_end, right, right_end in steps
         if tag != "equal"
     ]
 

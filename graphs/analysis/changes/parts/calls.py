@@ -92,7 +92,7 @@ def calls(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("came", 0.45, f"{clean(min(come))} made anew", after, resource=pool, direction="gone", other=before)]
     if (strict := come & CONVERTERS) and not before.text.startswith(GUARD):
         return [effect_of("conversion", 0.5, f"{clean(min(strict))} is demanded of a value", after, other=before)]
-    come = {name for name in come if not measured_by(name)}
+    come = frozenset(name for name in come if not measured_by(name))
     if come := come - TRIVIAL:
         if last_names(before) & last_names(after) & _COUNTS and name_of(after) is None:
             return [effect_of("changed", 0.15, "counted under another label", after, other=before)]

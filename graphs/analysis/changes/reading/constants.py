@@ -11,7 +11,7 @@ from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.measures import BYTES, SECONDS, Measure
 from graphs.analysis.changes.reading.names import name_of
 from graphs.analysis.changes.reading.numbers import measures_of
-from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.statements import Statement, remembered
 from graphs.analysis.changes.reading.tokens import Token, lex
 from graphs.analysis.changes.reading.words import listed, split_identifier, stem_set, stemmed
 from graphs.analysis.changes.vocabulary.marks import ASSIGNS
@@ -21,6 +21,7 @@ _OF_TIME = listed("time duration timedelta timespan from of secs mins millis mic
 _MOST_TOKENS = 8
 
 
+@remembered
 def plain_value(one: Statement) -> tuple[Token, ...]:
     """What a statement gives its name, where that is one amount and nothing else: `30`, `5 * time.Second`, `from_secs(3)`."""
     place = next((at for at, token in enumerate(one.tokens) if token.text in ("=", ":=")), 0)
@@ -70,8 +71,10 @@ def _fixed(image: Iterable[Statement]) -> dict[str, Statement]:
     found: dict[str, Statement] = {}
     twice: set[str] = set()
     for one in image:
+        if file_kind(one.path) != "code" or not plain_value(one):
+            continue
         name = (name_of(one) or "").rpartition("/")[2]
-        if file_kind(one.path) != "code" or not plain_value(one) or not (name.isupper() or _FIXED & set(one.key[:4])):
+        if not (name.isupper() or _FIXED & set(one.key[:4])):
             continue
         if plain_value(found.setdefault(name, one)) != plain_value(one):
             twice.add(name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from graphs.analysis.changes.reading.constants import Amounts, Default, amounts, defaults
 from graphs.analysis.changes.reading.files import INERT, file_kind
-from graphs.analysis.changes.reading.hunks import hunks
+from graphs.analysis.changes.reading.hunks import Hunk
 from graphs.analysis.changes.reading.names import name_of
 from graphs.analysis.changes.reading.statements import Statement, standing, stood
 
@@ -50,8 +50,8 @@ class Shown:
         return tuple(one for hunk in self.image for one in hunk)
 
 
-def shown(diff: str, files: Sequence[str]) -> Shown:
-    listed = [hunk for hunk in hunks(diff, files) if file_kind(hunk.path) not in INERT]
+def shown(hunks: Sequence[Hunk]) -> Shown:
+    listed = [hunk for hunk in hunks if file_kind(hunk.path) not in INERT]
     old = [one for hunk in listed for one in stood(hunk)]
     image = tuple(tuple(standing(hunk)) for hunk in listed)
     new = [one for hunk in image for one in hunk]

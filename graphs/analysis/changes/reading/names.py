@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 
 import re2
 
-from graphs.analysis.changes.reading.statements import Statement, called, calls_in, repeated
+from graphs.analysis.changes.reading.statements import Statement, called, calls_in, remembered, repeated
 from graphs.analysis.changes.reading.words import split_identifier, stem_set
 from graphs.analysis.changes.vocabulary.calls import BLOCKERS, ERRORISH, FAILING, IO, OBSERVERS, TRIVIAL
 from graphs.analysis.changes.vocabulary.marks import ASSIGNS, GUARD, SQL, TYPES
@@ -20,6 +20,7 @@ def clean(text: str, *, most: int = 40) -> str:
     return safe[:most].strip()
 
 
+@remembered
 def name_of(one: Statement) -> str | None:
     """The key or variable that a statement gives a value to, with the keys it stands in."""
     words = [token for token in one.tokens if token.kind in ("word", "string")]
@@ -47,6 +48,7 @@ def wordy(text: str) -> bool:
     )
 
 
+@remembered
 def passes_error(one: Statement) -> bool:
     """Reports or wraps an error that arose elsewhere; its wording and status are not behaviour that breaks things."""
     words = {word for name in called(one) for word in split_identifier(name)}
@@ -55,10 +57,12 @@ def passes_error(one: Statement) -> bool:
     return bool(words) and words & {"error", "errorf", "errors", "wrap"} != set() and not one.text.startswith((*FAILING, *GUARD))
 
 
+@remembered
 def calls_out(one: Statement) -> bool:
     return _outward(called(one), one.text)
 
 
+@remembered
 def asked_in_loops(one: Statement) -> int:
     """In how many loops a statement asks somebody else; of a loop of its own, only what it repeats counts."""
     own = repeated(one)
@@ -85,13 +89,14 @@ _REMAKES = tuple(
 """First words of names that make something of what they are given, and ask nobody: `toQueryRow`, `validateRequestId`."""
 
 
-def blocks(names: set[str]) -> bool:
+def blocks(names: AbstractSet[str]) -> bool:
     """A called name that keeps the thread waiting by its nature."""
     return bool(stem_set(names) & BLOCKERS) or any(name.endswith("Sync") for name in names)
 
 
-def last_names(one: Statement) -> set[str]:
-    return {name.rpartition(".")[2] for name in called(one)}
+@remembered
+def last_names(one: Statement) -> frozenset[str]:
+    return frozenset(name.rpartition(".")[2] for name in called(one))
 
 
 def called_name(one: Statement) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import re2
 
 from graphs.analysis.changes.reading.measures import Measure, measure
-from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.statements import Statement, remembered
 from graphs.analysis.changes.reading.words import split_identifier, stems
 from graphs.analysis.changes.vocabulary.marks import ASSIGNS, COMPARE, HEADS, TYPES
 from graphs.analysis.changes.vocabulary.resources import Resource, resources_of
 
 
-def valued(one: Statement) -> Iterator[tuple[str, tuple[str, Measure]]]:
+@remembered
+def valued(one: Statement) -> list[tuple[str, tuple[str, Measure]]]:
     """(key, (its text, its measure)) of every number in a statement; a number inside quotes counts when it is all there is."""
+    values: list[tuple[str, tuple[str, Measure]]] = []
     seen: dict[str, int] = {}
     factors: set[int] = set()
     for place, token in enumerate(one.tokens):
@@ -38,7 +39,8 @@ def valued(one: Statement) -> Iterator[tuple[str, tuple[str, Measure]]]:
         seen[key] = seen.get(key, 0) + 1
         unit = "".join(item.text for item in one.tokens[place + 1 : place + 5] if item.text not in ",;)}")
         shown = text + _unit_shown(unit)
-        yield key if seen[key] == 1 else f"{key} {seen[key]}", (shown, found)
+        values.append((key if seen[key] == 1 else f"{key} {seen[key]}", (shown, found)))
+    return values
 
 
 def _default_of(one: Statement, place: int) -> bool:
@@ -67,11 +69,12 @@ def _millicores(text: str, one: Statement, key: str) -> Measure | None:
     return Measure(int(text[:-1]) / 1000.0, "")
 
 
+_UNIT = re2.compile(r"(?i)^\*?(?:time|duration)?[.:]*(nano|micro|milli)?(second|minute|hour|day)s?")
 _SHORT = {"nanosecond": "ns", "microsecond": "us", "millisecond": "ms", "second": "s", "minute": "min", "hour": "h", "day": "d"}
 
 
 def _unit_shown(following: str) -> str:
-    match = re2.search(r"(?i)^\*?(?:time|duration)?[.:]*(nano|micro|milli)?(second|minute|hour|day)s?", following)
+    match = _UNIT.search(following)
     return _SHORT[(match.group(1) or "").lower() + match.group(2).lower()] if match is not None else ""
 
 
@@ -88,6 +91,7 @@ def _unit_words(one: Statement, place: int, key: str) -> list[str]:
     return [word for word in [*near, *callee[::-1], *split_identifier(key)[::-1][:1]] if len(word) > 1]
 
 
+@remembered
 def measures_of(one: Statement) -> list[Measure]:
     """Every number of a statement, in its base unit."""
     return [found for _, (_, found) in valued(one)]

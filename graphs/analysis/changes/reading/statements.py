@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Literal
+from functools import cached_property, lru_cache, wraps
+from typing import Literal, TypeVar
 
 import re2
 
@@ -14,6 +14,7 @@ from graphs.analysis.changes.reading.hunks import Hunk, Line
 from graphs.analysis.changes.reading.tokens import Token, lex, names_called, without_comment
 from graphs.analysis.changes.reading.words import listed, split_identifier, stem_set
 
+T = TypeVar("T")
 Sort = Literal["code", "log", "telemetry", "import", "comment"]
 _LOOP = re2.compile(
     r"^\s*(?:\}\s*)?(?:async\s+)?(?:for|foreach|while|loop|until|do)\b|\.(?:forEach|map|flatMap|each|each_with_index|filter)\s*\(|\.(?:times|each)\s+do\b"
@@ -99,7 +100,7 @@ def _image(hunk: Hunk, sign: Literal["+", "-"], nearby: str, first_block: int) -
                 found.append(_statement(line.text.strip(), "comment", sign, hunk.path, block, 0, (), nearby))
             continue
         if not waiting:
-            indent = -1 if _SECTION.match(code) else _indent(code)
+            indent = -1 if code.startswith("[") and _SECTION.match(code) else _indent(code)
             while stack and stack[-1][0] >= indent:
                 stack.pop()
         waiting.append(code.strip())
@@ -108,14 +109,23 @@ def _image(hunk: Hunk, sign: Literal["+", "-"], nearby: str, first_block: int) -
             continue
         text, opened = " ".join(waiting), 0
         waiting = []
-        if line.sign == sign and not _LONE.match(text):
+        if line.sign == sign and not _lone(text):
             parents = tuple(name for _, name, _ in stack if name)
             loops = sum(loop for _, _, loop in stack) + _inline_loop(text)
             sort = "log" if parents and parents[-1] in _LOG_WORDS and file_kind(hunk.path) == "code" else _sort(text)
-            made = _statement(text, sort, sign, hunk.path, block, indent, parents, nearby)
-            found.append(_with_loops(made, loops))
-        stack.append((indent, _label(text, hunk.path) or _opening_name(text), bool(_LOOP.search(text))))
+            found.append(_statement(text, sort, sign, hunk.path, block, indent, parents, nearby, loops=loops))
+        stack.append((indent, _label(text, hunk.path) or _opening_name(text), _opens_loop(text)))
     return found
+
+
+@lru_cache(maxsize=1 << 15)
+def _lone(text: str) -> bool:
+    return _LONE.match(text) is not None
+
+
+@lru_cache(maxsize=1 << 15)
+def _opens_loop(text: str) -> bool:
+    return _LOOP.search(text) is not None
 
 
 _SECTION = re2.compile(r"^\[+[\w.\- \"]+\]+\s*$")
@@ -252,6 +262,21 @@ _DEFINES = re2.compile(
 )
 
 
+def remembered(asked: Callable[[Statement], T]) -> Callable[[Statement], T]:
+    """A question about a statement that is answered once for each: a dozen kinds of edits ask the same."""
+    place = f"{asked.__module__}.{asked.__qualname__}"
+
+    @wraps(asked)
+    def answer(one: Statement) -> T:
+        known = one.__dict__
+        if place not in known:
+            known[place] = asked(one)
+        found: T = known[place]
+        return found
+
+    return answer
+
+
 @lru_cache(maxsize=1 << 15)
 def defined(text: str) -> str | None:
     """The function, method or class that a line opens."""
@@ -264,10 +289,19 @@ def called(statement: Statement) -> frozenset[str]:
 
 
 def _statement(
-    text: str, sort: Sort, sign: Literal["+", "-"], path: str, block: int, indent: int, parents: tuple[str, ...], nearby: str
+    text: str,
+    sort: Sort,
+    sign: Literal["+", "-"],
+    path: str,
+    block: int,
+    indent: int,
+    parents: tuple[str, ...],
+    nearby: str,
+    *,
+    loops: int = 0,
 ) -> Statement:
     tokens = () if sort == "comment" else tuple(_trimmed(lex(text)))
-    return Statement(sign, path, text, tokens, sort, block, indent, 0, parents, nearby)
+    return Statement(sign, path, text, tokens, sort, block, indent, loops, parents, nearby)
 
 
 def _trimmed(tokens: tuple[Token, ...]) -> Sequence[Token]:
@@ -279,9 +313,3 @@ def _trimmed(tokens: tuple[Token, ...]) -> Sequence[Token]:
         start += 1
     kept = tokens[start:end]
     return [token for place, token in enumerate(kept) if token.text != "&" or (place and kept[place - 1].kind != "op")]
-
-
-def _with_loops(made: Statement, loops: int) -> Statement:
-    return Statement(
-        made.sign, made.path, made.text, made.tokens, made.sort, made.block, made.indent, loops, made.parents, made.nearby
-    )

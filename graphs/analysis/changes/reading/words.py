@@ -61,7 +61,9 @@ def stem(word: str) -> str:
 
 def stems(text: str) -> list[str]:
     """Stemmed words of any text or identifier, in order; lone letters and numbers but response codes are left out."""
-    return list(_known_stems(text)) if len(text) <= _IDENTIFIER else list(_stems(text))
+    if len(text) <= _IDENTIFIER:
+        return list(_known_stems(text))
+    return [part for word in text.split() for part in (_known_stems if len(word) <= _IDENTIFIER else _stems)(word)]
 
 
 def _stems(text: str) -> tuple[str, ...]:
