@@ -32,7 +32,7 @@ from graphs.analysis.changes.reading.words import listed, stem_set
 from graphs.analysis.changes.removed import words_here
 from graphs.analysis.changes.vocabulary.calls import FAILING, IO, LOCKERS, TRIVIAL
 from graphs.analysis.changes.vocabulary.marks import ASSIGNS, GUARD, SQL
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE, first_resource
 
 _SPAWNERS = listed("Thread Process create_task ensure_future spawn spawn_blocking setInterval startVirtualThread fork")
 """Called names that leave something running behind the call."""
@@ -48,8 +48,8 @@ def added(one: Statement, sides: Sides) -> Effect | None:
         return None
     if file_kind(one.path) == "schema":
         return ddl(one)
-    found = _added(one, words_of(one), sides.come)
-    if found is None or not sides.helpers.intersection(one.parents):
+    found = _does(one, sides.come) or _says(one)
+    if not sides.helpers.intersection(one.parents):
         return found
     others = (other for other in sides.come if other is not one)
     factor = _CALLED_HERE if any(last_names(other).intersection(one.parents) for other in others) else _UNCALLED
@@ -61,7 +61,8 @@ _CALLED_HERE, _UNCALLED = 0.8, 0.35
 _LOOPED_BEFORE = 0.3  # the loop was there, with the same things asked in it
 
 
-def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> Effect | None:
+def _does(one: Statement, come: Sequence[Statement]) -> Effect | None:
+    """By how it goes on: asked again and again, failing, running on, waiting, keeping, caught."""
     names = last_names(one)
     if asked_in_loops(one):
         kind = "loop_query" if SQL.search(_NO_SQL.sub("(", one.text)) else "loop_call"
@@ -82,12 +83,16 @@ def _added(one: Statement, words: frozenset[str], come: Sequence[Statement]) -> 
             return found
     if one.text.lstrip("} ").startswith(("except", "catch", "rescue")) and not _answers(one, come):
         return effect_of("swallowed", 0.5, "errors are caught, and it goes on", one)
+    return None
+
+
+def _says(one: Statement) -> Effect:
+    """By what it names: locks, demands, settings, queries, calls."""
+    names, words = last_names(one), words_of(one)
     if one.text.startswith(GUARD):
         return effect_of("guard", 0.12, "a guard was added", one)
     if words & LOCKERS and names:
-        return effect_of(
-            "blocking", 0.5, f"{called_name(one)} locks", one, resource=first_resource(stem_set(["lock"])), direction="up"
-        )
+        return effect_of("blocking", 0.5, f"{called_name(one)} locks", one, resource=RESOURCE["lock"], direction="up")
     if one.text.startswith(("@", "[")) and words_here(one) & _DEMANDS:
         return effect_of("tightened", 0.5, "a value is demanded", one)
     if words & _STRICTERS:

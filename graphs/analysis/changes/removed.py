@@ -14,10 +14,10 @@ from graphs.analysis.changes.parts.lost import names_kept
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import called_name, clean, head_words, last_names, name_of, passes_error, words_of
 from graphs.analysis.changes.reading.statements import Statement, called, defined
-from graphs.analysis.changes.reading.words import listed, stem_set
+from graphs.analysis.changes.reading.words import listed
 from graphs.analysis.changes.vocabulary.calls import CHECKERS, CLOSERS, LOCKERS, WAITERS
 from graphs.analysis.changes.vocabulary.marks import GUARD
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE, first_resource
 
 _STARTERS = listed("setInterval create_task ensure_future add_job schedule scheduleAtFixedRate scheduleWithFixedDelay every")
 """Called names that start work in the background, again and again."""
@@ -36,7 +36,6 @@ def removed(one: Statement, sides: Sides) -> Effect | None:
 
 
 def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]) -> Effect | None:
-    words = words_of(one)
     if passes_error(one) or defined(one.text) is not None:
         return None
     if file_kind(one.path) == "schema":
@@ -50,22 +49,30 @@ def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]
         return effect_of("guard_removed", 0.6, "errors are no longer caught", one, direction="gone")
     if file_kind(one.path) == "code" and one.tokens[0].kind == "string" and ":" in one.key[1:2] + one.key[2:3]:
         return effect_of("literal", 0.45, f"{clean(one.tokens[0].text)} is no longer given", one)
+    if (effect := _by_its_words(one)) is not None:
+        return effect
+    return _by_its_place(one, new)
+
+
+def _by_its_words(one: Statement) -> Effect | None:
+    """What it closed, waited for, checked or locked."""
+    words, note = words_of(one), f"{called_name(one)} was removed"
     if words & CLOSERS and (called(one) or one.text.startswith(("defer", "with ", "using "))):
-        return effect_of(
-            "leak", 0.8, f"{called_name(one)} was removed", one, resource=first_resource(words - CLOSERS), direction="gone"
-        )
+        return effect_of("leak", 0.8, note, one, resource=first_resource(words - CLOSERS), direction="gone")
     if words & WAITERS and called(one):
-        return effect_of(
-            "gone", 0.6, f"{called_name(one)} was removed", one, resource=first_resource(stem_set(["backoff"])), direction="gone"
-        )
+        return effect_of("gone", 0.6, note, one, resource=RESOURCE["retry"], direction="gone")
     if words & CHECKERS and called(one):
-        return effect_of("guard_removed", 0.7, f"{called_name(one)} was removed", one, direction="gone")
-    if words & LOCKERS and (
-        called(one) or one.text.startswith(("with ", "async with ", "synchronized", "using ", "lock ", "lock("))
-    ):
-        return effect_of(
-            "gone", 0.7, f"{called_name(one)} was removed", one, resource=first_resource(stem_set(["lock"])), direction="gone"
-        )
+        return effect_of("guard_removed", 0.7, note, one, direction="gone")
+    if words & LOCKERS and (called(one) or one.text.startswith(_LOCKED)):
+        return effect_of("gone", 0.7, note, one, resource=RESOURCE["lock"], direction="gone")
+    return None
+
+
+_LOCKED = ("with ", "async with ", "synchronized", "using ", "lock ", "lock(")
+
+
+def _by_its_place(one: Statement, new: Sequence[Statement]) -> Effect:
+    """An annotation, something started, a setting, an exit, or one call less."""
     if one.text.startswith("@") and words_here(one) & _LATER:
         return effect_of("blocking", 0.7, "what was done beside the call is waited for", one, direction="gone")
     resource = first_resource(head_words(one))
@@ -79,7 +86,7 @@ def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]
             weight,
             f"{clean(name_of(one) or called_name(one))} was removed",
             one,
-            resource=resource or first_resource(words),
+            resource=resource or first_resource(words_of(one)),
             direction="gone",
         )
     if file_kind(one.path) == "config":

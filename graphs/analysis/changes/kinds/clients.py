@@ -12,7 +12,7 @@ from graphs.analysis.changes.reading.names import clean, last_names, name_of
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
 from graphs.analysis.changes.vocabulary.calls import IO, TRIVIAL
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 MADE = stemmed("client session connect connection pool engine channel dial executor")
 _BUILT = re2.compile(r"[=(]\s*&?(?:\w+\.)*\w*(?:Client|Transport|Session|Pool|Dialer)\w*\{")
@@ -27,7 +27,7 @@ def made_anew(one: Statement, sides: Sides) -> Effect | None:
     after = {name for other in sides.news if other.block == one.block and other is not one for name in last_names(other)}
     if not before & after - TRIVIAL or any(stem_set(last_names(other)) & MADE for other in sides.olds if other.block == one.block):
         return None
-    pool = first_resource(stem_set(["connection"]))
+    pool = RESOURCE["connection_pool"]
     note = f"{clean((name_of(one) or '').rpartition('/')[2])} made anew by every call"
     return effect_of("renewed", 0.6, note, one, resource=pool, direction="gone")
 
@@ -38,7 +38,7 @@ def no_longer_kept(before: Statement, after: Statement) -> Effect | None:
     for name in was.keys() & now.keys():
         kept, holder = was[name], now[name]
         if "." in kept and stem_set([kept]) & MADE and not stem_set([holder]) & MADE and stem_set([name]) & IO:
-            pool = first_resource(stem_set(["connection"]))
+            pool = RESOURCE["connection_pool"]
             return effect_of("renewed", 0.6, f"{clean(kept)} is passed by", after, resource=pool, direction="gone", other=before)
     return None
 
@@ -54,7 +54,7 @@ def own_session(before: Statement, after: Statement) -> Effect | None:
     for verb in was.keys() & now.keys() & _VERBS:
         held = stem_set([was[verb]]) & stem_set(_SESSIONS)
         if held and now[verb] in _ONE_TIME and was[verb] != now[verb] and was[verb] not in _ONE_TIME:
-            pool = first_resource(stem_set(["connection"]))
+            pool = RESOURCE["connection_pool"]
             return effect_of(
                 "renewed", 0.6, f"{clean(was[verb])} is passed by", after, resource=pool, direction="gone", other=before
             )

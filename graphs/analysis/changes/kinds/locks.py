@@ -11,7 +11,7 @@ from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import called_name, last_names
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import stem_set, stemmed
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _LOCKS = stemmed("lock locks mutex rlock rwlock synchronize monitor")
 _RETURNS = stem_set(["unlock", "release"])
@@ -32,7 +32,7 @@ def holding(sides: Sides) -> Iterator[Effect]:
                 continue
             for other in _held(lock, hunk[place + 1 : place + _FAR]):
                 if _asks(other, lock) and {(lock.path, lock.text), (other.path, other.text)} & fresh:
-                    found = first_resource(stem_set(["lock"]))
+                    found = RESOURCE["lock"]
                     note = f"{called_name(other)} is waited for under a lock"
                     yield effect_of("blocking", 0.75, note, lock, resource=found, direction="up", other=other)
                     break

@@ -13,16 +13,16 @@ from graphs.analysis.changes.reading.names import asked_in_loops, called_name, c
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import stem_set, stemmed
 from graphs.analysis.changes.vocabulary.calls import LOCKERS
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 
 def into_loop(before: Statement, after: Statement) -> Effect | None:
     """The same statement, now inside a loop that it did not stand in, or making with every call what was made once."""
     if before.indent == 0 < after.indent and file_kind(after.path) == "code" and MADE & stem_set(last_names(after)):
-        pool = first_resource(stem_set(["connection"]))
+        pool = RESOURCE["connection_pool"]
         return effect_of("renewed", 0.65, f"{called_name(after)} made anew by every call", after, resource=pool, direction="gone")
     if after.loops < before.loops and LOCKERS & stem_set(last_names(after)) and file_kind(after.path) == "code":
-        lock = first_resource(stem_set(["lock"]))
+        lock = RESOURCE["lock"]
         return effect_of("blocking", 0.65, f"{called_name(after)} now holds for a whole loop", after, resource=lock, direction="up")
     if after.loops <= before.loops or asked_in_loops(after) <= before.loops:
         return None

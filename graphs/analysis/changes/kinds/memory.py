@@ -15,7 +15,7 @@ from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, last_names, words_of
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _KEEPERS = stemmed("cache registry history seen buffer sessions listeners subscribers memo store recent index handlers callbacks")
 _GROWERS = listed("append push add put set setdefault extend insert Add Store Append Put Set")
@@ -25,7 +25,7 @@ def keeping(one: Statement) -> Effect | None:
     """Puts what it is given into something that outlives the call, if it does."""
     if not _keeps(one, last_names(one), words_of(one)):
         return None
-    return effect_of("growth", 0.65, "keeps what it is given", one, resource=first_resource(stem_set(["memory"])), direction="up")
+    return effect_of("growth", 0.65, "keeps what it is given", one, resource=RESOURCE["memory"], direction="up")
 
 
 def _keeps(one: Statement, names: frozenset[str], words: frozenset[str]) -> bool:
@@ -72,7 +72,7 @@ def taken_whole(sides: Sides) -> Iterator[Effect]:
         gone = [other for other in sides.old if other.block == one.block]
         streamed = any(_STREAMS.search(other.text) for other in gone) and not any(last_names(other) & _ALL for other in gone)
         if taken and streamed and file_kind(one.path) == "code":
-            memory = first_resource(stem_set(["memory"]))
+            memory = RESOURCE["memory"]
             yield effect_of("growth", 0.65, f"{clean(min(taken))} takes all at once", one, resource=memory, direction="up")
 
 
@@ -96,7 +96,7 @@ def held_whole(before: Statement, after: Statement) -> Effect | None:
     if not lost & _BIT_BY_BIT or not come & _AT_ONCE or come & _BIT_BY_BIT:
         return None
     note = f"{clean(min(come & _AT_ONCE))} holds all at once"
-    return effect_of("whole", 0.7, note, after, resource=first_resource(stem_set(["memory"])), direction="up", other=before)
+    return effect_of("whole", 0.7, note, after, resource=RESOURCE["memory"], direction="up", other=before)
 
 
 _LABELLED = listed("WithLabelValues labels tags tag WithLabels with_labels label_values")
@@ -110,7 +110,7 @@ def many_values(before: Statement, after: Statement) -> Effect | None:
     come = {text for text in words_in(after) - words_in(before) if stem_set([text]) & _ENDLESS}
     if not come:
         return None
-    memory = first_resource(stem_set(["memory"]))
+    memory = RESOURCE["memory"]
     made = effect_of("growth", 0.6, f"a label takes every {clean(min(come))}", after, resource=memory, direction="up", other=before)
     return replace(made, words=made.words | stem_set(["label", "series"]))
 
@@ -122,7 +122,7 @@ def cut(before: Statement, after: Statement) -> list[Effect]:
     """Only so many were taken, and now all of them are."""
     if not _CUT.search(before.text) or _CUT.search(after.text) or not last_names(before) <= {*last_names(after), *_TAKERS}:
         return []
-    queue = first_resource(stem_set(["buffer"]))
+    queue = RESOURCE["queue"]
     return [
         effect_of("gone", 0.5, "takes all, and no longer the first of them", after, resource=queue, direction="gone", other=before)
     ]

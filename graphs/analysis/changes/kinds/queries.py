@@ -8,8 +8,8 @@ from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.reading.names import clean, last_names
 from graphs.analysis.changes.reading.statements import Statement
-from graphs.analysis.changes.reading.words import listed, stem_set
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.reading.words import listed
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _CHOOSING = listed("filter where Where filter_by andWhere find_by eq having whereRaw")
 _WRAPPING = listed("date lower upper cast Cast trunc date_trunc extract year month substr concat")
@@ -20,7 +20,7 @@ def column_wrapped(before: Statement, after: Statement) -> Effect | None:
     come = last_names(after) - last_names(before)
     if not last_names(after) & _CHOOSING or not come & _WRAPPING:
         return None
-    index = first_resource(stem_set(["index"]))
+    index = RESOURCE["index"]
     note = f"compares what {clean(min(come & _WRAPPING))} makes of a column"
     return effect_of("query", 0.65, note, after, resource=index, direction="gone", other=before)
 

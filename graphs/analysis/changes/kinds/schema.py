@@ -14,7 +14,7 @@ from graphs.analysis.changes.reading.names import called_name, clean, last_names
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import stem_set, stemmed
 from graphs.analysis.changes.vocabulary.marks import TYPES
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _DDL: tuple[tuple[tuple[str, ...], str, float, str], ...] = (
     (("drop index", "remove index"), "index_gone", 0.6, "an index was dropped"),
@@ -65,7 +65,7 @@ def swapped(sides: Sides) -> Iterator[Effect]:
         renamed = [pair for pair in _RENAMED.findall(text) if pair[0].lower() == made.lower() and pair[1].lower() == table.lower()]
         one = next((one for one in new if made in one.text), new[0])
         if renamed and not re2.search(rf"(?i)create (?:unique )?index[^;]*\bon (?:only )?[\"`]?{re2.escape(made)}\b", text):
-            index = first_resource(stem_set(["index"]))
+            index = RESOURCE["index"]
             note = f"{clean(table)} is another table now, without the indexes of the old one"
             yield effect_of("index_gone", 0.85, note, one, resource=index, direction="gone")
 

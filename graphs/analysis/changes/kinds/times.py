@@ -11,7 +11,7 @@ from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, name_of, words_of
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _ZONED = stemmed("utc timezone tz tzinfo zone zoneid offset zoned timezones")
 _CLOCKS = stemmed("now today time date datetime parse strftime format local localtime instant")
@@ -51,7 +51,7 @@ def retimed(before: Statement, after: Statement) -> Effect | None:
     was, now = _table(before.text), _table(after.text)
     if was is None or now is None or was == now:
         return None
-    every = first_resource(stem_set(["schedule"]))
+    every = RESOURCE["interval"]
     key = clean((name_of(after) or "").rpartition("/")[2]) or "a timetable"
     if len(was) != len(now):
         return effect_of("number", 0.7, f"{key} has other columns", after, resource=every, other=before)

@@ -8,8 +8,7 @@ from graphs.analysis.changes.effect import ANOTHER_VALUE, Effect, effect_of
 from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.reading.names import clean, name_of
 from graphs.analysis.changes.reading.statements import Statement
-from graphs.analysis.changes.reading.words import stem_set
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _SPOKEN = re2.compile(r"(?i)(?:tls|ssl)")
 _VERSION = re2.compile(r"(?i)(?:tls(?:version|v)*[ _.-]*v?1[._-]?|[-_ ,:=\"']v?1[._-])([0-3])")
@@ -30,7 +29,7 @@ def spoken(before: Statement, after: Statement) -> Effect | None:
         return None
     key = clean((name_of(after) or "").rpartition("/")[2])
     note = f"TLS 1.{was} -> 1.{now} at the least" + (f" in {key}" if key else "")
-    handshake = first_resource(stem_set(["tls"]))
+    handshake = RESOURCE["certificate"]
     stricter = now > was
     return effect_of(
         "tightened" if stricter else "changed",

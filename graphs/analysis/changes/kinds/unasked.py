@@ -12,7 +12,7 @@ from graphs.analysis.changes.reading.names import clean, last_names
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import stem_set
 from graphs.analysis.changes.vocabulary.marks import COMPARE, GUARD
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 ASKING = (*GUARD, "while ", "while(", "return ", "when ", "case ", "until ")
 _AGAIN = stem_set(["retry", "retries", "attempt", "attempts", "backoff", "redeliver"])
@@ -60,7 +60,7 @@ def _unasked(one: Statement, values: Sequence[str], *, lost: bool) -> Effect:
     again = one.loops > 0 and bool(stem_set([one.nearby, *one.parents]) & _AGAIN)
     said = ", ".join(clean(value) for value in values[:2])
     note = f"{said} is asked for no longer" if lost else f"{said} is asked for in another way"
-    resource = first_resource(stem_set(["retry"])) if again else None
+    resource = RESOURCE["retry"] if again else None
     return effect_of("condition", 0.7, note, one, resource=resource, direction="up" if again else "other")
 
 

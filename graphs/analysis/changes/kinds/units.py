@@ -11,8 +11,8 @@ from graphs.analysis.changes.reading.measures import SECONDS, Measure
 from graphs.analysis.changes.reading.names import called_name, clean, last_names, name_of, words_of
 from graphs.analysis.changes.reading.numbers import resource_at
 from graphs.analysis.changes.reading.statements import Statement
-from graphs.analysis.changes.reading.words import listed, split_identifier, stem_set
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.reading.words import listed, split_identifier
+from graphs.analysis.changes.vocabulary.resources import RESOURCE, first_resource
 
 _LONG_UNITS = {word: base for word, base in SECONDS.items() if len(word) > 3 or word in ("ms", "us", "ns", "sec", "min")}
 _SCALE = re2.compile(r"\b1_?000(?:_?000)*\b|\b1e[369]\b|\b60\b|\b3600\b|\b86400\b")
@@ -87,7 +87,7 @@ def unit_word(before: Statement, after: Statement) -> Effect | None:
             continue
         left, right = (_TIMES.get(side[0].text.strip("\"'`").lower()) for side in (was, now))
         if left and right and left != right:
-            resource = resource_at(name_of(after) or "", after) or first_resource(stem_set(["ttl"]))
+            resource = resource_at(name_of(after) or "", after) or RESOURCE["cache"]
             direction: Direction = "down" if right < left else "up"
             note = f"{clean(was[0].text)} -> {clean(now[0].text)}"
             return effect_of("number", 0.8, note, after, resource=resource, direction=direction, other=before)

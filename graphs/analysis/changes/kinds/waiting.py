@@ -16,7 +16,7 @@ from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import called_name, calls_out, clean, last_names, name_of
 from graphs.analysis.changes.reading.statements import Statement, called, defined
 from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _WAITS = listed("get join result wait block Wait GetResult blockFirst blockLast recv value")
 _AND_WAIT = re2.compile(r"^(?:_?[sS]ync|_now|Now|AndWait|_and_wait|AndReceive)$")
@@ -116,7 +116,7 @@ def cut_off(before: Statement, after: Statement) -> Effect | None:
     came = next((name for name in _DETACHED if name in after.text and name not in before.text), None)
     if came is None or not {"ctx", "context", "cancellationToken", "ct", "token"} & set(before.key):
         return None
-    limit = first_resource(stem_set(["timeout"]))
+    limit = RESOURCE["timeout"]
     return effect_of(
         "gone", 0.6, f"{clean(came)}: no deadline of the caller holds", after, resource=limit, direction="gone", other=before
     )
@@ -138,7 +138,7 @@ def probed(sides: Sides) -> Iterator[Effect]:
             continue
         dotted = [name for name in called(one) if "." in name and stem_set([name.rpartition(".")[2]]) & _ASKS]
         if dotted:
-            probe = first_resource(stem_set(["probe"]))
+            probe = RESOURCE["probe"]
             yield effect_of("strict", 0.6, f"a probe asks {clean(min(dotted))} now", one, resource=probe, direction="down")
             return
 

@@ -16,7 +16,7 @@ from graphs.analysis.changes.reading.statements import Statement, defined
 from graphs.analysis.changes.reading.tokens import Token
 from graphs.analysis.changes.reading.words import listed, stem_set
 from graphs.analysis.changes.vocabulary.marks import ARITHMETIC, COMPARE, GUARD, LOGIC, NOTHING, TYPES
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _SAME_SIGN = {"is": "==", "===": "==", "!==": "!="}
 
@@ -46,7 +46,7 @@ def conditions(before: Statement, after: Statement) -> list[Effect]:
             continue
         if (left.text in COMPARE and right.text in COMPARE) or (left.text in LOGIC and right.text in LOGIC):
             if "retry" in stem_set([name_of(after) or "", *after.parents[-1:], *last_names(after)]):
-                retry = first_resource(stem_set(["retry"]))
+                retry = RESOURCE["retry"]
                 note = f"another condition to try again: {left.text} became {right.text}"
                 return [effect_of("condition", 0.7, note, after, resource=retry, direction="up", other=before)]
             return [effect_of("condition", 0.75, f"{left.text} became {right.text}", after, other=before)]

@@ -55,7 +55,8 @@ def unguarded(before: Statement, after: Statement) -> list[Effect]:
     if shed := _shed(old, new):
         if not lost and last_names(after) & _LOOKUPS:
             return [effect_of("unguarded", 0.6, "a default is no longer given", after, other=before)]
-        return [effect_of("dropped", 0.5, f"{clean(max(shed, key=len))} is no longer passed", after, other=before)]
+        longest = min(shed, key=lambda name: (-len(name), name))
+        return [effect_of("dropped", 0.5, f"{clean(longest)} is no longer passed", after, other=before)]
     return []
 
 

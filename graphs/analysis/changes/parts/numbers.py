@@ -18,7 +18,7 @@ from graphs.analysis.changes.reading.tokens import Token
 from graphs.analysis.changes.reading.words import stem_set, stems
 from graphs.analysis.changes.vocabulary.calls import ROUNDERS
 from graphs.analysis.changes.vocabulary.marks import ASSIGNS, VERSION
-from graphs.analysis.changes.vocabulary.resources import Resource, first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE, Resource
 
 
 def numbers(before: Statement, after: Statement) -> list[Effect]:
@@ -144,7 +144,7 @@ def flags_of_programs(before: Statement, after: Statement) -> Iterator[Effect]:
         measures = [float(one.group(2)) * _SIZES[one.group(3).lower()] for one in (earlier, found)]
         step = [Measure(value, "B" if unit else "") for value in measures]
         made = number_step(flag.strip("-=:"), step[0], step[1], before, after)
-        memory = first_resource(stem_set(["memory"])) if _HEAP.match(flag) else made.resource
+        memory = RESOURCE["memory"] if _HEAP.match(flag) else made.resource
         yield replace(made, note=f"{clean(flag)} {clean(earlier.group())} -> {clean(found.group())}", resource=memory)
 
 

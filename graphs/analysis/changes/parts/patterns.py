@@ -6,9 +6,8 @@ from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.patterns import exponential, linear, quadratic, written
 from graphs.analysis.changes.reading.statements import Statement
-from graphs.analysis.changes.reading.words import stem_set
 from graphs.analysis.changes.vocabulary.marks import PATTERN
-from graphs.analysis.changes.vocabulary.resources import first_resource
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 
 def backtracking(one: Statement) -> Effect | None:
@@ -21,4 +20,4 @@ def backtracking(one: Statement) -> Effect | None:
     worst = 0.7 if any(map(exponential, found)) else 0.65 if any(map(quadratic, found)) else 0.0
     if not worst:
         return None
-    return effect_of("backtracking", worst, "a pattern that backtracks", one, resource=first_resource(stem_set(["cpu"])))
+    return effect_of("backtracking", worst, "a pattern that backtracks", one, resource=RESOURCE["cpu"])

@@ -168,6 +168,9 @@ RESOURCES: tuple[Resource, ...] = (
 )
 
 
+RESOURCE = {one.kind: one for one in RESOURCES}
+
+
 def resources_of(words: frozenset[str]) -> list[Resource]:
     """Resources that stemmed `words` name, those with most words in common first; ties in the table's order."""
     hits = [(len(resource.words & words), -place, resource) for place, resource in enumerate(RESOURCES)]
