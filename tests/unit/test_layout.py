@@ -19,10 +19,6 @@ TOP = {
 }
 LONG = {
     "graphs/analysis/label_words.py": "one vocabulary",
-    "tests/unit/graphs/analysis/changes/test_everyday.py": "one table of edits, each with what it weighs",
-    "tests/unit/graphs/analysis/changes/test_kinds_of_edits.py": "one table of edits, each with its kind or its harmlessness",
-    "tests/unit/graphs/analysis/changes/test_diff.py": "one table of edits, each with what it says",
-    "tests/unit/graphs/analysis/changes/test_kinds.py": "one table of edits, each with its kind",
     "tests/unit/graphs/analysis/objects/test_examine.py": "one test per kind of misconfiguration, over one table of manifests",
     "tests/unit/graphs/analysis/objects/test_fault_kinds.py": "one table of faults, each as Kubernetes would report it",
 }

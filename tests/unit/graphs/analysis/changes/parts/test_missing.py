@@ -49,3 +49,8 @@ def test_an_argument_more_or_another_one_is_none_less() -> None:
 def test_what_must_be_given_now_is_named(before: str, after: str, path: str) -> None:
     (tightened,) = read_diff(f"@@\n-    {before}\n+    {after}\n", (path,)).effects
     assert (tightened.kind, tightened.note) == ("tightened", "nick must be given now")
+
+
+def test_of_several_arguments_that_go_the_longest_is_told_and_of_equally_long_ones_the_first_by_name() -> None:
+    (dropped,) = read_diff("@@\n-    row = made(of(bb, aa, c))\n+    row = made()\n", ("a.py",)).effects
+    assert dropped.note == "aa is no longer passed"

@@ -9,7 +9,7 @@ from app.domain.telemetry import Topology
 from graphs.analysis.changes.suspects.blame import explain
 from graphs.analysis.changes.suspects.innocence import innocence
 from graphs.analysis.changes.suspects.place import Places
-from tests.unit.graphs.analysis.changes.test_blame import CALLS, LOOP, ONSET, POOL, REFACTOR, deploy, scope, symptom
+from tests.unit.graphs.analysis.changes.suspects.test_blame import CALLS, LOOP, ONSET, POOL, REFACTOR, deploy, scope, symptom
 from tests.unit.graphs.said import SCOPE, finding
 
 SURGE = "more traffic than usual"
