@@ -15,6 +15,7 @@ from graphs.analysis.changes.reading.words import stem_set, stemmed
 from graphs.analysis.changes.suspects.blame import ChangeSuspect
 from graphs.analysis.changes.suspects.outside import KEPT_OFF_BY, OUTSIDE, PLACES_OF_PROVIDERS, RAN_OUT, of_one_part, ran_out
 from graphs.analysis.changes.suspects.remedies import EXPIRED, PROVIDER, SURGE
+from graphs.analysis.changes.suspects.said import metric_of, words_of
 from graphs.analysis.changes.suspects.ties import EXPLAINS
 from graphs.analysis.metrics.words import read
 from graphs.analysis.naming import bare
@@ -99,7 +100,7 @@ _MANY = 5.0  # times as many requests: a few retries of each do not make that
 
 def _requests(one: Finding) -> bool:
     asked = one.signal == "metrics" and bool(_ASKED & stem_set([one.query]) or "traffic" in one.query)
-    return asked and read(one.query.rpartition("|")[2]).family == "traffic"
+    return asked and read(metric_of(one)).family == "traffic"
 
 
 def _does(best: ChangeSuspect, hint: str) -> bool:
@@ -110,7 +111,7 @@ def _does(best: ChangeSuspect, hint: str) -> bool:
 
 def _kind(hint: str | None, symptoms: Sequence[Finding]) -> str | None:
     """The family of repairs: one region of a provider can be left for another, a provider as a whole cannot."""
-    text = stem_set(f"{one.excerpt or ''} {one.statement}" for one in symptoms)
+    text = stem_set(map(words_of, symptoms))
     return "a region's trouble" if hint == PROVIDER and text & PLACES_OF_PROVIDERS else hint
 
 
@@ -129,7 +130,7 @@ def _about(at: datetime | None, onset: datetime) -> bool:
 
 def _outside(symptoms: Sequence[Finding], *, surge: bool, admitted: int) -> tuple[str | None, int]:
     """What the symptoms read like, and by how many different words; more requests at the very entrance count as many."""
-    words = stem_set(f"{one.excerpt or ''} {one.statement}" for one in symptoms)
+    words = stem_set(map(words_of, symptoms))
     hits = {name: len(known & words) for name, known in OUTSIDE.items()}
     if any(_HOST.search(one.excerpt or "") for one in symptoms if one.signal == "logs"):
         hits[PROVIDER] += 2  # what fails is asked of somebody else's address
@@ -150,7 +151,7 @@ def _more_arrives(scope: Scope, symptoms: Sequence[Finding], topology: Topology)
         base, level = one.numbers.get("base", 0.0), one.numbers.get("level", 0.0)
         asked = one.signal == "metrics" and bool(_ASKED & stem_set([one.query]) or "traffic" in one.query)
         # The time that requests take, or how many fail, is no number of requests.
-        counted = read(one.query.rpartition("|")[2]).family in ("traffic", "pool_use", "other")
+        counted = read(metric_of(one)).family in ("traffic", "pool_use", "other")
         if asked and counted and own and own not in called and base > 0.0 and level >= _SURGE * base:
             return True
     return False

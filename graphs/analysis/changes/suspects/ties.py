@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import re2
@@ -14,6 +14,7 @@ from graphs.analysis.changes.effect import Effect
 from graphs.analysis.changes.reading.measures import Measure, measure, measures_in
 from graphs.analysis.changes.reading.stacks import Frame, frames
 from graphs.analysis.changes.reading.words import listed, split_identifier, stem_set, stems
+from graphs.analysis.changes.suspects.said import measured, names_of
 from graphs.analysis.changes.vocabulary.symptoms import SEEN_OF_EFFECT, is_common, symptoms_in
 
 _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
@@ -59,11 +60,12 @@ class Tie:
 def of_alert(scope: Scope) -> Seen:
     alert = scope.alert
     text = " ".join(filter(None, (alert.summary, alert.metric, alert.name, alert.monitor)))
-    return _seen(alert.service, [(text, 0.8)], {})
+    return _seen(alert.service, [(text, 0.8)])
 
 
 def of_finding(finding: Finding) -> Seen:
-    seen = _seen(finding.entity, [(finding.excerpt or "", 1.0), (finding.statement, 0.6)], finding.numbers)
+    seen = _seen(finding.entity, [(finding.excerpt or "", 1.0), (names_of(finding), 0.6)])
+    seen = replace(seen, values=(*seen.values, *_values(finding, frozenset(seen.words))))
     if finding.signal != "logs":
         return seen
     text = finding.excerpt or ""
@@ -91,7 +93,7 @@ def together(ties: Sequence[Tie]) -> list[Tie]:
     return [replace(one, mechanism=max(one.mechanism, 0.8 * most[one.effect.path])) for one in ties]
 
 
-def _seen(entity: str | None, texts: Sequence[tuple[str, float]], numbers: dict[str, float]) -> Seen:
+def _seen(entity: str | None, texts: Sequence[tuple[str, float]]) -> Seen:
     words: dict[str, float] = {}
     named: dict[str, float] = {}
     values: list[tuple[Measure, frozenset[str]]] = []
@@ -103,11 +105,16 @@ def _seen(entity: str | None, texts: Sequence[tuple[str, float]], numbers: dict[
         for name, count in symptoms_in(frozenset(found)).items():
             named[name] = max(named.get(name, 0.0), min(1.0, 0.55 * count) * worth)
         values += [(one, frozenset(found)) for one in measures_in(text)]
-    around = frozenset(words)
-    for key, value in numbers.items():
-        one = measure(str(value), split_identifier(key)[::-1])
-        values.append((one or Measure(value, ""), around | stem_set([key])))
     return Seen(entity, words, named, tuple(values))
+
+
+def _values(finding: Finding, around: frozenset[str]) -> Iterator[tuple[Measure, frozenset[str]]]:
+    """What was measured, as it stands there and in the unit that its name says."""
+    for key, value in finding.numbers.items():
+        beside = around | stem_set([key])
+        yield measure(str(value), split_identifier(key)[::-1]) or Measure(value, ""), beside
+        if key in ("base", "level") and (timed := measured(finding, value)).unit:
+            yield timed, beside
 
 
 def _spelled(effect: Effect, seen: Sequence[Seen]) -> float:

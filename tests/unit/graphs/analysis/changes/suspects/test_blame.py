@@ -43,6 +43,11 @@ def scope(service: str = "orders", summary: str = "orders p99 latency above 800 
     )
 
 
+def series(entity: str, metric: str, **numbers: float) -> Finding:
+    """What was measured of one series."""
+    return symptom(entity, "", **numbers).model_copy(update={"signal": "metrics", "query": f"{entity}|{metric}"})
+
+
 def symptom(entity: str, excerpt: str, statement: str = "new since the onset", **numbers: float) -> Finding:
     window = Window(start=at(-60), end=at(20))
     return Finding.of(
@@ -113,7 +118,7 @@ def test_the_symptom_decides_between_two_guilty_looking_diffs() -> None:
 
 def test_a_measured_value_of_the_diff_strengthens_it() -> None:
     changes = deploy("pool", -6, "orders", POOL)
-    measured = symptom("orders", "", "pool_max fell to 5", reference=50.0, incident=5.0)
+    measured = series("orders", "pool_max", base=50.0, level=5.0)
     with_value = explain(changes, scope(), ONSET, [WAITS, measured], CALLS)[0]
     assert with_value.measured == 1.0
     assert with_value.weight > explain(changes, scope(), ONSET, [WAITS], CALLS)[0].weight
@@ -124,6 +129,22 @@ def test_units_are_converted_when_values_are_compared() -> None:
     deadline = symptom("orders", "deadline exceeded", "calls end at the timeout", timeout_ms=250.0)
     suspect = explain(deploy("cut", -6, "orders", cut, path="a.yaml"), scope(), ONSET, [deadline], CALLS)[0]
     assert suspect.measured >= 0.8
+
+
+def test_a_series_is_measured_in_the_unit_that_its_name_says() -> None:
+    cut = "@@\n-timeout: 5s\n+timeout: 250ms\n"
+    for metric, measured in (("call_timeout_ms", 1.0), ("call_timeouts_per_ms", 0.0)):
+        seen = series("orders", metric, base=5000.0, level=250.0)
+        suspect = explain(deploy("cut", -6, "orders", cut, path="a.yaml"), scope(), ONSET, [seen], CALLS)[0]
+        assert suspect.measured == measured
+
+
+def test_what_we_say_of_a_finding_ourselves_ties_nothing_to_it_and_clears_nobody() -> None:
+    ours = symptom("orders", "it failed", "orders waits for a pool of connections; provider outage in a region, vendor degraded")
+    plain = ours.model_copy(update={"statement": "orders fails"})
+    first, second = (explain(deploy("pool", -6, "orders", POOL), scope(), ONSET, [one], CALLS) for one in (ours, plain))
+    assert [one.weight for one in first] == [one.weight for one in second]
+    assert innocence(first, scope(), [ours], CALLS) == innocence(second, scope(), [plain], CALLS)
 
 
 def test_slow_acting_changes_keep_their_weight_over_hours() -> None:
