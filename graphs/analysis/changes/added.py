@@ -13,6 +13,7 @@ from graphs.analysis.changes.kinds.memory import keeping
 from graphs.analysis.changes.kinds.queries import rows_asked, scanning
 from graphs.analysis.changes.kinds.schema import ddl
 from graphs.analysis.changes.kinds.waiting import holds_the_loop
+from graphs.analysis.changes.matching.harmless import FOR_PEOPLE
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.parts.patterns import backtracking
 from graphs.analysis.changes.reading.files import file_kind
@@ -24,6 +25,7 @@ from graphs.analysis.changes.reading.names import (
     head_words,
     last_names,
     name_of,
+    own_name,
     passes_error,
     words_of,
 )
@@ -31,7 +33,7 @@ from graphs.analysis.changes.reading.statements import Statement, called, define
 from graphs.analysis.changes.reading.words import listed, stem_set
 from graphs.analysis.changes.removed import words_here
 from graphs.analysis.changes.vocabulary.calls import FAILING, IO, LOCKERS, TRIVIAL
-from graphs.analysis.changes.vocabulary.marks import ASSIGNS, GUARD, SQL
+from graphs.analysis.changes.vocabulary.marks import ASSIGNS, CATCHES, GUARD, SQL
 from graphs.analysis.changes.vocabulary.resources import RESOURCE, first_resource
 
 _SPAWNERS = listed("Thread Process create_task ensure_future spawn spawn_blocking setInterval startVirtualThread fork")
@@ -67,7 +69,7 @@ def _does(one: Statement, come: Sequence[Statement]) -> Effect | None:
     if asked_in_loops(one):
         kind = "loop_query" if SQL.search(_NO_SQL.sub("(", one.text)) else "loop_call"
         return effect_of(kind, 0.55 if _of_cache(one) else 0.85, f"{called_name(one)} in a loop", one)
-    if one.text.startswith(FAILING) and one.parents[-1:] and one.parents[-1] in ("except", "catch", "rescue"):
+    if one.text.startswith(FAILING) and one.parents[-1:] and one.parents[-1] in CATCHES:
         return effect_of("strict", 0.1, "an error is passed on as another", one)
     if one.text.startswith(FAILING):
         return effect_of("strict", 0.55, "a new way to fail", one)
@@ -81,7 +83,7 @@ def _does(one: Statement, come: Sequence[Statement]) -> Effect | None:
     for found in (keeping(one), backtracking(one), scanning(one)):
         if found is not None:
             return found
-    if one.text.lstrip("} ").startswith(("except", "catch", "rescue")) and not _answers(one, come):
+    if one.text.lstrip("} ").startswith(CATCHES) and not _answers(one, come):
         return effect_of("swallowed", 0.5, "errors are caught, and it goes on", one)
     return None
 
@@ -99,7 +101,7 @@ def _says(one: Statement) -> Effect:
         return effect_of("strict", 0.5, "stricter than before", one)
     resource = first_resource(head_words(one))
     if file_kind(one.path) == "config":
-        if (name_of(one) or "").rpartition("/")[2].strip("\"'") in _FOR_PEOPLE:
+        if own_name(one).strip("\"'") in FOR_PEOPLE:
             return effect_of("changed", 0.1, "said to people", one)
         return effect_of(
             "came",
@@ -136,7 +138,6 @@ def _of_cache(one: Statement) -> bool:
 
 
 _NO_SQL = re2.compile(r"\.(?:insert|delete|update|join|drop|alter)\(")  # of a collection or of texts
-_FOR_PEOPLE = listed("description comment owner team contact maintainer summary runbook docs")
 _DEMANDS = listed(
     "notnull notblank notempty nonnull size pattern min max email valid required range stringlength regularexpression positive"
 )

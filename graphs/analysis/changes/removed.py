@@ -16,7 +16,7 @@ from graphs.analysis.changes.reading.names import called_name, clean, head_words
 from graphs.analysis.changes.reading.statements import Statement, called, defined
 from graphs.analysis.changes.reading.words import listed
 from graphs.analysis.changes.vocabulary.calls import CHECKERS, CLOSERS, LOCKERS, WAITERS
-from graphs.analysis.changes.vocabulary.marks import GUARD
+from graphs.analysis.changes.vocabulary.marks import CATCHES, GUARD
 from graphs.analysis.changes.vocabulary.resources import RESOURCE, first_resource
 
 _STARTERS = listed("setInterval create_task ensure_future add_job schedule scheduleAtFixedRate scheduleWithFixedDelay every")
@@ -45,7 +45,7 @@ def _removed(one: Statement, gone: Sequence[Statement], new: Sequence[Statement]
             return None
         guards = sum(item.text.startswith(GUARD) for item in gone), sum(item.text.startswith(GUARD) for item in new)
         return effect_of("guard_removed", 0.75 if guards[0] > guards[1] else 0.15, "a guard was removed", one, direction="gone")
-    if one.text.lstrip("} ").startswith(("except", "catch", "rescue")):
+    if one.text.lstrip("} ").startswith(CATCHES):
         return effect_of("guard_removed", 0.6, "errors are no longer caught", one, direction="gone")
     if file_kind(one.path) == "code" and one.tokens[0].kind == "string" and ":" in one.key[1:2] + one.key[2:3]:
         return effect_of("literal", 0.45, f"{clean(one.tokens[0].text)} is no longer given", one)

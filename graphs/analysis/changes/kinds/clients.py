@@ -8,7 +8,7 @@ from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.kind import Added, Altered
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
-from graphs.analysis.changes.reading.names import clean, last_names, name_of
+from graphs.analysis.changes.reading.names import clean, last_names, name_of, own_name
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
 from graphs.analysis.changes.vocabulary.calls import IO, TRIVIAL
@@ -28,7 +28,7 @@ def made_anew(one: Statement, sides: Sides) -> Effect | None:
     if not before & after - TRIVIAL or any(stem_set(last_names(other)) & MADE for other in sides.olds if other.block == one.block):
         return None
     pool = RESOURCE["connection_pool"]
-    note = f"{clean((name_of(one) or '').rpartition('/')[2])} made anew by every call"
+    note = f"{clean(own_name(one))} made anew by every call"
     return effect_of("renewed", 0.6, note, one, resource=pool, direction="gone")
 
 

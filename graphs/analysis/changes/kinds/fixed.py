@@ -12,7 +12,7 @@ from graphs.analysis.changes.kind import Altered, AlteredAmong, Throughout
 from graphs.analysis.changes.matching.differences import amid
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
-from graphs.analysis.changes.reading.names import clean, name_of, passes_error, wordy
+from graphs.analysis.changes.reading.names import clean, own_name, passes_error, wordy
 from graphs.analysis.changes.reading.statements import Statement, called, defined
 from graphs.analysis.changes.reading.tokens import Token
 from graphs.analysis.changes.reading.words import stem_set
@@ -83,7 +83,7 @@ def no_longer_looked_up(sides: Sides) -> Iterator[Effect]:
     said = {token.text for one in new for token in one.tokens}
     known = {token.text.strip("\"'") for one in old for token in one.tokens if token.kind in ("number", "string")}
     for one in old:
-        name = (name_of(one) or "").rpartition("/")[2]
+        name = own_name(one)
         if not name or name in said or not _LOOKED_UP.search(one.text) or one.text.startswith(GUARD):
             continue
         for other in new:

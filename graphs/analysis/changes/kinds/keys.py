@@ -17,7 +17,7 @@ from graphs.analysis.changes.kind import AlteredAmong
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.images import Image
-from graphs.analysis.changes.reading.names import clean, name_of
+from graphs.analysis.changes.reading.names import clean, name_of, own_name
 from graphs.analysis.changes.reading.statements import Statement, called, remembered
 from graphs.analysis.changes.reading.tokens import Token, lex
 from graphs.analysis.changes.reading.words import listed, split_identifier, stem, stem_set, stemmed
@@ -132,7 +132,7 @@ def _of_server(one: Statement) -> _Made | None:
 
 
 def _named(one: Statement) -> _Made | None:
-    name = (name_of(one) or "").rpartition("/")[2]
+    name = own_name(one)
     place = next((at for at, token in enumerate(one.tokens) if token.text in ASSIGNS), 0)
     inside = any(token.text == "(" for token in one.tokens[:place])
     if not _is_key(name) or not place or inside or one.tokens[place].text == "=>":

@@ -13,6 +13,7 @@ from graphs.analysis.changes.reading.names import called_name, last_names
 from graphs.analysis.changes.reading.statements import Statement, called, defined
 from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
 from graphs.analysis.changes.vocabulary.calls import FAILING
+from graphs.analysis.changes.vocabulary.marks import CATCHES
 from graphs.analysis.changes.vocabulary.resources import Resource, first_resource
 
 _GIVES_BACK = listed("close release unlock dispose rollback shutdown disconnect putconn end destroy free return_connection")
@@ -103,7 +104,7 @@ def no_longer_scoped(sides: Sides) -> Iterator[Effect]:
 
 
 def _function(one: Statement) -> tuple[str, ...]:
-    return tuple(name for name in one.parents if name not in _ENDED | {"try", "begin", "except", "catch", "rescue"})[:1]
+    return tuple(name for name in one.parents if name not in _ENDED | {"try", "begin", *CATCHES})[:1]
 
 
 def _ended(new: Sequence[Statement], one: Statement) -> bool:

@@ -8,7 +8,7 @@ import re2
 
 from graphs.analysis.changes.effect import ANOTHER_CALL, Effect, effect_of
 from graphs.analysis.changes.kind import Altered
-from graphs.analysis.changes.reading.names import clean, name_of
+from graphs.analysis.changes.reading.names import clean, name_of, own_name
 from graphs.analysis.changes.reading.numbers import resource_at
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import listed, split_identifier, stem_set, stemmed
@@ -25,7 +25,7 @@ _LISTED = re2.compile(r"[\[({]([^\[\](){}]*)[\])}]")
 
 def _members(one: Statement) -> list[str]:
     """What a named list holds, whether as a list or as words of one text."""
-    name = (name_of(one) or "").rpartition("/")[2]
+    name = own_name(one)
     place = next((at for at, token in enumerate(one.tokens) if token.text in ASSIGNS), 0)
     if not name or not stem_set([name]) & _MEMBERS or "(" in one.key[:place]:
         return []
@@ -42,7 +42,7 @@ def other_members(before: Statement, after: Statement) -> Effect | None:
     if not was or not now or set(was) == set(now) or name_of(before) != name_of(after):
         return None
     lost, come = sorted(set(was) - set(now)), sorted(set(now) - set(was))
-    name = clean((name_of(after) or "").rpartition("/")[2])
+    name = clean(own_name(after))
     note = f"{clean(lost[0])} is no longer one of {name}" if lost else f"{clean(come[0])} is one of {name} now"
     key = name_of(after) or ""
     made = effect_of(

@@ -7,21 +7,19 @@ from collections import Counter
 from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.kind import Altered, Throughout
 from graphs.analysis.changes.matching.sides import Sides
-from graphs.analysis.changes.reading.names import called_name, clean, last_names
+from graphs.analysis.changes.reading.names import asked_by_name, called_name, clean, last_names
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import stem_set, stemmed
 
 _ORDERING = stem_set(["sort", "sorted", "stable", "orderby", "ordered", "linked"])
 
 
-def _asked_by_name(one: Statement) -> frozenset[str]:
-    """Called names, and those that stand behind a dot and take a block."""
-    return last_names(one) | {following for dot, following in zip(one.key, one.key[1:], strict=False) if dot == "."}
-
-
 def unordered(before: Statement, after: Statement) -> Effect | None:
     """What was put into an order, or kept in one, no longer is."""
-    was, now = stem_set(_asked_by_name(before)) & _ORDERING, stem_set(_asked_by_name(after)) & _ORDERING
+    was, now = (
+        stem_set(last_names(before) | asked_by_name(before)) & _ORDERING,
+        stem_set(last_names(after) | asked_by_name(after)) & _ORDERING,
+    )
     if not was - now or (not called(before) & called(after) and len(after.key) > 2 * len(before.key)):
         return None
     return effect_of("swapped", 0.6, f"no longer {clean(min(was - now))}", after, other=before)

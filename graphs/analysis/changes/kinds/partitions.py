@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.kind import Altered, Throughout
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
-from graphs.analysis.changes.reading.names import clean, last_names, name_of
+from graphs.analysis.changes.reading.names import asked_by_name, clean, last_names, name_of
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import stem_set, stemmed
 
@@ -51,20 +50,16 @@ def hashed_otherwise(sides: Sides) -> Iterator[Effect]:
         ]
         if not gone or not come or gone & come or not all(chooses):
             continue
-        other = next((one for one in was if (last_names(one) | _asked_of(one)) & gone), was[0])
-        after = next((one for one in now if (last_names(one) | _asked_of(one)) & come), now[0])
+        other = next((one for one in was if (last_names(one) | asked_by_name(one)) & gone), was[0])
+        after = next((one for one in now if (last_names(one) | asked_by_name(one)) & come), now[0])
         words = [*after.parents[::-1], name_of(after) or "", *stem_set([after.nearby])]
         what = next((name for name in words if stem_set([name]) & _PLACES), "a place")
         made = effect_of("identity", 0.75, f"{clean(what)} is chosen by {clean(min(come))}", after, other=other)
         yield replace(made, words=made.words | stem_set([what, *after.parents[-2:]]))
 
 
-def _asked_of(one: Statement) -> set[str]:
-    return {after.text for dot, after in pairwise(one.tokens) if dot.text == "." and after.kind == "word"}
-
-
 def _hashes(side: Sequence[Statement]) -> set[str]:
-    names = {name for one in side for name in (*called(one), *_asked_of(one))}
+    names = {name for one in side for name in (*called(one), *asked_by_name(one))}
     return {name.rpartition(".")[2].rpartition(":")[2] for name in names if stem_set([name]) & _HASHERS}
 
 

@@ -8,7 +8,7 @@ from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.matching.differences import words_gone, words_in
 from graphs.analysis.changes.reading.files import file_kind
-from graphs.analysis.changes.reading.names import clean, name_of, words_of
+from graphs.analysis.changes.reading.names import clean, own_name, words_of
 from graphs.analysis.changes.reading.statements import Statement, called
 from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
 from graphs.analysis.changes.vocabulary.resources import RESOURCE
@@ -52,7 +52,7 @@ def retimed(before: Statement, after: Statement) -> Effect | None:
     if was is None or now is None or was == now:
         return None
     every = RESOURCE["interval"]
-    key = clean((name_of(after) or "").rpartition("/")[2]) or "a timetable"
+    key = clean(own_name(after)) or "a timetable"
     if len(was) != len(now):
         return effect_of("number", 0.7, f"{key} has other columns", after, resource=every, other=before)
     old, new = _often(was), _often(now)

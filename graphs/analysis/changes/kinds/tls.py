@@ -6,7 +6,7 @@ import re2
 
 from graphs.analysis.changes.effect import ANOTHER_VALUE, Effect, effect_of
 from graphs.analysis.changes.kind import Altered
-from graphs.analysis.changes.reading.names import clean, name_of
+from graphs.analysis.changes.reading.names import clean, own_name
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
@@ -27,7 +27,7 @@ def spoken(before: Statement, after: Statement) -> Effect | None:
     was, now = oldest(_heard(before)), oldest(_heard(after))
     if was is None or now is None or was == now:
         return None
-    key = clean((name_of(after) or "").rpartition("/")[2])
+    key = clean(own_name(after))
     note = f"TLS 1.{was} -> 1.{now} at the least" + (f" in {key}" if key else "")
     handshake = RESOURCE["certificate"]
     stricter = now > was

@@ -11,13 +11,12 @@ from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, last_names
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import stem_set
-from graphs.analysis.changes.vocabulary.marks import COMPARE, GUARD
+from graphs.analysis.changes.vocabulary.marks import COMPARE, FLIPPED, GUARD
 from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 ASKING = (*GUARD, "while ", "while(", "return ", "when ", "case ", "until ")
 _AGAIN = stem_set(["retry", "retries", "attempt", "attempts", "backoff", "redeliver"])
 TELLS_NOTHING = frozenset(["0", "1", '""', "''", "``"])
-_TURNED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "===": "!==", "!==": "==="}
 _STRICT = {"===": "==", "!==": "!="}
 
 
@@ -44,7 +43,7 @@ def _ways(one: Statement, value: str) -> set[str]:
     return {
         _STRICT.get(mark, mark)
         for mark, following in zip(one.key, one.key[1:], strict=False)
-        if following == value and mark in _TURNED
+        if following == value and mark in FLIPPED
     }
 
 
@@ -52,8 +51,8 @@ def _either(image: Sequence[Statement], value: str) -> set[str]:
     """The comparisons with a value that stand now, and those that ask the same the other way round."""
     found = {mark for one in image for mark in _ways(one, value)}
     if not found:
-        return set(_TURNED)  # looked up, or matched: nobody can tell
-    return found | {_TURNED[mark] for mark in found}
+        return set(FLIPPED)  # looked up, or matched: nobody can tell
+    return found | {FLIPPED[mark] for mark in found}
 
 
 def _unasked(one: Statement, values: Sequence[str], *, lost: bool) -> Effect:

@@ -8,7 +8,7 @@ from graphs.analysis.changes.effect import ANOTHER_CALL, Direction, Effect, effe
 from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.matching.differences import stretches
 from graphs.analysis.changes.reading.measures import SECONDS, Measure
-from graphs.analysis.changes.reading.names import called_name, clean, last_names, name_of, words_of
+from graphs.analysis.changes.reading.names import called_name, clean, last_names, name_of, own_name, words_of
 from graphs.analysis.changes.reading.numbers import resource_at
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import listed, split_identifier
@@ -96,7 +96,7 @@ def unit_word(before: Statement, after: Statement) -> Effect | None:
 
 def unit_of_a_setting(before: Statement, after: Statement) -> Effect | None:
     """The same number under a name that says another unit."""
-    names = [split_identifier((name_of(one) or "").rpartition("/")[2]) for one in (before, after)]
+    names = [split_identifier(own_name(one)) for one in (before, after)]
     units = [[word for word in name if word in SECONDS and len(word) > 1] for name in names]
     rest = [[word for word in name if word not in SECONDS] for name in names]
     if len(units[0]) != 1 or len(units[1]) != 1 or units[0] == units[1] or rest[0] != rest[1]:
@@ -107,7 +107,7 @@ def unit_of_a_setting(before: Statement, after: Statement) -> Effect | None:
     if not all(amounts) or abs(amounts[0] / amounts[1] - 1.0) < _SAME_AMOUNT:
         return None
     note = f"{clean(' '.join(names[0]))} {values[0]:g} -> {clean(' '.join(names[1]))} {values[1]:g}"
-    key = (name_of(after) or "").rpartition("/")[2]
+    key = own_name(after)
     return effect_of(
         "number",
         0.85,

@@ -13,7 +13,7 @@ from graphs.analysis.changes.kinds.leaks import closes
 from graphs.analysis.changes.matching.differences import amid
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
-from graphs.analysis.changes.reading.names import called_name, calls_out, clean, last_names, name_of
+from graphs.analysis.changes.reading.names import WITHIN, called_name, calls_out, clean, last_names, name_of
 from graphs.analysis.changes.reading.statements import Statement, called, defined
 from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
 from graphs.analysis.changes.vocabulary.resources import RESOURCE
@@ -65,7 +65,6 @@ _SENT = re2.compile(
     r"^(?:case )?[\w.\[\]]+ <- [^=]|^go |^void \w|\bTask\.Run\(|\bThread\("
     r"|\b(?:launch|async|thread|Thread\.new|Thread\.start) \{|\bDispatchQueue\."
 )
-_WITHIN = re2.compile(r"\w\.\w+\((?:ctx|context|\w+Ctx|cancellationToken|ct|r\.Context\(\))\b")
 
 
 def _put_off(one: Statement) -> bool:
@@ -85,7 +84,7 @@ def done_here(sides: Sides) -> Iterator[Effect]:
             continue
         before = {name for one in old if one.loops == 0 for name in last_names(one) if not _put_off(one)}
         for one in new:
-            asks = calls_out(one) or "await" in one.key or _WITHIN.search(one.text) is not None or _handed_on(one, deferred)
+            asks = calls_out(one) or "await" in one.key or WITHIN.search(one.text) is not None or _handed_on(one, deferred)
             fresh = last_names(one) - before
             if one.path == path and asks and fresh and defined(one.text) is None and not closes(one):
                 note = f"{called_name(one)} is waited for, and no longer done later"

@@ -8,7 +8,7 @@ import re2
 
 from graphs.analysis.changes.effect import Effect
 from graphs.analysis.changes.reading.files import file_kind
-from graphs.analysis.changes.reading.names import last_names, name_of
+from graphs.analysis.changes.reading.names import last_names, own_name
 from graphs.analysis.changes.reading.numbers import measures_of
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import listed, stem_set
@@ -48,11 +48,11 @@ def _stands_elsewhere(before: Statement, after: Statement, others: Sequence[Stat
 
 
 def _only_looks(after: Statement) -> bool:
-    name = (name_of(after) or "").rpartition("/")[2].lower()
+    name = own_name(after).lower()
     return name in LOOKS and after.path.endswith((".tsx", ".jsx", ".vue", ".svelte", ".html", ".erb", ".js", ".ts"))
 
 
-_FOR_PEOPLE = listed("owner team contact maintainer description summary runbook runbook_url docs buckets objectives")
+FOR_PEOPLE = listed("owner team contact maintainer description comment summary runbook runbook_url docs buckets objectives")
 """Keys by which people are told something, or what is measured is sorted."""
 _WATCHING = re2.compile(
     r"(?i)(^|/)(dashboards?|grafana|alerts?|alerting|slos?|recording[_-]rules)(/|[\w.-]*\.(ya?ml|json|tf|libsonnet)$)"
@@ -65,7 +65,7 @@ def watched(effect: Effect) -> Effect:
 
 
 def _told(after: Statement) -> bool:
-    return (name_of(after) or "").rpartition("/")[2].lower() in _FOR_PEOPLE
+    return own_name(after).lower() in FOR_PEOPLE
 
 
 def _steps_safely(before: Statement, after: Statement) -> bool:
@@ -100,7 +100,7 @@ def _called_by_others(before: Statement, after: Statement, others: Sequence[Stat
 
 def _same_value(before: Statement, after: Statement) -> bool:
     """A configured value under a name of which the other one is a part: `certificate_arn` and a module's `certificate`."""
-    names = [stem_set([(name_of(one) or "").rpartition("/")[2]]) for one in (before, after)]
+    names = [stem_set([own_name(one)]) for one in (before, after)]
     values = [one.key[2:] for one in (before, after)]
     here = file_kind(after.path) == "config" and len(values[0]) > 1 and before.parents != after.parents
     return here and values[0] == values[1] and names[0] != names[1]
@@ -108,11 +108,11 @@ def _same_value(before: Statement, after: Statement) -> bool:
 
 def set_otherwise(one: Statement, come: Sequence[Statement]) -> bool:
     """Whether what a removed statement set is set by something new, whose name says the same and more, or in another case."""
-    name = stem_set([(name_of(one) or "").rpartition("/")[2]])
+    name = stem_set([own_name(one)])
     if not name or file_kind(one.path) != "code":
         return False
     for other in come:
-        named = stem_set([(name_of(other) or "").rpartition("/")[2]])
+        named = stem_set([own_name(other)])
         near = other.block == one.block or named == name
         if near and named >= name and measures_of(one) in ([], measures_of(other)):
             return True

@@ -9,15 +9,14 @@ import re2
 
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.measures import Measure
-from graphs.analysis.changes.reading.names import last_names, name_of, words_of
+from graphs.analysis.changes.reading.names import last_names, name_of, own_name, words_of
 from graphs.analysis.changes.reading.numbers import measures_of
 from graphs.analysis.changes.reading.statements import Statement, called, defined
 from graphs.analysis.changes.reading.words import listed, stem_set, stems
 from graphs.analysis.changes.vocabulary.calls import FAILING
-from graphs.analysis.changes.vocabulary.marks import ASSIGNS, GUARD, TRUTHS, TYPES
+from graphs.analysis.changes.vocabulary.marks import ASSIGNS, FLIPPED, GUARD, TRUTHS, TYPES
 from graphs.analysis.changes.vocabulary.resources import first_resource
 
-_FLIPPED = {"==": "!=", "!=": "==", "===": "!==", "!==": "===", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _EXITS = ("return", "continue", "break", "next", *FAILING)
 _SEARCHES = listed(
     "contains Contains ContainsFunc includes include? some every any any? all all? none? anyMatch noneMatch allMatch indexOf "
@@ -44,7 +43,7 @@ def _opposite(before: Statement, after: Statement) -> bool:
     pairs = list(zip(before.key, after.key, strict=False)) if len(before.key) == len(after.key) else []
     differing = [pair for pair in pairs if pair[0] != pair[1]]
     if len(differing) == 1:
-        return _FLIPPED.get(differing[0][0]) == differing[0][1]
+        return FLIPPED.get(differing[0][0]) == differing[0][1]
     bare = [[text for text in one.key if text not in ("!", "not", "(", ")")] for one in (before, after)]
     return bare[0] == bare[1]
 
@@ -84,12 +83,12 @@ def reshaped(gone: Sequence[Statement], come: Sequence[Statement]) -> bool:
     """Whether a loop became a comprehension or a chain over the same things, or another kind of loop."""
     if not any(_loops(one) for one in gone) or not any(_loops(one) for one in come):
         return False
-    filled = {(name_of(one) or "").rpartition("/")[2] for one in (*gone, *come)} | {"0"}
+    filled = {own_name(one) for one in (*gone, *come)} | {"0"}
     sides = [
         {token.text for one in made for token in one.tokens if token.kind != "op"} - _LOOPING - filled for made in (gone, come)
     ]
     compares = [
-        sorted(text for one in made for text in one.key if text in _FLIPPED or text in ("!", "not")) for made in (gone, come)
+        sorted(text for one in made for text in one.key if text in FLIPPED or text in ("!", "not")) for made in (gone, come)
     ]
     return bool(sides[0]) and sides[0] == sides[1] and compares[0] == compares[1]
 
@@ -179,12 +178,12 @@ _READ = re2.compile(r"(?i)\b(?:environ|getenv|env|lookupenv)\b")
 
 def read_by_another(one: Statement, come: Sequence[Statement]) -> bool:
     """Whether a setting that was read from the environment is a field of the same name now, with the same default if any."""
-    name = (name_of(one) or "").rpartition("/")[2]
+    name = own_name(one)
     if not name or not _READ.search(one.text):
         return False
     defaults = {token.text.strip("\"'").lower() for token in one.tokens if token.kind in ("string", "number")}
     for other in come:
-        if stem_set([(name_of(other) or "").rpartition("/")[2]]) == stem_set([name]):
+        if stem_set([own_name(other)]) == stem_set([name]):
             given = {token.text.strip("\"'").lower() for token in other.tokens if token.kind in ("string", "number")}
             return given <= defaults
     return False
@@ -256,7 +255,7 @@ def named_now(before: Statement, after: Statement, come: Sequence[Statement]) ->
     """Whether the numbers that went from a statement are what a new constant holds that it names instead."""
     lost = {token.text for token in before.tokens if token.kind == "number"} - {token.text for token in after.tokens}
     words = {token.text for token in after.tokens} - {token.text for token in before.tokens}
-    constants = [one for one in come if one is not after and (name_of(one) or "").rpartition("/")[2] in words]
+    constants = [one for one in come if one is not after and own_name(one) in words]
     if restated(before, after, come):
         return True
     return bool(lost) and any(lost <= {token.text for token in one.tokens} for one in constants)

@@ -15,7 +15,7 @@ from graphs.analysis.changes.reading.numbers import measures_of
 from graphs.analysis.changes.reading.statements import Statement, defined
 from graphs.analysis.changes.reading.tokens import Token
 from graphs.analysis.changes.reading.words import listed, stem_set
-from graphs.analysis.changes.vocabulary.marks import ARITHMETIC, COMPARE, GUARD, LOGIC, NOTHING, TYPES
+from graphs.analysis.changes.vocabulary.marks import ARITHMETIC, CATCHES, COMPARE, GUARD, LOGIC, NOTHING, TYPES
 from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _SAME_SIGN = {"is": "==", "===": "==", "!==": "!="}
@@ -36,7 +36,7 @@ def conditions(before: Statement, after: Statement) -> list[Effect]:
         return [effect_of("unawaited", 0.75, f"{called_name(after)} is no longer waited for", after, other=before)]
     if lost:
         return [effect_of("condition", 0.55, f"no longer {min(lost)}", after, other=before)]
-    if before.text.lstrip("} ").startswith(_CATCHES) and after.text.lstrip("} ").startswith(_CATCHES):
+    if before.text.lstrip("} ").startswith(CATCHES) and after.text.lstrip("} ").startswith(CATCHES):
         return [effect_of("guard_removed", 0.5, "other errors are caught", after, other=before)]
     for left, right in replaced(before, after):
         named = left.kind == right.kind == "word" and left.text not in TYPES and file_kind(after.path) == "code"
@@ -137,6 +137,3 @@ _BEFORE_A_VALUE = listed("return if while and or in when elif else await case yi
 
 def _arithmetic_differs(old: Sequence[str], new: Sequence[str]) -> bool:
     return any(text in ("+", "-", "/", "%") or text.isdigit() for text in (set(old) ^ set(new)))
-
-
-_CATCHES = ("except", "catch", "rescue")

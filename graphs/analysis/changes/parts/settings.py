@@ -11,7 +11,7 @@ from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.matching.differences import replaced
 from graphs.analysis.changes.reading.constants import UNITS, bare
 from graphs.analysis.changes.reading.files import file_kind
-from graphs.analysis.changes.reading.names import called_name, clean, name_of, passes_error, wordy
+from graphs.analysis.changes.reading.names import called_name, clean, name_of, own_name, passes_error, wordy
 from graphs.analysis.changes.reading.numbers import measures_of, resource_at
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import listed, stem_set
@@ -186,7 +186,7 @@ _WRAPPED = re2.compile(
 
 def same_setting(before: Statement, after: Statement) -> bool:
     """Whether a configured amount is the same under a name that only leaves its unit out, or says it."""
-    names = [(name_of(one) or "").rpartition("/")[2] for one in (before, after)]
+    names = [own_name(one) for one in (before, after)]
     if file_kind(after.path) != "config" or names[0] == names[1] or not all(names) or bare(names[0]) != bare(names[1]):
         return False
     units = [stem_set([name]) & UNITS for name in names]

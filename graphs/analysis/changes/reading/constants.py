@@ -9,7 +9,7 @@ import re2
 
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.measures import BYTES, SECONDS, Measure
-from graphs.analysis.changes.reading.names import name_of
+from graphs.analysis.changes.reading.names import name_of, own_name
 from graphs.analysis.changes.reading.numbers import measures_of
 from graphs.analysis.changes.reading.statements import Statement, remembered
 from graphs.analysis.changes.reading.tokens import Token, lex
@@ -73,7 +73,7 @@ def _fixed(image: Iterable[Statement]) -> dict[str, Statement]:
     for one in image:
         if file_kind(one.path) != "code" or not plain_value(one):
             continue
-        name = (name_of(one) or "").rpartition("/")[2]
+        name = own_name(one)
         if not (name.isupper() or _FIXED & set(one.key[:4])):
             continue
         if plain_value(found.setdefault(name, one)) != plain_value(one):
@@ -83,7 +83,7 @@ def _fixed(image: Iterable[Statement]) -> dict[str, Statement]:
 
 def only_names(one: Statement, used: Iterable[Statement], before: Amounts, after: Amounts) -> bool:
     """Whether a statement gives a new name to an amount that is told where the name is used."""
-    name = (name_of(one) or "").rpartition("/")[2]
+    name = own_name(one)
     return name in after and name not in before and any(name in other.key for other in used if other is not one)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from graphs.analysis.changes.reading.constants import Amounts, Default, amounts, defaults
 from graphs.analysis.changes.reading.files import INERT, file_kind
 from graphs.analysis.changes.reading.hunks import Hunk
-from graphs.analysis.changes.reading.names import name_of
+from graphs.analysis.changes.reading.names import own_name
 from graphs.analysis.changes.reading.statements import Statement, standing, stood
 
 
@@ -26,7 +26,7 @@ class Image:
         for one in image:
             if file_kind(one.path) != "code":
                 continue
-            name = (name_of(one) or "").rpartition("/")[2]
+            name = own_name(one)
             if name and name in one.key[:3]:
                 given.setdefault((one.path, name), one)
             if one.parents and one.text.startswith("return"):

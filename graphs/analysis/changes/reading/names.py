@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
 import re2
 
@@ -35,6 +36,18 @@ def name_of(one: Statement) -> str | None:
                 else None
             )
     return None
+
+
+@remembered
+def own_name(one: Statement) -> str:
+    """The same without the keys it stands in; empty where nothing is given a value."""
+    return (name_of(one) or "").rpartition("/")[2]
+
+
+@remembered
+def asked_by_name(one: Statement) -> frozenset[str]:
+    """Names that stand behind a dot, called or not."""
+    return frozenset(after.text for dot, after in pairwise(one.tokens) if dot.text == "." and after.kind == "word")
 
 
 _DIRECTIVES = re2.compile(r"^[\w-]+(?:=[\w-]+)?(?:[,;] ?[\w-]+(?:=[\w-]+)?)+$|^(?:[\d*/,-]+ ){4,5}[\w*/,-]+$")
@@ -78,11 +91,12 @@ def _outward(names: AbstractSet[str], text: str) -> bool:
         and not stem_set([name]) & OBSERVERS
         and split_identifier(name)[:1] not in _REMAKES
     }
-    waits = "await" in text or _WITHIN.search(text) is not None
+    waits = "await" in text or WITHIN.search(text) is not None
     return bool(stem_set(outward) & IO) or (any("." in name for name in outward) and waits)
 
 
-_WITHIN = re2.compile(r"\w\.\w+\((?:ctx|\w+Ctx|cancellationToken|r\.Context\(\))\b")  # what may be cut short takes its time
+WITHIN = re2.compile(r"\w\.\w+\((?:ctx|context|\w+Ctx|cancellationToken|ct|r\.Context\(\))\b")
+"""A call within another one's deadline: what may be cut short takes its time."""
 _REMAKES = tuple(
     [verb] for verb in ("validate", "to", "parse", "format", "is", "has", "convert", "escape", "encode", "decode", "map", "build")
 )

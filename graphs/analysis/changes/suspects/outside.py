@@ -26,7 +26,8 @@ OUTSIDE: dict[str, frozenset[str]] = {
     }.items()
 }
 """How causes that no change is guilty of read in logs; three different words are a hint, never a proof."""
-RAN_OUT = stemmed("expired expires expiry expiration notafter lapsed ended validity")
+_LAPSED = stemmed("expired expires expiry expiration notafter lapsed validity")
+RAN_OUT = _LAPSED | stem_set(["ended"])
 """Without one of these nothing ran out."""
 KEPT_OFF_BY: dict[str, tuple[str, ...]] = {EXPIRED: ("lifetime", "certificate")}
 """Resources that keep such a cause off: a change to them is no bystander of it."""
@@ -56,7 +57,6 @@ def of_one_part(symptoms: Sequence[Finding]) -> bool:
     )
 
 
-_RAN_OUT = stemmed("expired expires expiry expiration notafter lapsed validity")
 _ISO = re2.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(?:Z| ?UTC|\+00:?00)?")
 _LONG = re2.compile(r"(?:[A-Z][a-z]{2},? )?([A-Z][a-z]{2}) +(\d{1,2}) (\d\d:\d\d:\d\d)(?: [A-Z]{3,4})? (\d{4})")  # Java and OpenSSL
 _AFTER = timedelta(minutes=12)  # what holds a connection, or a token, notices when it asks again
@@ -65,7 +65,7 @@ _BEFORE = timedelta(minutes=3)
 
 def ran_out(texts: Iterable[str], onset: datetime) -> bool:
     """Whether something says that it is no longer valid since about `onset`: an end that was written down long before."""
-    return any(-_BEFORE <= onset - end <= _AFTER for text in texts if stem_set([text]) & _RAN_OUT for end in _ends(text))
+    return any(-_BEFORE <= onset - end <= _AFTER for text in texts if stem_set([text]) & _LAPSED for end in _ends(text))
 
 
 def _ends(text: str) -> Iterator[datetime]:

@@ -10,6 +10,9 @@ COMPARE = listed("< <= > >= == != === !== in is")
 LOGIC = frozenset(("&&", "||", "and", "or"))
 NEGATIONS = frozenset(("!", "not", "unless"))
 ARITHMETIC = listed("+ - * / % // ** << >>")
+CATCHES = ("except", "catch", "rescue")
+FLIPPED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "===": "!==", "!==": "==="}
+"""Comparisons, and what asks for the very opposite."""
 TRUTHS = {"true": True, "false": False, "on": True, "off": False, "yes": True, "no": False, "enabled": True, "disabled": False}
 ASSIGNS = frozenset(("=", ":", ":=", "=>", "+=", "-="))
 TYPES = listed(
