@@ -8,5 +8,5 @@ parts/       what a statement's parts tell, asked in turn by the three above: nu
 matching/    which statement became which, and what only looks like an edit
 reading/     text as hunks, statements, tokens, words, numbers; no judgement
 vocabulary/  the words of the trade, as data
-suspects/    changes held against the symptoms: what shipped where, what ties it to what is seen, who is to blame, and whether anyone is
+suspects/    changes held against the symptoms: what shipped where, what ties it to what is seen, and who is to blame, if anyone
 """
