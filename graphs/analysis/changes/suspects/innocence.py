@@ -131,7 +131,8 @@ def _about(at: datetime | None, onset: datetime) -> bool:
 def _outside(symptoms: Sequence[Finding], *, surge: bool, admitted: int) -> tuple[str | None, int]:
     """What the symptoms read like, and by how many different words; more requests at the very entrance count as many."""
     words = stem_set(map(words_of, symptoms))
-    hits = {name: len(known & words) for name, known in OUTSIDE.items()}
+    told = {name: len(known & words) for name, known in OUTSIDE.items()}
+    hits = dict(told)
     if any(_HOST.search(one.excerpt or "") for one in symptoms if one.signal == "logs"):
         hits[PROVIDER] += 2  # what fails is asked of somebody else's address
     hits[PROVIDER] += 2 * admitted
@@ -139,7 +140,7 @@ def _outside(symptoms: Sequence[Finding], *, surge: bool, admitted: int) -> tupl
         hits[EXPIRED] = 0  # a handshake fails for other reasons too
     if surge:
         hits[SURGE] += _HINT
-    name = max(sorted(hits), key=lambda one: hits[one])
+    name = max(sorted(hits), key=lambda one: (hits[one], told[one]))  # a word says why; an address only where
     return (name, hits[name]) if hits[name] >= 2 else (None, 0)
 
 

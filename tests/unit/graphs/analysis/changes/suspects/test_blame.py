@@ -139,6 +139,12 @@ def test_a_series_is_measured_in_the_unit_that_its_name_says() -> None:
         assert suspect.measured == measured
 
 
+def test_what_ran_out_at_somebody_else_s_address_has_run_out() -> None:
+    seen = [symptom("orders", "x509: certificate has expired: login.partners.example")]
+    suspects = explain(deploy("a", -20, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, seen, CALLS)
+    assert innocence(suspects, scope(), seen, CALLS).remedy == "something that ran out or expired"
+
+
 def test_what_we_say_of_a_finding_ourselves_ties_nothing_to_it_and_clears_nobody() -> None:
     ours = symptom("orders", "it failed", "orders waits for a pool of connections; provider outage in a region, vendor degraded")
     plain = ours.model_copy(update={"statement": "orders fails"})
