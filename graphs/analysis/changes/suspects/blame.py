@@ -17,6 +17,7 @@ from graphs.analysis.changes.effect import Effect
 from graphs.analysis.changes.reading.stacks import hits, touched
 from graphs.analysis.changes.suspects.place import Places
 from graphs.analysis.changes.suspects.shipping import Shipment, shipments
+from graphs.analysis.changes.suspects.taken import missed
 from graphs.analysis.changes.suspects.ties import Seen, Tie, of_alert, of_finding, tie, together
 from graphs.analysis.naming import bare
 
@@ -24,6 +25,7 @@ SAMPLING_S = 120.0  # onsets are found on samples a minute or two apart
 _PROOF = 5.0  # nats: nearly proof
 _SWITCHED = 0.45  # behaviour of code that a flag lets run
 _UNREAD = 0.3  # behaviour of a change that nobody can read
+_MISSED = 1.5  # nats: what fails speaks of what the change took away altogether
 _THROWN = 3.0  # nats: the line that throws is one that the change wrote
 _SLOW_S, _QUICK_S = 6 * 3600.0, 1800.0
 
@@ -138,6 +140,8 @@ def _suspect(
     core = -3.0 if best is None or reading.neutral else best.nats + min(0.5, 0.15 * more)
     thrown = _thrown(shipment, seen)
     core += _THROWN * thrown
+    if shipment.live and not reading.neutral and missed(shipment.change.diff, shipment.change.files, seen):
+        core += _MISSED
     known = onset or scope.onset or scope.alert.fired_at
     age = (known - shipment.live_at).total_seconds()
     late = (shipment.live_at - scope.alert.fired_at).total_seconds()

@@ -14,7 +14,7 @@ from app.domain.telemetry import Topology
 from graphs.analysis.changes.reading.words import stem_set, stemmed
 from graphs.analysis.changes.suspects.blame import ChangeSuspect
 from graphs.analysis.changes.suspects.outside import KEPT_OFF_BY, OUTSIDE, PLACES_OF_PROVIDERS, RAN_OUT, of_one_part, ran_out
-from graphs.analysis.changes.suspects.remedies import EXPIRED, PROVIDER, SURGE
+from graphs.analysis.changes.suspects.remedies import DATA, EXPIRED, PROVIDER, SURGE
 from graphs.analysis.changes.suspects.said import metric_of, words_of
 from graphs.analysis.changes.suspects.ties import EXPLAINS
 from graphs.analysis.metrics.words import read
@@ -76,7 +76,8 @@ def innocence(
     cleared = min(most, _CLEARED - best.weight) + outside
     if hint is None:
         return Innocence(max(-3.0, cleared - min(_UNEXPLAINED, 1.5 * max(0.0, best.weight))))
-    return Innocence(max(0.0, cleared), hint if words >= _HINT else None, _kind(hint, symptoms))
+    least = -_UNEXPLAINED if hint == DATA else 0.0  # records that can't be read may be what a change of ours writes
+    return Innocence(max(least, cleared), hint if words >= _HINT else None, _kind(hint, symptoms))
 
 
 def _strangers(suspects: Sequence[ChangeSuspect], scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> bool:

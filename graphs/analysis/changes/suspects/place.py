@@ -78,7 +78,7 @@ class Places:
             return close
         if not self.known:
             return -0.5
-        return -2.0 if bare(service) in self.names else _NO_SERVICE
+        return -2.0 if any(bare(service) in edge for edge in self.edges) else _NO_SERVICE
 
     def nats_of(self, service: str | None, text: str) -> float:
         """The same for a change to what is no service itself (a network, a cluster), with the services that `text` names."""

@@ -21,6 +21,8 @@ _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected"
 _RANKED = (1.0, 0.85, 0.7, 0.6)
 _NAMING = listed("literal schema changed call_removed tightened dependency flag")
 EXPLAINS = 0.25  # mechanism from which on a symptom elsewhere counts as this change's doing
+_FIGURE = re2.compile(r"\b[1-9]\d{3,5}\b")
+_JOINED = re2.compile(r"[\pL_][\pL\pN_]{2,}(?:[:.-][\pL_][\pL\pN_]{2,})*")
 _NAME = re2.compile(r"[\pL_][\pL\pN_]*(?:-[\pL_][\pL\pN_]*)*")
 
 
@@ -34,6 +36,7 @@ class Seen:
     values: tuple[tuple[Measure, frozenset[str]], ...]
     frames: tuple[Frame, ...] = ()
     names: frozenset[str] = frozenset()  # of log lines, spelled as they are
+    peculiar: frozenset[str] = frozenset()  # what log lines name that is one thing
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,13 @@ def of_finding(finding: Finding) -> Seen:
     if finding.signal != "logs":
         return seen
     text = finding.excerpt or ""
-    return replace(seen, frames=frames(text), names=frozenset(_NAME.findall(text)))
+    return replace(seen, frames=frames(text), names=frozenset(_NAME.findall(text)), peculiar=peculiar(text))
+
+
+def peculiar(text: str) -> frozenset[str]:
+    """What names one thing: names made of several words, and numbers of four to six digits that are not round (ports, codes)."""
+    numbers = (one for one in _FIGURE.findall(text) if not one.endswith("00"))
+    return frozenset((*numbers, *(one for one in _JOINED.findall(text) if len(split_identifier(one)) > 1)))
 
 
 def tie(effect: Effect, seen: Sequence[Seen], rarity: dict[str, float]) -> Tie:

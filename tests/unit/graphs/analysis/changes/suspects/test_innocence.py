@@ -51,3 +51,14 @@ def test_whose_answers_a_troubled_caller_hands_on_is_nearer_than_who_merely_shar
     asked = SCOPE.model_copy(update={"alert": SCOPE.alert.model_copy(update={"service": "pay"}), "candidates": ()})
     assert Places.of(asked, [finding("totals differ", entity="shop")], calls).nats("prices") == -0.5
     assert Places.of(asked, [finding("declined", entity="pay")], calls).nats("prices") == -2.0
+
+
+def test_records_that_cannot_be_read_do_not_clear_a_change_that_explains_what_is_seen() -> None:
+    lines = [
+        symptom("orders", "pool exhausted: 5 of 5 connections in use, max reached, waiting for a connection"),
+        symptom("orders", "malformed payload: cannot deserialize record, sent to the dead letter queue, poison message"),
+    ]
+    guilty = explain(deploy("a", -5, "orders", POOL), scope(), ONSET, lines, CALLS)
+    innocent = explain(deploy("a", -5, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, lines, CALLS)
+    assert guilty[0].weight > 1.6 > innocent[0].weight
+    assert innocence(guilty, scope(), lines, CALLS).weight < 0 < innocence(innocent, scope(), lines, CALLS).weight

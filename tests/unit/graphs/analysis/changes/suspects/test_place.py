@@ -47,3 +47,12 @@ def test_ground_is_near_what_its_text_names_with_or_without_the_sort_of_thing_it
     found = Places.of(asked, [], calls)
     assert found.nats_of("terraform", 'name = "shop-orders"') > 0.4
     assert found.nats_of("terraform", 'name = "shop-mails"') < -1
+
+
+def test_what_nobody_calls_is_ground_even_where_it_is_on_the_list_of_candidates() -> None:
+    calls = Topology(source="t", edges=(("points", "orders"), ("mails", "users")))
+    alert = SCOPE.alert.model_copy(update={"service": "points"})
+    asked = SCOPE.model_copy(update={"alert": alert, "candidates": ("points", "orders", "mails", "rights")})
+    found = Places.of(asked, [], calls)
+    assert found.nats_of("rights", "resource points_may_read") > 0.4
+    assert found.nats_of("mails", "resource points_may_read") == -2.0

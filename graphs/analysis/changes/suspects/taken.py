@@ -1,0 +1,25 @@
+"""What a diff takes away altogether, and whether what fails now speaks of it: a right, a port, a field that is missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphs.analysis.changes.reading.files import INERT, file_kind
+from graphs.analysis.changes.reading.hunks import hunks
+from graphs.analysis.changes.suspects.ties import Seen, peculiar
+
+
+def taken_away(diff: str, files: Sequence[str]) -> frozenset[str]:
+    """Peculiar names and numbers that stand on removed lines of what runs and nowhere else in the diff."""
+    old, new = [], []
+    for hunk in hunks(diff, files):
+        if file_kind(hunk.path) not in INERT:
+            old += [line.text for line in hunk.lines if line.sign == "-"]
+            new += [line.text for line in hunk.lines if line.sign != "-"]
+    return peculiar("\n".join(old)) - peculiar("\n".join(new))
+
+
+def missed(diff: str, files: Sequence[str], seen: Sequence[Seen]) -> bool:
+    """Whether what fails now speaks of something that was taken away."""
+    told = frozenset(name for symptom in seen for name in symptom.peculiar)
+    return bool(told) and bool(taken_away(diff, files) & told)
