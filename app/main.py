@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from app.domain.hypothesis import Diagnosis
     from app.domain.incident import Scope
     from app.domain.ports import Progress
+    from app.domain.proposal import Proposal, State
+    from app.domain.statement import Signed
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
     from app.incidents.auditing import Checked
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     from app.jobs.inbox import Inbox
     from app.ledger.ledger import Ledger, Tx
     from graphs.contract import Sources
+
+
+HEARD_WITHIN_S = 45
+"""How long a signed yes is waited for: a work process looks at what lies in the ledger every 30 s."""
 
 
 class Composition:
@@ -150,6 +156,42 @@ class Composition:
                 stop_file=settings.stop_path,
             )
             return await why(asking, proposal)
+
+    async def proposal(self, name: str) -> tuple[Proposal, State]:
+        from app.ledger import proposals
+
+        async with self._ledger() as ledger, ledger.read() as tx:
+            held = await proposals.by_name(tx, name)
+        return held.proposal, held.state
+
+    async def hand_in(self, signed: Signed) -> tuple[bool, str]:
+        """Through the inbox beside us; where the ledger alone is shared, straight into its deliveries."""
+        from app.jobs.confirming import APPROVAL, COUNTED
+        from app.jobs.inbox import Inbox
+        from app.ledger import deliveries
+
+        inbox_path = self.settings().data_dir / "inbox.sqlite"
+        key, body = f"shell:{signed.statement.nonce}", signed.model_dump(mode="json")
+        async with self._ledger() as ledger:
+            if inbox_path.is_file():
+                inbox = await Inbox.open(inbox_path, clock=now)
+                try:
+                    await inbox.put(key, APPROVAL, body)
+                finally:
+                    await inbox.close()
+            else:
+                async with ledger.write() as tx:
+                    await deliveries.accept(tx, key, APPROVAL, body, at=now())
+            for _ in range(HEARD_WITHIN_S * 4):
+                async with ledger.read() as tx:
+                    outcome = await deliveries.outcome(tx, key)
+                if outcome is not None:
+                    return outcome.startswith(COUNTED), outcome.removeprefix(COUNTED)
+                await asyncio.sleep(0.25)
+        raise Unreachable(
+            f"it is handed in, and nobody took it up within {HEARD_WITHIN_S} s: is `firstmate serve` running? "
+            "It counts once it is, if that is within five minutes; `firstmate policy why` says how it stands"
+        )
 
     async def audit_verify(self) -> Checked:
         from app.incidents.auditing import check

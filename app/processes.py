@@ -68,6 +68,7 @@ async def work(settings: Settings, *, demo: bool) -> None:
 
 async def work_alone(settings: Settings, stopping: asyncio.Event, *, demo: bool) -> None:
     from app.incidents import investigate
+    from app.jobs import confirming
     from app.jobs.runner import InProcessRunner
     from app.jobs.work import WorkProcess
     from app.web import deliveries as web
@@ -81,7 +82,7 @@ async def work_alone(settings: Settings, stopping: asyncio.Event, *, demo: bool)
             runner,
             systems.inbox,
             outside.surface,
-            handlers={**web.handlers(desk), **outside.handlers(desk)},
+            handlers={**web.handlers(desk), **confirming.handlers(desk), **outside.handlers(desk)},
             apologise=outside.apologise(desk),
             read_policy=lambda: load_policy(settings),
         )

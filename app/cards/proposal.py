@@ -16,6 +16,7 @@ from app.cards.card import (
     Labelled,
     Note,
     Part,
+    Quote,
     Strong,
     Text,
     When,
@@ -23,14 +24,24 @@ from app.cards.card import (
     line,
     note,
     paragraph,
+    plain,
 )
 from app.cards.wording import TIERS, clipped, duration, to_the_letter
 from app.domain.approval import Approval, Execution
 from app.domain.proposal import Proposal, State
+from app.domain.quantity import counted
 from app.domain.value import canonical
 
 MOST_EXACT = 2000
 """What will run must be shown in full; longer than this (see `shown_length`) it is refused when proposed, never cut."""
+
+
+MOST_FACT = 400
+"""Of each fact on the card, so that a phone's screen holds them all."""
+MOST_DRY_RUN = 200
+MOST_TITLE = 145
+MOST_CONFIRMED = 300
+"""Slack shows no more in the box that asks once more."""
 
 
 def exact_text(proposal: Proposal) -> str:
@@ -53,18 +64,32 @@ def shown_length(text: str) -> int:
 
 
 def proposal_card(
-    proposal: Proposal, *, state: State, needs: str, decided: Sequence[Approval] = (), result: str | None = None
+    proposal: Proposal,
+    *,
+    state: State,
+    needs: str,
+    decided: Sequence[Approval] = (),
+    result: str | None = None,
+    expires_at: datetime | None = None,
+    moved: str = "",
+    again: str | None = None,
 ) -> Card:
-    """`needs`: whose press it waits for, as policy says it. Once decided the buttons give way to who decided what, when."""
+    """`needs`: whose press it waits for, as policy says it. Once decided the buttons give way to who decided what, when.
+
+    `expires_at`: where that is sooner than the proposal's own. `moved`: what changed, of one that was superseded; `again`: the
+    name of what was planned in its place."""
     parts: list[Part] = [Exact(label=f"{_label(state)} · {proposal.name}", text=exact_text(proposal))]
     if state == "proposed":
         parts.append(_facts(proposal))
         parts.append(_decision_buttons(proposal))
-        parts.append(
-            Note(line=line("Asked by ", Code(text=proposal.asked_by), f" · {needs} · expires ", When(at=proposal.expires_at)))
-        )
+        if decided:
+            parts.append(paragraph(_yes_so_far(decided)))
+        until = When(at=expires_at or proposal.expires_at)
+        parts.append(Note(line=line("Asked by ", Code(text=proposal.asked_by), f" · {needs} · expires ", until)))
     else:
         parts.append(paragraph(_decided(state, decided, result)))
+        if state in ("superseded", "expired"):
+            parts += _over(proposal, moved, again)
     return Card(kind="proposal", gist=_gist(proposal, state, decided, result), title=_title(proposal, state), parts=tuple(parts))
 
 
@@ -76,13 +101,28 @@ def _facts(proposal: Proposal) -> Facts:
     return Facts(
         items=(
             _fact("Tier", TIERS[proposal.tier]),
+            *((Labelled(label="Resource", line=(Code(text=effects.target),)),) if proposal.tier == 3 else ()),
             _fact("Touches", effects.blast_radius),
+            _fact("Downtime", effects.downtime),
             _fact("Undo", effects.undo_sentence or "none: it can't be undone"),
-            _fact("Success", clipped(f"{criterion}{hold}", 300)),
+            _fact("Success", f"{criterion}{hold}"),
             _fact("If we wait", proposal.if_we_wait or waiting),
-            _fact("Dry run", ("ok: " if proposal.preview.ok else "failed: ") + clipped("; ".join(proposal.preview.lines), 200)),
+            _fact("Dry run", ("ok: " if proposal.preview.ok else "failed: ") + _dry_run(proposal.preview.lines)),
         )
     )
+
+
+def facts_too_long(proposal: Proposal) -> list[str]:
+    """What of it would not fit on its card: refused when it is proposed, never cut."""
+    return [fact.label for fact in _facts(proposal).items if shown_length(plain(fact.line)) > MOST_FACT]
+
+
+def _dry_run(lines: Sequence[str]) -> str:
+    """All of it where that is short; else its first line and how many more the details hold."""
+    told = "; ".join(lines)
+    if len(told) <= MOST_DRY_RUN or len(lines) < 2:
+        return told
+    return f"{lines[0]} (and {counted(len(lines) - 1, 'line')} more under Details)"
 
 
 def _label(state: State) -> str:
@@ -110,6 +150,14 @@ def details_card(proposal: Proposal) -> Card:
             Note(line=line(f"hash {proposal.hash} · policy {proposal.policy[:12]}")),
         ),
     )
+
+
+def signing_card(proposal: Proposal) -> Card:
+    """What somebody at a shell is about to sign: the same as the card shows, from the same stored bytes."""
+    asked = line("Asked by ", Code(text=proposal.asked_by), " · expires ", When(at=proposal.expires_at), f" · {proposal.hash}")
+    exact = Exact(label=f"What will run · {proposal.name}", text=exact_text(proposal))
+    gist = f"To be signed: {clipped(proposal.effects.sentence, 500)}"
+    return Card(kind="note", gist=gist, title=_title(proposal, "proposed"), parts=(exact, _facts(proposal), Note(line=asked)))
 
 
 def outcome_card(proposal: Proposal, execution: Execution, *, decided: Sequence[Approval], undo: str | None) -> Card:
@@ -172,9 +220,10 @@ def _fact(label: str, text: str) -> Labelled:
 def _decision_buttons(proposal: Proposal) -> Buttons:
     said = to_the_letter(proposal.effects.sentence)
     what = clipped(said, 60)
+    whole = f"{said}. Undo: {proposal.effects.undo_sentence or 'none'}."
     confirm = Confirm(
         title="Approve and run now?",
-        text=clipped(f"{said}. Undo: {proposal.effects.undo_sentence or 'none'}.", 300),
+        text=whole if len(whole) <= MOST_CONFIRMED else "Exactly what the card shows under What will run.",
         yes="Approve and run",
     )
     label: str = "Undo" if proposal.undoes else "Approve"
@@ -183,12 +232,13 @@ def _decision_buttons(proposal: Proposal) -> Buttons:
         buttons=(
             Button(
                 label=label,
-                action="approve",
+                # At tier 3 a dialog asks for the resource's name: that is its confirmation.
+                action="consent" if proposal.tier == 3 else "approve",
                 value=proposal.hash,
                 spoken=f"{label}: {what}",
                 # The way back from a repair stands ready; nothing about it invites a press.
                 style="plain" if proposal.undoes else "primary",
-                confirm=confirm,
+                confirm=None if proposal.tier == 3 else confirm,
             ),
             Button(
                 label="Reject",
@@ -214,12 +264,31 @@ def _decided(state: State, decided: Sequence[Approval], result: str | None) -> t
     return tuple(pieces)
 
 
+def _yes_so_far(decided: Sequence[Approval]) -> tuple[Text | Strong | Who | When, ...]:
+    pieces: list[Text | Strong | Who | When] = [Strong(text="Yes so far")]
+    for approval in decided:
+        how = " with a key, outside Slack, at " if approval.surface == "shell" else " at "
+        pieces += [Text(text=" · "), Who(id=approval.by), Text(text=how), When(at=approval.at)]
+    return tuple(pieces)
+
+
+def _over(proposal: Proposal, moved: str, again: str | None) -> list[Part]:
+    """Why it did not come to its run, and the way on."""
+    told: list[Part] = [paragraph(line(Strong(text="Why: "), Quote(text=moved)))] if moved else []
+    if again is not None:
+        return [*told, Note(line=line("Planned again as ", Code(text=again)))]
+    what = clipped(to_the_letter(proposal.effects.sentence), 60)
+    spoken = f"Plan again: {what}"
+    return [*told, Buttons(name="over", buttons=(Button(label="Plan again", action="again", value=proposal.hash, spoken=spoken),))]
+
+
 def _title(proposal: Proposal, state: State) -> str:
     if state == "proposed":
         asked = "Only if the repair was wrong:" if proposal.undoes else "Approve?"
     else:
         asked = _STATES[state].split(":")[0].capitalize() + ":"
-    return clipped(f"{asked} {to_the_letter(proposal.effects.sentence)}", 145)
+    whole = f"{asked} {to_the_letter(proposal.effects.sentence)}"
+    return whole if len(whole) <= MOST_TITLE else f"{asked} what stands below, in full"
 
 
 def _gist(proposal: Proposal, state: State, decided: Sequence[Approval], result: str | None) -> str:

@@ -17,6 +17,8 @@ from app.domain.value import JsonObject, Value
 from app.settings import Settings
 
 if TYPE_CHECKING:  # it works on whole tables, and brings what that takes
+    from app.domain.proposal import Proposal, State
+    from app.domain.statement import Signed
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
     from app.incidents.auditing import Checked
@@ -88,6 +90,15 @@ class Composition(Protocol):
 
     async def why(self, proposal: str) -> Why:
         """What the policy says about a proposal. Raises `NotFound` for one that is not known, or where there is no ledger."""
+        ...
+
+    async def proposal(self, name: str) -> tuple[Proposal, State]:
+        """By what its card calls it. Raises `NotFound`, `BadInput`, `Conflict`, and `Altered` for one that was altered."""
+        ...
+
+    async def hand_in(self, signed: Signed) -> tuple[bool, str]:
+        """Hand a signed yes to the work process: (whether it counted, what became of it). Raises `Unreachable` when nobody
+        answers in time."""
         ...
 
     async def audit_verify(self) -> Checked: ...

@@ -53,6 +53,11 @@ def check(
         print(f"  {entry.sentence}")
     for freeze in policy.freezes:
         print(f"  {freeze.sentence(datetime.now(UTC))}")
+    for one in policy.operators:
+        print(f"  at a shell, {one.key} is {one.person}")
+    if policy.break_glass is not None:
+        who = ", ".join((*policy.break_glass.people, *(f"group {group}" for group in policy.break_glass.groups))) or "nobody"
+        print(f"  in an emergency {who} may break the glass, for {policy.break_glass.hours} h")
     if policy.empty:
         print("It names no approvers, so nobody may approve anything above tier 0.")
         raise typer.Exit(1)

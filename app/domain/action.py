@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-from app.domain.value import JsonObject, Value
+from app.domain.value import JsonObject, Value, canonical
 
 Tier = Literal[0, 1, 2, 3]
 """0 read-only, 1 reversible, 2 external side effect, 3 irreversible or unknown."""
@@ -27,6 +27,16 @@ class Call(Value):
 
     action: str
     arguments: JsonObject
+
+    def narrows(self, asked: Call) -> bool:
+        """Whether this allows nothing that `asked` did not: the same action, and every argument that `asked` names, to the letter.
+
+        What is approved and run pins every argument; it may pin more of them than were asked, and never another value.
+        """
+        return self.action == asked.action and all(
+            name in self.arguments and canonical(self.arguments[name]) == canonical(value)
+            for name, value in asked.arguments.items()
+        )
 
 
 class Effects(Value):

@@ -118,6 +118,13 @@ class ActionPort(Protocol):
         ...
 
 
+@runtime_checkable
+class Replanning(Protocol):
+    """An action that may have this besides: where the world moved, `again` says which exact arguments want the same now."""
+
+    async def again(self, arguments: BaseModel) -> JsonObject: ...
+
+
 Handler = Callable[[JsonObject], Awaitable[None]]
 
 

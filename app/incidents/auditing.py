@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.domain.errors import BadInput
 from app.domain.value import JsonObject, canonical
-from app.ledger import approvals, audit, executions, proposals
+from app.ledger import approvals, audit, emergencies, executions, proposals
 from app.ledger.audit import AuditRow
 from app.ledger.ledger import Ledger, Tx
 from app.ledger.proposals import Altered
@@ -143,7 +143,7 @@ async def _action(tx: Tx, hash: str) -> dict[str, str]:
         "result": f"{run.state}: {run.detail}" if run else "did not run",
         "state": held.state,
         "policy": proposal.policy,
-        "emergency": "no",
+        "emergency": "yes" if await emergencies.used_for(tx, hash) else "no",
     }
 
 

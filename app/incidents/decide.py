@@ -10,24 +10,28 @@ from typing import Literal
 import structlog
 
 from app.domain.approval import Approval, Person
-from app.domain.errors import FirstmateError
+from app.domain.errors import FirstmateError, Unreachable
 from app.domain.proposal import Proposal
 from app.domain.redaction import redact
 from app.domain.value import Value
-from app.incidents import record
+from app.incidents import glass, moved, record
 from app.incidents.desk import FIRSTMATE, Desk, Knows
 from app.incidents.stop import by_file
-from app.ledger import approvals, audit, incidents, proposals, switches
+from app.ledger import approvals, audit, confirmations, incidents, proposals, switches
+from app.ledger.confirmations import Confirmation
 from app.ledger.ledger import Tx
 from app.ledger.proposals import StoredProposal
 from app.policy import rules
-from app.policy.decision import Context, Decision, Denied, Needs, Press, Yes
+from app.policy.decision import Confirmed, Context, Denied, Needs, Press, Yes
 from app.policy.policy import Asked
 
 log = structlog.get_logger()
 
 EXECUTE = "execute"
 HOUR = timedelta(hours=1)
+READ_S = 2.0
+"""Nobody reads a card of tier 2 or 3 in less, seconds: who presses sooner is noted."""
+USED = "this signature was handed in before, and counts once; sign anew with `firstmate approve`"
 
 
 class Decided(Value):
@@ -47,18 +51,23 @@ async def decide(
     surface: str,
     reason: str = "",
     came_from: str = "",
+    typed: str = "",
+    signed: Confirmation | None = None,
+    after_s: float | None = None,
 ) -> Decided:
     """One press. Before a yes counts, the target is read again: if the world moved, the proposal is superseded instead.
 
-    `came_from`: the channel the press was made in; it must be the incident's own ("" on surfaces without channels).
+    `came_from`: the channel the press was made in; it must be the incident's own ("" on surfaces without channels). `typed`: the
+    resource's name, as tier 3 asks for it. `signed`: it was made at a shell, with an enrolled key. `after_s`: how long after its
+    card was posted it came, where that is known.
     Raises `NotFound` for an unknown proposal. Every refusal is recorded, with its reason.
     """
     reason = redact(reason)
     async with desk.ledger.read() as tx:
         held = await proposals.get(tx, proposal)
-    known = await people_of(desk, proposal, also=by)
+    known = await people_of(desk, proposal, also=by, signed=signed is not None)
     members = await members_of(desk, held.proposal)
-    moved = await moved_since(desk, held.proposal) if decision == "approve" and held.state == "proposed" else None
+    change = await moved_since(desk, held.proposal) if decision == "approve" and held.state == "proposed" else None
 
     now = desk.clock()
     async with desk.ledger.write() as tx:
@@ -66,28 +75,39 @@ async def decide(
         incident = await incidents.get(tx, held.proposal.incident)
         if came_from and incident.channel != came_from:
             return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason="the press came from another channel")
-        press = Press(decision=decision, by=known[by], reason=reason)
-        word = rules.decide(await context(desk, tx, held, known=known, members=members, press=press, pressed_by=by))
+        if signed is not None and not await confirmations.record(tx, signed):
+            return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason=USED)
+        press = Press(decision=decision, by=known[by], reason=reason, typed=typed, key=signed.key if signed else "")
+        judged = await context(desk, tx, held, known=known, members=members, press=press, pressed_by=by)
+        word = rules.decide(judged)
         said = await approvals.for_proposal(tx, proposal)
-        if isinstance(word, Denied) and any((each.by, each.decision) == (by, decision) for each in said):
+        again = any((each.by, each.decision) == (by, decision) for each in said)
+        if isinstance(word, Denied) and signed is not None:
+            await confirmations.refuse(tx, signed.nonce)
+        elif isinstance(word, Denied) and again:
             # The same press worked on again after a crash, or a second one: what counted before is not refused now.
             return Decided(counted=False, complete=False, sentence=_already(held, decision))
         if isinstance(word, Denied):  # before anything else: who may not approve may not end a proposal by pressing either
             return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason=word.reason)
-        if moved is not None:
+        if change is not None:
             if await proposals.move(tx, proposal, {"proposed"}, "superseded", at=now):
-                await record.step(desk, tx, held.proposal, audit.Action.SUPERSEDED, actor=FIRSTMATE, surface=surface, text=moved)
-            return Decided(counted=False, complete=False, sentence=f"Not approved: {moved}. Ask for a new proposal.")
+                await record.superseded(desk, tx, held.proposal, reason=change, text=change, surface=surface)
+            return Decided(
+                counted=False, complete=False, sentence=f"Not approved: {change}. If it is still wanted, press Plan again on it."
+            )
+        if isinstance(word, Needs) and again and signed is None:
+            return Decided(counted=False, complete=False, sentence=f"Your yes counts already. Still needed: {word.reason}.")
         await approvals.record(tx, Approval(proposal=proposal, decision=decision, by=by, at=now, surface=surface, reason=reason))
         if decision == "reject":
             return await _rejected(desk, tx, held.proposal, by=by, surface=surface, reason=reason)
-        await record.step(desk, tx, held.proposal, audit.Action.APPROVED, actor=by, surface=surface, text=f"approved by {by}")
+        await _noted(desk, tx, judged, by=by, surface=surface, again=again, after_s=after_s)
         if isinstance(word, Needs):
             return Decided(counted=True, complete=False, sentence=f"Your yes counts. Still needed: {word.reason}.")
         if not await proposals.move(tx, proposal, {"proposed"}, "approved", at=now):
             return Decided(
                 counted=False, complete=False, sentence=f"{held.proposal.name} was decided by somebody else a moment ago."
             )
+        await glass.note_use(desk, tx, judged)
     await desk.jobs.submit(EXECUTE, {"proposal": proposal}, key=job_key(proposal), lock=job_lock(held.proposal.incident))
     return Decided(counted=True, complete=True, sentence=f"Approved {held.proposal.name}; it runs now.")
 
@@ -102,17 +122,37 @@ def job_lock(incident: str) -> str:
     return f"{EXECUTE}:{incident}"
 
 
-async def people_of(desk: Knows, proposal: str, *, also: str = "") -> dict[str, Person | None]:
+async def _noted(desk: Desk, tx: Tx, judged: Context, *, by: str, surface: str, again: bool, after_s: float | None) -> None:
+    """A yes that counts: what was done, and whether it came sooner than anybody reads. The first at tier 3 starts the minutes."""
+    proposal, press = judged.proposal, judged.press
+    how = " with a key, outside Slack" if press is not None and press.key else ""
+    how += f", having typed {press.typed}" if press is not None and press.typed and proposal.tier == 3 else ""
+    kind = audit.Action.CONFIRMED if again else audit.Action.APPROVED
+    text = f"{'confirmed' if again else 'approved'} by {by}{how}"
+    await record.step(desk, tx, proposal, kind, actor=by, surface=surface, text=text)
+    if proposal.tier == 3 and not judged.yes and judged.policy is not None:
+        await proposals.expire_sooner(tx, proposal.hash, judged.now + judged.policy.expiry(3))
+    if proposal.tier >= 2 and after_s is not None and after_s < READ_S:
+        told = f"{by} pressed {after_s:.1f} s after it was shown: sooner than it can be read"
+        await record.step(desk, tx, proposal, audit.Action.PRESSED_QUICKLY, actor=FIRSTMATE, surface=surface, text=told)
+
+
+async def people_of(desk: Knows, proposal: str, *, also: str = "", signed: bool = False) -> dict[str, Person | None]:
     """Everybody who said yes, and `also`, looked up now: before the transaction that judges them, which must not wait for Slack.
 
-    None for whoever nobody knows or nobody can be asked about: either way that press does not count.
+    None for whoever nobody knows or nobody can be asked about: either way that press does not count. Where Slack can't be asked,
+    whoever signed with a key that the policy still names is who the policy says.
     """
     async with desk.ledger.read() as tx:
         said = {a.by for a in await approvals.for_proposal(tx, proposal) if a.decision == "approve"}
+        keyed = {c.by for c in await confirmations.for_proposal(tx, proposal) if desk.policy and c.key in desk.policy.keys_of(c.by)}
+    keyed |= {also} if signed else set()
     known: dict[str, Person | None] = {}
     for person in {*said, *([also] if also else [])}:
         try:
             known[person] = await desk.people(person)
+        except Unreachable:
+            known[person] = Person(id=person, team=desk.home_team) if person in keyed else None
         except FirstmateError:
             known[person] = None
     return known
@@ -126,13 +166,6 @@ async def members_of(desk: Knows, proposal: Proposal) -> dict[str, frozenset[str
         with suppress(FirstmateError):
             found[group] = await desk.members(group)
     return found
-
-
-async def still_needs(
-    desk: Desk, tx: Tx, held: StoredProposal, *, known: Mapping[str, Person | None], members: Mapping[str, frozenset[str]]
-) -> Decision:
-    """What the proposal still needs, for its card."""
-    return rules.decide(await context(desk, tx, held, known=known, members=members))
 
 
 async def context(
@@ -165,6 +198,10 @@ async def context(
         used=await approvals.redeemed(tx, held.proposal.hash),
         roles=roles,
         members=members,
+        confirmed=tuple(
+            Confirmed(by=c.by, key=c.key, expires_at=c.expires_at) for c in await confirmations.for_proposal(tx, held.proposal.hash)
+        ),
+        emergency=await glass.holds(tx, held.proposal.incident, desk),
         approved_lately=tuple(await approvals.approved_since(tx, pressed_by, now - HOUR)) if pressed_by else (),
     )
 
@@ -175,22 +212,27 @@ async def moved_since(desk: Desk, proposal: Proposal) -> str | None:
     if action is None:
         return f"the action {proposal.call.action} is not configured any more"
     try:
-        now = await action.read_back(action.arguments.model_validate(proposal.call.arguments))
+        arguments = action.arguments.model_validate(proposal.call.arguments)
+        now = await action.read_back(arguments)
     except (FirstmateError, ValueError) as error:
         return f"the target can't be read back ({error})"
     except Exception as error:  # an edge: whatever an action raises, it is no reason to run it, nor to stay silent
         log.exception("action.broke", action="action.broke", proposal=proposal.hash, named=proposal.call.action)
         return f"the target can't be read back ({proposal.call.action} broke: {type(error).__name__}: {error})"[:400]
+    if (told := moved.action_moved(action, arguments, proposal)) is not None:
+        return f"since {proposal.asked_at:%H:%M:%S} UTC: {told}"
     different = [key for key in {*now, *proposal.precondition} if now.get(key) != proposal.precondition.get(key)]
     if not different:
-        return None
+        told = await moved.around(desk, proposal)
+        return f"the world moved since {proposal.asked_at:%H:%M:%S} UTC: {told}" if told else None
     told = ", ".join(f"{key} was {proposal.precondition.get(key)!r} and is {now.get(key)!r}" for key in sorted(different))
     return f"the world moved since {proposal.asked_at:%H:%M:%S} UTC: {told}"
 
 
 async def _rejected(desk: Desk, tx: Tx, proposal: Proposal, *, by: str, surface: str, reason: str) -> Decided:
-    if not await proposals.move(tx, proposal.hash, {"proposed"}, "rejected", at=desk.clock()):
+    if not await proposals.move(tx, proposal.hash, {"proposed", "approved"}, "rejected", at=desk.clock()):
         return Decided(counted=False, complete=False, sentence=f"{proposal.name} was decided by somebody else a moment ago.")
+    await approvals.revoke(tx, proposal.hash, at=desk.clock())
     await record.step(desk, tx, proposal, audit.Action.REJECTED, actor=by, surface=surface, text=f"rejected by {by}: {reason}")
     return Decided(counted=True, complete=True, sentence=f"Rejected {proposal.name}. Nothing runs.")
 

@@ -13,11 +13,11 @@ from app.domain.approval import Execution
 from app.domain.errors import FirstmateError
 from app.domain.proposal import Proposal
 from app.domain.value import JsonObject
-from app.incidents import decide, record, set_aside
+from app.incidents import decide, glass, record, set_aside
 from app.incidents.desk import FIRSTMATE, Desk
 from app.incidents.hold import BEAT_S, CLAIM_S, held
 from app.incidents.propose import action_named
-from app.ledger import approvals, audit, claims, executions, outbox, proposals
+from app.ledger import approvals, audit, claims, confirmations, executions, outbox, proposals
 from app.ledger.ledger import Tx
 from app.ledger.proposals import Altered
 from app.policy import rules
@@ -110,7 +110,8 @@ async def _start(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | Non
         if moved is not None:
             await _stopped(desk, tx, proposal, reason=moved)
             return None
-        word = rules.decide_run(await decide.context(desk, tx, stored, known=known, members=members))
+        judged = await decide.context(desk, tx, stored, known=known, members=members)
+        word = rules.decide_run(judged)
         if not isinstance(word, Allowed):
             await _stopped(desk, tx, proposal, reason=word.reason)
             return None
@@ -121,10 +122,16 @@ async def _start(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | Non
             who = other.holder if other else "somebody"
             await _stopped(desk, tx, proposal, reason=f"{who} holds {proposal.effects.target}")
             return None
+        used_up = await approvals.redeem(tx, hash, execution=executions.id_of(hash), at=now)
+        await confirmations.redeem(tx, hash, at=now)
+        if used_up == 0 and proposal.tier > 0:
+            await claims.release(tx, proposal.effects.target, claim.token)
+            await _stopped(desk, tx, proposal, reason="no yes to it is left to be used")
+            return None
         execution = await executions.start(tx, hash, claim_token=claim.token, at=now)
         if execution is None:
             return None
-        await approvals.redeem(tx, hash, execution=execution.id, at=now)
+        await glass.note_use(desk, tx, judged)
         await proposals.move(tx, hash, {"approved"}, "executing", at=now)
         await _step(desk, tx, proposal, audit.Action.EXECUTION_STARTED, subject=execution.id, text="is running")
     return execution, proposal, claim.token
@@ -169,7 +176,7 @@ async def _stopped(desk: Desk, tx: Tx, proposal: Proposal, *, reason: str) -> No
     """Approved, but it must not run any more: said and recorded, never silent."""
     now = desk.clock()
     await proposals.move(tx, proposal.hash, {"approved"}, "superseded", at=now)
-    await _step(desk, tx, proposal, audit.Action.SUPERSEDED, subject="", text=f"did not run: {reason}")
+    await record.superseded(desk, tx, proposal, reason=reason, text=f"did not run: {reason}", surface="jobs")
     body: JsonObject = {"proposal": proposal.hash, "reason": reason}
     await outbox.put(tx, f"stopped:{proposal.hash}", incident=proposal.incident, lane="decision", kind=STOPPED, body=body, at=now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.incidents import record, set_aside
 from app.incidents.desk import FIRSTMATE, Desk
-from app.ledger import audit, proposals
+from app.ledger import audit, proposals, supersessions
 from app.ledger.proposals import Altered
 
 
@@ -20,6 +20,7 @@ async def expire(desk: Desk) -> int:
                 await set_aside.note(desk, tx, hash)
                 continue
             set_back = proposal.asked_at > now
+            await supersessions.note(tx, hash, reason="", at=now)
             await record.step(
                 desk,
                 tx,

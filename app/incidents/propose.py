@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from pydantic import BaseModel, ValidationError
 
-from app.cards.proposal import MOST_EXACT, before_text, exact_text, shown_length
+from app.cards.proposal import MOST_EXACT, MOST_FACT, before_text, exact_text, facts_too_long, shown_length
 from app.cards.wording import clipped
 from app.domain.action import Call, Effects, Preview
 from app.domain.errors import BadInput, Denied, FirstmateError, NotFound
@@ -15,6 +15,7 @@ from app.domain.ports import ActionPort
 from app.domain.proposal import Criterion, Proposal
 from app.domain.redaction import redact
 from app.incidents import record
+from app.incidents.acknowledge import acknowledge
 from app.incidents.desk import Desk
 from app.ledger import audit, incidents, proposals, timeline
 from app.ledger.ledger import Tx
@@ -47,6 +48,7 @@ async def propose(
     """
     action = action_named(desk, call.action)
     arguments = arguments_of(action, call)
+    call = _whole(call, arguments)
     effects = action.effects(arguments)
     precondition = await action.read_back(arguments)
     preview = await action.preview(arguments)
@@ -67,7 +69,7 @@ async def propose(
         policy=desk.policy_version,
         asked_by=asked_by,
         asked_at=now,
-        expires_at=now + (desk.policy.expiry(tier) if desk.policy else WITHOUT_POLICY),
+        expires_at=now + (desk.policy.stands(tier) if desk.policy else WITHOUT_POLICY),
         why=redact(why),
         if_we_wait=if_we_wait,
         hypothesis=hypothesis,
@@ -80,7 +82,23 @@ async def propose(
         if (same := await _waits_already(desk, tx, proposal)) is not None:
             return same
         await _store(desk, tx, proposal, by_agent=by_agent, surface=surface)
+        if tier >= 2 and not by_agent:
+            await acknowledge(desk, tx, proposal)
     return proposal
+
+
+def _whole(asked: Call, arguments: BaseModel) -> Call:
+    """The call with every argument that it takes, those left out too: nothing runs that does not stand on the card.
+
+    Raises `BadInput` where the action would read something else than was written.
+    """
+    whole = Call(action=asked.action, arguments=arguments.model_dump(mode="json"))
+    if not whole.narrows(asked):
+        other = [name for name, value in asked.arguments.items() if whole.arguments.get(name) != value]
+        raise BadInput(
+            f"{asked.action} reads {', '.join(other) or 'an argument'} as something else than was written; write it plainly"
+        )
+    return whole
 
 
 async def _refuse(
@@ -117,6 +135,8 @@ def _demand_shown_in_full(proposal: Proposal) -> None:
         raise Denied(f"what would run is longer than {MOST_EXACT} characters and can't be shown in full; propose something smaller")
     if shown_length(before_text(proposal)) > MOST_EXACT:
         raise Denied(f"the target tells more than {MOST_EXACT} characters about how it is, which can't be shown in full")
+    if long := facts_too_long(proposal):
+        raise Denied(f"{', '.join(long)}: longer than the {MOST_FACT} characters that its card shows; say it shorter")
 
 
 async def _waits_already(desk: Desk, tx: Tx, proposal: Proposal) -> Proposal | None:

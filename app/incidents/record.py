@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.domain.proposal import Proposal
-from app.incidents.desk import INCIDENT_CARD, Desk, proposal_card_key
-from app.ledger import audit, outbox, timeline
+from app.incidents.desk import FIRSTMATE, INCIDENT_CARD, Desk, proposal_card_key
+from app.ledger import audit, outbox, supersessions, timeline
 from app.ledger.ledger import Tx
 
 
@@ -37,6 +37,13 @@ async def step(
     )
     await timeline.append(tx, proposal.incident, at=now, actor=actor, text=f"{proposal.name} {text}"[:400])
     await refresh(desk, tx, proposal)
+
+
+async def superseded(desk: Desk, tx: Tx, proposal: Proposal, *, reason: str, text: str, surface: str, subject: str = "") -> None:
+    """It will not run; its card says why, and offers to plan it again."""
+    await supersessions.note(tx, proposal.hash, reason=reason, at=desk.clock())
+    kind, behalf = audit.Action.SUPERSEDED, proposal.asked_by
+    await step(desk, tx, proposal, kind, actor=FIRSTMATE, surface=surface, text=text, subject=subject, on_behalf_of=behalf)
 
 
 async def refresh(desk: Desk, tx: Tx, proposal: Proposal) -> None:

@@ -23,10 +23,11 @@ from app.incidents import decide, execute, set_aside, stop
 from app.incidents.desk import INCIDENT_CARD, TOPIC, Desk
 from app.incidents.group import symptom_of
 from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
-from app.ledger import alerts, approvals, audit, executions, incidents, outbox, proposals, runs
+from app.ledger import alerts, approvals, audit, executions, incidents, outbox, proposals, runs, supersessions
 from app.ledger.ledger import Tx
 from app.ledger.outbox import Message, Outgoing
 from app.ledger.proposals import Altered
+from app.policy import rules
 from app.policy.decision import Allowed
 
 log = structlog.get_logger()
@@ -263,12 +264,21 @@ class OutboxWorker:
         members = await decide.members_of(self._desk, proposal)
         async with self._desk.ledger.read() as tx:
             held = await proposals.get(tx, hash)
-            word = await decide.still_needs(self._desk, tx, held, known=known, members=members)
+            judged = await decide.context(self._desk, tx, held, known=known, members=members)
+            word = rules.decide(judged)
+            over = await supersessions.of(tx, hash)
             said = await approvals.for_proposal(tx, hash)
             execution = await executions.of_proposal(tx, hash)
         needs = "nothing more" if isinstance(word, Allowed) else word.reason
         return proposal_card(
-            held.proposal, state=held.state, needs=needs, decided=said, result=execution.detail if execution else None
+            held.proposal,
+            state=held.state,
+            needs=needs,
+            decided=said,
+            result=execution.detail if execution else None,
+            expires_at=judged.expires_at,
+            moved=over.reason if over else "",
+            again=f"p-{over.again[:8]}" if over and over.again else None,
         )
 
     async def _message(self, row: Outgoing) -> tuple[Card, str | None]:

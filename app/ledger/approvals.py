@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Update, select, update
 
 from app.domain.approval import Acknowledgement, Approval
 from app.ledger.ledger import Tx
@@ -33,9 +33,17 @@ async def approved_since(tx: Tx, by: str, moment: datetime) -> list[datetime]:
 
 async def redeem(tx: Tx, proposal: str, *, execution: str, at: datetime) -> int:
     """Use up every unused yes to it for `execution`; how many there were. 0 means: nothing may run."""
+    return await tx.changed(_unused(proposal).values(redeemed_at=at, redeemed_by=execution))
+
+
+async def revoke(tx: Tx, proposal: str, *, at: datetime) -> int:
+    """Take back every unused yes to it; how many there were."""
+    return await tx.changed(_unused(proposal).values(revoked_at=at))
+
+
+def _unused(proposal: str) -> Update:
     a = approvals.c
-    unused = update(approvals).where(a.proposal == proposal, a.decision == "approve", a.redeemed_at.is_(None))
-    return await tx.changed(unused.values(redeemed_at=at, redeemed_by=execution))
+    return update(approvals).where(a.proposal == proposal, a.decision == "approve", a.redeemed_at.is_(None), a.revoked_at.is_(None))
 
 
 async def redeemed(tx: Tx, proposal: str) -> bool:

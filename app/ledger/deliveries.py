@@ -51,6 +51,11 @@ async def finish(tx: Tx, delivery: int, outcome: str, *, at: datetime) -> bool:
     return await tx.changed(one.values(finished_at=at, outcome=outcome)) == 1
 
 
+async def outcome(tx: Tx, key: str) -> str | None:
+    """What became of the delivery with this key; None while it is not worked on, or not here."""
+    return (await tx.execute(select(deliveries.c.outcome).where(deliveries.c.key == key))).scalar()
+
+
 async def forget(tx: Tx, *, before: datetime) -> int:
     """Drop finished deliveries older than `before`. A sender may repeat itself for a while: keep at least a day."""
     return await tx.changed(delete(deliveries).where(deliveries.c.finished_at < before))

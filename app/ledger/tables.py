@@ -198,6 +198,7 @@ approvals = Table(
     Column("reason", Words, nullable=False),
     Column("redeemed_at", Moment),  # when an execution used it up
     Column("redeemed_by", Words),  # that execution's id
+    Column("revoked_at", Moment),  # when a no took it back before its run
     UniqueConstraint("proposal", "by", "decision"),
 )
 
@@ -338,6 +339,39 @@ catalogues = Table(
     Column("body", Json, nullable=False),
     Column("first_seen", Moment, nullable=False),
     Column("last_seen", Moment, nullable=False),
+)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("nonce", Words, primary_key=True),  # of the signed statement: seen once, never taken again
+    Column("proposal", Words, ForeignKey("proposals.hash"), nullable=False),
+    Column("by", Words, nullable=False),  # Slack user id
+    Column("key", Words, nullable=False),  # the public key it was signed with
+    Column("at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("counted", Integer, nullable=False),  # 0: it was refused; 1: it counts
+    Column("redeemed_at", Moment),
+    Index(None, "proposal"),
+)
+
+supersessions = Table(
+    "supersessions",
+    metadata,
+    Column("proposal", Words, ForeignKey("proposals.hash"), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("reason", Words, nullable=False),  # what moved, as a sentence; "" where its time was over
+    Column("again", Words),  # hash of what was planned anew in its place
+)
+
+emergencies = Table(
+    "emergencies",
+    metadata,
+    _incident(primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("by", Words, nullable=False),  # Slack user id
+    Column("reason", Words, nullable=False),
+    Column("until", Moment, nullable=False),
 )
 
 APPEND_ONLY = ("audit", "timeline")

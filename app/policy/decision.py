@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
@@ -44,11 +44,32 @@ Decision = Allowed | Needs | Denied
 
 @dataclass(frozen=True, kw_only=True)
 class Press:
-    """Somebody pressed. `by`: as the server looked them up just now; None when it does not know them."""
+    """Somebody pressed. `by`: as the server looked them up just now; None when it does not know them. `typed`: the resource's
+    name as they typed it. `key`: the enrolled key they signed it with, outside Slack; "" for a press in Slack."""
 
     decision: Literal["approve", "reject"]
     by: Person | Agent | None
     reason: str = ""
+    typed: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmed:
+    """A recorded, unused confirmation outside Slack: whose, with which enrolled key, and until when it counts."""
+
+    by: str
+    key: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emergency:
+    """Somebody broke the glass in this incident: until `until` one missing second person is done without at tier 3."""
+
+    by: str
+    reason: str
+    until: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +89,7 @@ class Context:
     `home_team` is our own Slack workspace. `stopped` is why everything is stopped, None when it is not. `used`: it was
     started before. `roles`: who holds which role of the incident now; `members`: who is in which user group, without those that
     can't be read now. `approved_lately`: when, within the hour before `now`, whoever presses approved something, oldest first.
+    `confirmed`: who confirmed it outside Slack. `emergency`: the glass was broken in this incident.
     """
 
     policy: Policy | None
@@ -84,6 +106,8 @@ class Context:
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     approved_lately: tuple[datetime, ...] = ()
+    confirmed: tuple[Confirmed, ...] = ()
+    emergency: Emergency | None = None
 
     @property
     def rejecting(self) -> bool:
@@ -119,7 +143,12 @@ class Context:
         moment = self.proposal.expires_at
         if self.policy is None:
             return moment
-        wait = self.policy.expiry(self.proposal.tier)
+        moment = min(moment, self.proposal.asked_at + self.policy.stands(self.proposal.tier))
         if self.proposal.tier == 3 and self.yes:
-            return min(moment, min(yes.at for yes in self.yes) + wait)
-        return min(moment, self.proposal.asked_at + max(wait, timedelta(0)))
+            return min(moment, min(yes.at for yes in self.yes) + self.policy.expiry(3))
+        return moment
+
+    @property
+    def emergency_now(self) -> Emergency | None:
+        """The emergency that holds now."""
+        return self.emergency if self.emergency is not None and self.now < self.emergency.until else None

@@ -70,6 +70,15 @@ def lifting(context: Context) -> frozenset[str]:
     return frozenset(person.id for person in _saying_yes(context) if lifts_freeze(context, person))
 
 
+def confirming(context: Context) -> frozenset[str]:
+    """Ids of everybody whose yes counts and who confirmed it outside Slack, with a key that the policy names as theirs now."""
+    said = {one.by: one.key for one in context.confirmed if context.now < one.expires_at}
+    if context.press is not None and context.press.key and isinstance(context.press.by, Person):
+        said[context.press.by.id] = context.press.key
+    enrolled = {by for by, key in said.items() if context.policy is not None and key in context.policy.keys_of(by)}
+    return counted(context) & enrolled
+
+
 def _saying_yes(context: Context) -> list[Person]:
     people: list[Person] = [yes.by for yes in context.yes if yes.by is not None and yes.by.id == yes.id]
     if context.press is not None and context.press.decision == "approve" and isinstance(context.press.by, Person):

@@ -23,6 +23,7 @@ from app.domain.errors import Misconfigured
 from app.domain.plain_yaml import only_plain
 from app.domain.value import digest
 from app.policy.freeze import Freeze
+from app.policy.operators import Operator
 from app.policy.parts import Part, Target, group_ids, slack_ids
 
 MOST_BYTES = 256 * 1024
@@ -110,6 +111,17 @@ class StopAll(Part):
     _groups = field_validator("groups")(group_ids)
 
 
+class BreakGlass(Part):
+    """Who may declare an emergency in an incident, and for how long at most one holds."""
+
+    people: tuple[str, ...] = Field(default=(), max_length=500, strict=False)
+    groups: tuple[str, ...] = Field(default=(), max_length=50, strict=False)
+    hours: int = Field(default=1, ge=1, le=8)
+
+    _people = field_validator("people")(slack_ids)
+    _groups = field_validator("groups")(group_ids)
+
+
 class LocalOperator(Part):
     """The demo's own person: counts as an approver of targets beneath this prefix. `serve` never makes one."""
 
@@ -155,6 +167,8 @@ class Policy(Part):
     storm: Storm = Storm()
     stop_all: StopAll | None = None  # None: whoever is named as an approver of anything
     local_operator: LocalOperator | None = None
+    operators: tuple[Operator, ...] = Field(default=(), max_length=1000, strict=False)
+    break_glass: BreakGlass | None = None  # None: nobody may
 
     @cached_property
     def version(self) -> str:
@@ -175,6 +189,17 @@ class Policy(Part):
                         f"approvers of {entry.target} name the environment {name!r}; say what it is under environments"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _a_key_is_one_person_s(self) -> Self:
+        keys = [one.key for one in self.operators]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise ValueError(f"operators name the key {twice} twice; every key is one person's")
+        return self
+
+    def keys_of(self, person: str) -> tuple[str, ...]:
+        """The keys with which this person signs, as the file writes them."""
+        return tuple(one.key for one in self.operators if one.person == person)
 
     def entries(self, asked: Asked) -> tuple[Approvers, ...]:
         """The entries that speak of this, in the file's order."""
@@ -224,9 +249,13 @@ class Policy(Part):
         )
 
     def expiry(self, tier: Tier) -> timedelta:
-        """How long a proposal of this tier may wait. Tier 0 needs no press and shares tier 1's."""
+        """How long a proposal of this tier may wait; at tier 3 for the rest, from its first press. Tier 0 shares tier 1's."""
         minutes = self.expiry_minutes
         return timedelta(minutes={0: minutes.tier_1, 1: minutes.tier_1, 2: minutes.tier_2, 3: minutes.tier_3}[tier])
+
+    def stands(self, tier: Tier) -> timedelta:
+        """How long a proposal of this tier may wait for its first press: at tier 3 as long as at tier 1."""
+        return self.expiry(1 if tier == 3 else tier)
 
 
 def load(text: str) -> Policy:

@@ -92,9 +92,11 @@ class IncidentOpen:
 
 @dataclass(frozen=True)
 class ProposalOpen:
-    """It still waits for a decision."""
+    """It still waits for a decision. Until its run has started, a no outweighs every yes."""
 
     def check(self, context: Context) -> Decision:
+        if context.rejecting and context.state == "approved" and not context.used:
+            return Allowed("it was approved and has not started")
         if context.state != "proposed" or context.used:
             return Denied(f"{context.proposal.name} is {'executing' if context.used else context.state} already")
         return Allowed("it waits for a decision")
@@ -193,7 +195,7 @@ class MayReject:
 
 @dataclass(frozen=True)
 class AuthorityByTier:
-    """Enough people with the authority said yes: none at tier 0, one at tiers 1 and 2, two at tier 3."""
+    """Enough people with the authority said yes: none at tier 0, one at tiers 1 and 2, two at tier 3 (one in an emergency)."""
 
     def check(self, context: Context) -> Decision:
         tier = context.proposal.tier
@@ -205,7 +207,7 @@ class AuthorityByTier:
         reason = people.not_entitled(context, person) if isinstance(person, Person) else None
         if reason is not None and not (isinstance(person, Person) and people.lifts_freeze(context, person)):
             return Denied(reason)
-        return _needs(context, people_in_all=_PEOPLE[tier])
+        return _needs(context, people_in_all=_needed(context))
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,7 @@ class FreezeLifted:
             return Allowed("no freeze holds")
         name, until = frozen.freeze.name, f"{frozen.until:%Y-%m-%d %H:%M}Z"
         counted, lifting = people.counted(context), people.lifting(context)
-        needed = _PEOPLE[context.proposal.tier]
+        needed = _needed(context)
         if any(len(counted - {lifter}) >= needed for lifter in lifting):
             return Allowed(f"the freeze {name} was lifted for it by {min(lifting)}")
         if lifting:
@@ -248,16 +250,31 @@ class PressesCapped:
 
 
 @dataclass(frozen=True)
+class NameTyped:
+    """At tier 3 everybody who says yes has typed the resource's name, exactly: nobody approves a delete by habit."""
+
+    def check(self, context: Context) -> Decision:
+        if context.proposal.tier != 3 or context.rejecting or context.press is None:
+            return Allowed("no name has to be typed")
+        if context.press.typed != context.target:
+            typed = "something else was typed" if context.press.typed else "none was typed"
+            return Denied(f"tier 3 needs the resource's name typed, exactly: {context.target}; {typed}")
+        return Allowed("the resource's name was typed")
+
+
+@dataclass(frozen=True)
 class OutsideConfirmation:
-    """Tier 3 is confirmed once more outside Slack. This version has no such place, so tier 3 does not run."""
+    """Tier 3 is confirmed once more outside Slack, by one of those who say yes: one stolen Slack account must not be enough."""
 
     def check(self, context: Context) -> Decision:
         if context.proposal.tier != 3 or context.rejecting:
             return Allowed("no confirmation outside Slack is needed")
-        return Denied(
-            "tier 3 needs two people, the resource's name typed, and a confirmation outside Slack, which this version does not "
-            "offer; do it by hand, and note it in the incident"
-        )
+        if by := people.confirming(context):
+            return Allowed(f"{min(by)} confirmed it outside Slack")
+        how = f"one confirmation outside Slack, by one of them: firstmate approve {context.proposal.name}"
+        asked_by, named = context.proposal.asked_by, context.policy
+        able = tuple(one for one in context.approvers if one != asked_by and named is not None and named.keys_of(one))
+        return Needs(1, how if able else f"{how} (none of them has a key in the policy file yet: firstmate key)", able)
 
 
 @dataclass(frozen=True)
@@ -290,10 +307,11 @@ PRESS_RULES: tuple[Rule, ...] = (
     ReasonGiven(),
     MayReject(),
     PressesCapped(),
-    OutsideConfirmation(),
     AuthorityByTier(),
     FreezeLifted(),
     JudgeAcknowledged(),
+    NameTyped(),
+    OutsideConfirmation(),
 )
 """Asked when somebody presses, and for what the card says is still needed."""
 
@@ -324,10 +342,17 @@ def decide_run(context: Context) -> Decision:
     return decide(context, RUN_RULES)
 
 
+def _needed(context: Context) -> int:
+    """How many people's yes it takes. Breaking the glass does without exactly one of two, and never without the last."""
+    people_in_all = _PEOPLE[context.proposal.tier]
+    return 1 if context.proposal.tier == 3 and context.emergency_now is not None else people_in_all
+
+
 def _needs(context: Context, *, people_in_all: int, because: str = "") -> Decision:
     missing = people_in_all - len(people.counted(context))
     if missing <= 0:
-        return Allowed(f"{people_in_all} with the authority said yes")
+        glass = context.emergency_now if context.proposal.tier == 3 else None
+        return Allowed(f"{people_in_all} with the authority said yes" + (f"; {glass.by} broke the glass" if glass else ""))
     presses = "one press" if missing == 1 else f"{missing} presses"
     asked_by = context.proposal.asked_by
     commander = context.incident.commander

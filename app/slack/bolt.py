@@ -261,8 +261,8 @@ def _submission(body: Body, view: Body, values: dict[str, str]) -> Submission:
         app=str(body.get("api_app_id") or ""),
         answer_to=f"{about.get('channel', '')}/{user['id']}",
         dialog=str(view["callback_id"]),
-        # Not what will run: that must stay what its card shows.
-        values={name: value if name == modals.ARGUMENTS else redact(value) for name, value in values.items()},
+        # Not what will run, nor a resource's name: both are held against what a card shows.
+        values={name: value if name in modals.TO_THE_LETTER else redact(value) for name, value in values.items()},
         about=about,
     )
 

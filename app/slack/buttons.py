@@ -13,9 +13,10 @@ from app.cards.findings import why_card
 from app.cards.proposal import details_card
 from app.domain.errors import Denied, NotFound, Unreachable
 from app.incidents import command, investigate
+from app.incidents.again import plan_again
 from app.incidents.decide import decide
 from app.incidents.desk import INCIDENT_CARD, Desk, proposal_card_key
-from app.ledger import audit, outbox, proposals, runs
+from app.ledger import audit, deliveries, outbox, proposals, runs
 from app.ledger.deliveries import Pending
 from app.slack import modals
 from app.slack.answers import answer, fill, member, told
@@ -49,7 +50,9 @@ async def approve(gate: Gate, press: Press, delivery: int) -> str:
     return await decided(gate, press, press.value, decision="approve", delivery=delivery)
 
 
-async def decided(gate: Gate, heard: Press, proposal: str, *, decision: str, delivery: int, reason: str = "") -> str:
+async def decided(
+    gate: Gate, heard: Press, proposal: str, *, decision: str, delivery: int, reason: str = "", typed: str = ""
+) -> str:
     """A yes or no, judged by policy and the ledger; whoever pressed is told what became of it."""
     desk = gate.desk
     wrong = await not_genuine(gate, heard, card=proposal_card_key(proposal), incident=None)
@@ -64,10 +67,33 @@ async def decided(gate: Gate, heard: Press, proposal: str, *, decision: str, del
             surface="slack",
             reason=reason,
             came_from=heard.channel,
+            typed=typed,
+            after_s=await _after_s(desk, heard, delivery),
         )
         sentence = word.sentence
     await answer(desk, heard.answer_to, told(sentence, to=heard.user), delivery=delivery)
     return sentence
+
+
+async def _after_s(desk: Desk, press: Press, delivery: int) -> float | None:
+    """How long after Slack posted the message (which its ts says) the press reached us, seconds."""
+    async with desk.ledger.read() as tx:
+        came = await deliveries.get(tx, delivery)
+    try:
+        return came.received_at.timestamp() - float(press.message_ts) if came else None
+    except ValueError:
+        return None
+
+
+async def again(gate: Gate, press: Press, delivery: int) -> str:
+    """Plan anew what a superseded or expired proposal wanted."""
+    desk = gate.desk
+    await _genuine(gate, press, card=proposal_card_key(press.value), incident=None)
+    await member(desk, press.user)
+    made = await plan_again(desk, press.value, by=press.user, surface="slack")
+    said = told(f"{made.name} is proposed from how things are now; its message follows.", to=press.user)
+    await answer(desk, press.answer_to, said, delivery=delivery)
+    return f"planned again as {made.name}"
 
 
 async def details(gate: Gate, press: Press, delivery: int) -> str:
@@ -129,6 +155,8 @@ BUTTONS: Mapping[str, Button] = {
     button.name: button
     for button in (
         Button("approve", approve),
+        Button("consent", unknown, opens=lambda press: modals.consent_view(_about(press)), kept=False),
+        Button("again", again),
         Button("reject", unknown, opens=lambda press: modals.reject_view(_about(press)), kept=False),
         Button("details", details, opens=lambda _: modals.loading("Details")),
         Button("why", why, opens=lambda _: modals.loading("Why")),
@@ -137,7 +165,7 @@ BUTTONS: Mapping[str, Button] = {
         Button("declare", declare, once=True),
     )
 }
-"""By action id. What a press of `reject` does begins when its dialog is sent."""
+"""By action id. What a press of `reject` or `consent` does begins when its dialog is sent."""
 
 
 async def pressed(gate: Gate, delivery: Pending) -> str:

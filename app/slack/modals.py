@@ -14,9 +14,14 @@ from app.domain.value import JsonObject, JsonValue
 from app.incidents.declare import LONGEST_TITLE
 from app.slack.blocks import cleaned, modal
 
-DECLARE, REJECT, PROPOSE = "declare", "reject", "propose"
+DECLARE, REJECT, PROPOSE, CONSENT = "declare", "reject", "propose", "consent"
 ARGUMENTS = "arguments"
 """The input of `PROPOSE` that holds what will run."""
+TYPED = "typed"
+"""The input of `CONSENT` that holds the resource's name; compared to the letter."""
+
+TO_THE_LETTER = (ARGUMENTS, TYPED)
+"""Inputs that nothing may change."""
 
 View = dict[str, Any]
 
@@ -88,6 +93,13 @@ def reject_view(about: Mapping[str, str]) -> View:
     )
 
 
+def consent_view(about: Mapping[str, str]) -> View:
+    """Tier 3. The name is not offered here: who approves has read the card."""
+    hint = "Exactly as the card shows it. It can't be undone; one of you then confirms at a shell: firstmate approve p-…"
+    name = {**_input(TYPED, "The resource's name (Resource, on the card)", _line(most=300)), "hint": _words(hint)}
+    return _form(CONSENT, "Approve: tier 3", "Approve", about, [name])
+
+
 def propose_view(about: Mapping[str, str], actions: Sequence[Offered]) -> View:
     """With a catalogue of nothing there is nothing to choose: a dialog that says so."""
     if not actions:
@@ -139,7 +151,7 @@ def wrong_with(dialog: str, values: Mapping[str, str]) -> dict[str, str]:
             arguments_of(values.get("arguments", ""))
         except ValueError as error:
             return {"arguments": str(error)}
-    missing = {DECLARE: "title", REJECT: "reason", PROPOSE: "why"}.get(dialog, "")
+    missing = {DECLARE: "title", REJECT: "reason", PROPOSE: "why", CONSENT: TYPED}.get(dialog, "")
     return {missing: "Say it in a few words."} if missing and not values.get(missing, "").strip() else {}
 
 

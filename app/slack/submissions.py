@@ -43,18 +43,29 @@ async def declared(gate: Gate, sent: Submission, delivery: int) -> str:
 
 async def rejected(gate: Gate, sent: Submission, delivery: int) -> str:
     """The press of Reject, with its reason; held against the message it was made on like any other press."""
-    press = Press(
+    press = _press(sent, "reject")
+    return await decided(gate, press, press.value, decision="reject", delivery=delivery, reason=sent.values.get("reason", ""))
+
+
+async def consented(gate: Gate, sent: Submission, delivery: int) -> str:
+    """The press of Approve at tier 3, with the resource's name as it was typed; held against its message, too."""
+    press = _press(sent, "consent")
+    typed = sent.values.get(modals.TYPED, "").strip()
+    return await decided(gate, press, press.value, decision="approve", delivery=delivery, typed=typed)
+
+
+def _press(sent: Submission, action: str) -> Press:
+    return Press(
         user=sent.user,
         team=sent.team,
         user_team=sent.user_team,
         app=sent.app,
         answer_to=sent.answer_to,
-        action="reject",
+        action=action,
         value=sent.about.get("proposal", ""),
         channel=sent.about.get("channel", ""),
         message_ts=sent.about.get("message_ts", ""),
     )
-    return await decided(gate, press, press.value, decision="reject", delivery=delivery, reason=sent.values.get("reason", ""))
 
 
 async def proposed(gate: Gate, sent: Submission, delivery: int) -> str:
@@ -85,7 +96,14 @@ async def proposed(gate: Gate, sent: Submission, delivery: int) -> str:
     return f"proposed {made.name}"
 
 
-DIALOGS: Mapping[str, Take] = {modals.DECLARE: declared, modals.REJECT: rejected, modals.PROPOSE: proposed}
+DIALOGS: Mapping[str, Take] = {
+    modals.DECLARE: declared,
+    modals.REJECT: rejected,
+    modals.PROPOSE: proposed,
+    modals.CONSENT: consented,
+}
+RECORDED = {modals.REJECT, modals.CONSENT}
+"""What is decided by them is recorded where it is decided, also when it is refused."""
 
 
 def with_what_was_filled_in(card: Card, values: Mapping[str, str]) -> Card:
@@ -103,6 +121,6 @@ async def submitted(gate: Gate, delivery: Pending) -> str:
     if take is None:
         raise NotFound("this dialog belongs to an older version of me; open it again")
     elsewhere = not_ours(gate, sent)
-    if elsewhere is not None and sent.dialog != modals.REJECT:  # a refused no is recorded where it is decided
+    if elsewhere is not None and sent.dialog not in RECORDED:
         raise Denied(elsewhere)
     return await take(gate, sent, delivery.id)

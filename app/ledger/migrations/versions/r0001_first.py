@@ -291,6 +291,7 @@ def upgrade() -> None:
         sa.Column("reason", Words, nullable=False),
         sa.Column("redeemed_at", Moment),
         sa.Column("redeemed_by", Words),
+        sa.Column("revoked_at", Moment),
         sa.ForeignKeyConstraint(["proposal"], ["proposals.hash"], name="fk_approvals_proposal"),
         sa.PrimaryKeyConstraint("id", name="pk_approvals"),
         sa.UniqueConstraint("proposal", "by", "decision", name="uq_approvals_proposal_by_decision"),
@@ -345,6 +346,39 @@ def upgrade() -> None:
         sa.Column("details", Json, nullable=False),
         sa.ForeignKeyConstraint(["run"], ["runs.id"], name="fk_steps_run"),
         sa.PrimaryKeyConstraint("run", "seq", name="pk_steps"),
+    )
+    op.create_table(
+        "confirmations",
+        sa.Column("nonce", Words, nullable=False),
+        sa.Column("proposal", Words, nullable=False),
+        sa.Column("by", Words, nullable=False),
+        sa.Column("key", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("expires_at", Moment, nullable=False),
+        sa.Column("counted", sa.Integer, nullable=False),
+        sa.Column("redeemed_at", Moment),
+        sa.ForeignKeyConstraint(["proposal"], ["proposals.hash"], name="fk_confirmations_proposal"),
+        sa.PrimaryKeyConstraint("nonce", name="pk_confirmations"),
+    )
+    op.create_index("ix_confirmations_proposal", "confirmations", ["proposal"])
+    op.create_table(
+        "supersessions",
+        sa.Column("proposal", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("reason", Words, nullable=False),
+        sa.Column("again", Words),
+        sa.ForeignKeyConstraint(["proposal"], ["proposals.hash"], name="fk_supersessions_proposal"),
+        sa.PrimaryKeyConstraint("proposal", name="pk_supersessions"),
+    )
+    op.create_table(
+        "emergencies",
+        sa.Column("incident", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("by", Words, nullable=False),
+        sa.Column("reason", Words, nullable=False),
+        sa.Column("until", Moment, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_emergencies_incident"),
+        sa.PrimaryKeyConstraint("incident", "at", name="pk_emergencies"),
     )
     for table in ("audit", "timeline"):
         _refuse(table, "UPDATE")
