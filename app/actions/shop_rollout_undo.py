@@ -35,6 +35,12 @@ class ShopRolloutUndo(ShopAction):
             return []
         return [{"service": change.service, "from_version": change.version, "to_version": change.previous_version}]
 
+    async def again(self, arguments: BaseModel) -> JsonObject:
+        """From whatever runs now to the version that was wanted."""
+        wanted = RolloutArguments.read(arguments)
+        running = await self._shop.get("services", wanted.service)
+        return {"service": wanted.service, "from_version": str(running.get("version")), "to_version": wanted.to_version}
+
     def effects(self, arguments: BaseModel) -> Effects:
         wanted = RolloutArguments.read(arguments)
         back = {"service": wanted.service, "from_version": wanted.to_version, "to_version": wanted.from_version}

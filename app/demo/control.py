@@ -41,6 +41,8 @@ class Control:
                 return Reply.of(self._tool.running(name).document())
             case ("POST", "services", name, "rollout"):
                 return await self._once(request, lambda fields: self._rollout(name, fields))
+            case ("POST", "services", name, "discard"):
+                return await self._once(request, lambda fields: self._discard(name, fields))
             case ("GET", "flags"):
                 return Reply.of({"flags": [self._flag(name) for name in self._tool.flags]})
             case ("GET", "flags", name):
@@ -96,6 +98,12 @@ class Control:
             service, to_version=fields["to_version"], expected_version=fields["expected_version"], author=AUTHOR
         )
         return Reply.of({**self._tool.running(service).document(), "change_id": change["id"], "at": change["at"]})
+
+    async def _discard(self, service: str, fields: dict[str, str]) -> Reply:
+        if "version" not in fields:
+            raise ValueError("version is missing")
+        await self._tool.discard(service, version=fields["version"])
+        return Reply.of(self._tool.running(service).document())
 
     async def _flip(self, name: str, fields: dict[str, str]) -> Reply:
         if "to" not in fields or "expected" not in fields:

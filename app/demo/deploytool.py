@@ -202,6 +202,17 @@ class DeployTool:
             title = f"Roll {service} from {running.version} to {to_version}"
             return await self._roll(running, release, change_id=change_id, title=title, author=author, details={"rollout": True})
 
+    async def discard(self, service: str, *, version: str) -> None:
+        """Forgets a release, for good. Raises Unknown, and Conflict for the one that runs."""
+        running = self.running(service)
+        async with running.busy:
+            if version not in running.releases:
+                raise Unknown(f"{service} has no version {version!r}; it has {', '.join(running.releases)}")
+            if version == running.version:
+                raise Conflict(f"{service} runs {version}; roll it to another version first")
+            del running.releases[version]
+            running.previous = None if running.previous == version else running.previous
+
     async def _roll(
         self, running: Running, to: Release, *, change_id: str, title: str, author: str, details: dict[str, Any]
     ) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from app.actions import flag_switch, shop_rollout_undo, webhook
+from app.actions import flag_switch, shop_release_delete, shop_rollout_undo, webhook
 from app.domain.change import Change
 from app.domain.errors import FirstmateError, Misconfigured, NotFound, Rejected, Unreachable
 from app.domain.hypothesis import Hypothesis
@@ -31,16 +31,23 @@ SECRET = webhook.Settings.model_fields["secret"].examples[0]
 ROLLOUT = {"service": "checkout", "from_version": "1.8.0", "to_version": "1.7.2"}
 SWITCH = {"flag": "recommendations", "to": "off"}
 EVENT = {"event": "drain.start", "payload": {"zone": "b"}, "undo_event": "drain.stop"}
-SHIPPED: dict[str, dict[str, Any]] = {"shop_rollout_undo": ROLLOUT, "flag_switch": SWITCH, "webhook": EVENT}
+DELETE = {"service": "checkout", "version": "1.6.0"}
+SHIPPED: dict[str, dict[str, Any]] = {
+    "shop_rollout_undo": ROLLOUT,
+    "shop_release_delete": DELETE,
+    "flag_switch": SWITCH,
+    "webhook": EVENT,
+}
 """What `Far` below plays the other side of: only these are run here. Of any other, nothing but what reads is asked."""
 
 
 class Far:
-    """What the three act on. `ending`: how the next write ends for the caller."""
+    """What the four act on. `ending`: how the next write ends for the caller."""
 
     def __init__(self) -> None:
         self.ending = "ok"
         self.state: dict[str, Any] = {"service": "checkout", "version": "1.8.0", "flag": "recommendations", "value": "on"}
+        self.state["known_versions"] = ["1.6.0", "1.7.2", "1.8.0"]
         self.effects = 0
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.url = ""
@@ -67,7 +74,10 @@ class Far:
             request.transport.close()
         if self.ending == "garbage":
             return web.Response(text="<html>", content_type="text/html")
-        self.state.update(version="1.7.2", value="off")
+        if request.path.endswith("/discard"):
+            self.state["known_versions"] = ["1.7.2", "1.8.0"]
+        else:
+            self.state.update(version="1.7.2", value="off")
         return web.json_response(self.state)
 
 
@@ -142,7 +152,7 @@ async def test_its_effects_are_pure_and_its_undo_is_a_call_it_takes_itself(name:
     assert first.sentence
     assert "\n" not in first.sentence
     if first.undo is None:
-        assert name not in SHIPPED  # one without is tier 3, which policy says
+        assert name == "shop_release_delete" or name not in SHIPPED  # one without is tier 3, which policy says
         return
     assert first.undo.action == name
     back = action.effects(action.arguments.model_validate(first.undo.arguments))
@@ -154,6 +164,7 @@ async def test_its_effects_are_pure_and_its_undo_is_a_call_it_takes_itself(name:
     ("name", "arguments", "settings", "tier"),
     [
         ("shop_rollout_undo", ROLLOUT, {}, 1),
+        ("shop_release_delete", DELETE, {}, 3),
         ("flag_switch", SWITCH, {}, 1),
         ("webhook", EVENT, {}, 3),
         ("webhook", EVENT, {"state_url": "state"}, 2),
@@ -218,7 +229,11 @@ async def test_an_answer_that_never_comes_is_not_known(name: str) -> None:
         if name == "webhook":
             action = webhook.SignedWebhook("http://far", SECRET, state_url="http://far/state", transport=transport)
         else:
-            kind = {"shop_rollout_undo": shop_rollout_undo.ShopRolloutUndo, "flag_switch": flag_switch.FlagSwitch}[name]
+            kind = {
+                "shop_rollout_undo": shop_rollout_undo.ShopRolloutUndo,
+                "shop_release_delete": shop_release_delete.ShopReleaseDelete,
+                "flag_switch": flag_switch.FlagSwitch,
+            }[name]
             from app.actions.shop_client import ShopClient
 
             action = kind(ShopClient("http://far", transport=transport))
@@ -229,7 +244,7 @@ async def test_an_answer_that_never_comes_is_not_known(name: str) -> None:
         await action.close()
 
 
-@pytest.mark.parametrize("name", ["shop_rollout_undo", "flag_switch"])
+@pytest.mark.parametrize("name", ["shop_rollout_undo", "shop_release_delete", "flag_switch"])
 async def test_what_can_be_read_back_is_and_tells_whether_a_run_took_effect(name: str, far: Far, open_: Callable[..., Any]) -> None:
     action: ActionPort = open_(name)
     wanted = action.arguments.model_validate(SHIPPED[name])
@@ -239,7 +254,7 @@ async def test_what_can_be_read_back_is_and_tells_whether_a_run_took_effect(name
     await action.run(wanted, idempotency_key="x-1")
     assert await action.took_effect(wanted, precondition=before) is True
     assert not (await action.preview(wanted)).ok
-    far.state.update(version="3.0.0", value="half")
+    far.state.update(version="3.0.0", value="half", known_versions=["1.6.0"])
     assert await action.took_effect(wanted, precondition=before) is None
     far.ending = "gone"
     with pytest.raises(NotFound):

@@ -17,12 +17,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from app.actions.flag_switch import FlagSwitch
 from app.actions.shop_client import ShopClient
+from app.actions.shop_release_delete import ShopReleaseDelete
 from app.actions.shop_rollout_undo import ShopRolloutUndo
 from app.connectors.case import CONNECTOR, open_case
 from app.domain.hypothesis import Diagnosis
 from app.domain.incident import Incident, Scope
 from app.incidents.desk import Desk, Windows
 from app.incidents.thinking import LedgerStore, store_draft, trace
+from app.jobs import confirming
 from app.jobs.inbox import Inbox
 from app.jobs.runner import InProcessRunner
 from app.jobs.sender import SlackSender
@@ -196,7 +198,11 @@ async def _assemble(
             runner,
             inbox,
             sender,
-            handlers={**web.handlers(own), **deliveries.handlers(own, app=home.app, shared=channels.shared)},
+            handlers={
+                **web.handlers(own),
+                **confirming.handlers(own),
+                **deliveries.handlers(own, app=home.app, shared=channels.shared),
+            },
             apologise=deliveries.apologise(own),
         )
         stopping = asyncio.Event()
@@ -228,7 +234,7 @@ def _desk(
 ) -> Desk:
     case = replace(open_case(write_case(folder / "case", now=datetime.now(UTC))), name=CONNECTOR.name)
     sources = Sources(metrics=(case,), logs=(case,), changes=(case,), topology=(case,))
-    actions = {action.name: action for action in (ShopRolloutUndo(shop), FlagSwitch(shop))}
+    actions = {action.name: action for action in (ShopRolloutUndo(shop), ShopReleaseDelete(shop), FlagSwitch(shop))}
     runbooks, compiled = read_runbooks(builtin_runbooks()), graph.build()
     investigators = discover("graphs.investigators", "INVESTIGATOR")
 

@@ -112,6 +112,7 @@ class DeployTool:
     versions: dict[str, str] = field(default_factory=lambda: {"checkout": "1.8.0", "catalogue": "3.2.0"})
     flags: dict[str, str] = field(default_factory=lambda: {"recommendations": "on"})
     rollouts: list[dict[str, Any]] = field(default_factory=list)
+    releases: list[str] = field(default_factory=lambda: ["1.6.0", "1.7.2", "1.8.0"])  # of checkout
     heals: bool = True
     url: str = ""
 
@@ -124,6 +125,7 @@ class DeployTool:
         app.router.add_get("/services", self._services)
         app.router.add_get("/services/{name}", self._service)
         app.router.add_post("/services/{name}/rollout", self._rollout)
+        app.router.add_post("/services/{name}/discard", self._discard)
         app.router.add_get("/flags", self._flags)
         app.router.add_get("/flags/{name}", self._flag)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -139,7 +141,7 @@ class DeployTool:
         name = request.match_info["name"]
         if name not in self.versions:
             return web.json_response({}, status=404)
-        return web.json_response({"service": name, "version": self.versions[name]})
+        return web.json_response({"service": name, "version": self.versions[name], "known_versions": self.releases})
 
     async def _rollout(self, request: web.Request) -> web.Response:
         name, body = request.match_info["name"], await request.json()
@@ -148,6 +150,10 @@ class DeployTool:
         self.rollouts.append({"service": name, **body})
         self.versions[name] = body["to_version"]
         return web.json_response({"version": body["to_version"]})
+
+    async def _discard(self, request: web.Request) -> web.Response:
+        self.releases.remove((await request.json())["version"])
+        return web.json_response({"known_versions": self.releases})
 
     async def _flags(self, request: web.Request) -> web.Response:
         return web.json_response({"flags": [{"flag": k, "value": v, "guards": []} for k, v in self.flags.items()]})

@@ -100,7 +100,7 @@ def verbs_table() -> str:
 
 def test_what_is_shipped_has_its_part_in_the_tables() -> None:
     named = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| \*\*(.*)\*\* ", README, re.MULTILINE))))
-    assert named == {"case", "git", "logfile", "prometheus", "flag_switch", "shop_rollout_undo", "webhook"}
+    assert named == {"case", "git", "logfile", "prometheus", "flag_switch", "shop_release_delete", "shop_rollout_undo", "webhook"}
     said = set(re.findall(rf"^\| `{SLASH} (\w+)", README, re.MULTILINE))
     assert said == {"declare", "help", "propose", "status", "stop", "triage"}
 
