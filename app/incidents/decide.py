@@ -131,7 +131,7 @@ async def _noted(desk: Desk, tx: Tx, judged: Context, *, by: str, surface: str, 
     text = f"{'confirmed' if again else 'approved'} by {by}{how}"
     await record.step(desk, tx, proposal, kind, actor=by, surface=surface, text=text)
     if proposal.tier == 3 and not judged.yes and judged.policy is not None:
-        await proposals.expire_sooner(tx, proposal.hash, judged.now + judged.policy.expiry(3))
+        await proposals.expire_at(tx, proposal.hash, judged.now + judged.policy.expiry(3))
     if proposal.tier >= 2 and after_s is not None and after_s < READ_S:
         told = f"{by} pressed {after_s:.1f} s after it was shown: sooner than it can be read"
         await record.step(desk, tx, proposal, audit.Action.PRESSED_QUICKLY, actor=FIRSTMATE, surface=surface, text=told)

@@ -69,7 +69,7 @@ async def propose(
         policy=desk.policy_version,
         asked_by=asked_by,
         asked_at=now,
-        expires_at=now + (desk.policy.stands(tier) if desk.policy else WITHOUT_POLICY),
+        expires_at=now + (desk.policy.longest(tier) if desk.policy else WITHOUT_POLICY),
         why=redact(why),
         if_we_wait=if_we_wait,
         hypothesis=hypothesis,
@@ -153,6 +153,8 @@ async def _store(desk: Desk, tx: Tx, proposal: Proposal, *, by_agent: bool, surf
     """The proposal, its line, its audit row, and its cards to be shown."""
     now, asked_by = proposal.asked_at, proposal.asked_by
     await proposals.add(tx, proposal)
+    if desk.policy and proposal.tier == 3:
+        await proposals.expire_at(tx, proposal.hash, now + desk.policy.stands(3))
     await timeline.append(
         tx,
         proposal.incident,

@@ -124,9 +124,10 @@ async def move(tx: Tx, hash: str, from_states: Collection[State], to_state: Stat
     return await tx.changed(one.values(state=to_state, moved_at=at)) == 1
 
 
-async def expire_sooner(tx: Tx, hash: str, at: datetime) -> None:
-    """Its presses must be complete by `at`, if that is sooner: the body stays as it is, this is what `expire_due` looks at."""
-    await tx.execute(update(proposals).where(proposals.c.hash == hash, proposals.c.expires_at > at).values(expires_at=at))
+async def expire_at(tx: Tx, hash: str, at: datetime) -> None:
+    """When `expire_due` takes it. Never later than its body says: that stays as it is."""
+    body = (await get(tx, hash)).proposal
+    await tx.execute(update(proposals).where(proposals.c.hash == hash).values(expires_at=min(at, body.expires_at)))
 
 
 async def expire_due(tx: Tx, now: datetime) -> list[str]:

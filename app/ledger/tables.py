@@ -170,7 +170,7 @@ proposals = Table(
     _incident(),
     Column("body", Json, nullable=False),  # domain Proposal; never updated
     Column("state", Words, nullable=False),  # beside the body, never in it
-    Column("expires_at", Moment, nullable=False),  # a copy of the body's, to be searched by
+    Column("expires_at", Moment, nullable=False),  # the body's, or sooner: at tier 3 the first press sets it
     Column("asked_at", Moment, nullable=False),  # likewise
     Column("moved_at", Moment, nullable=False),  # when it came into this state
     Index(None, "incident"),

@@ -143,10 +143,9 @@ class Context:
         moment = self.proposal.expires_at
         if self.policy is None:
             return moment
-        moment = min(moment, self.proposal.asked_at + self.policy.stands(self.proposal.tier))
         if self.proposal.tier == 3 and self.yes:
             return min(moment, min(yes.at for yes in self.yes) + self.policy.expiry(3))
-        return moment
+        return min(moment, self.proposal.asked_at + self.policy.stands(self.proposal.tier))
 
     @property
     def emergency_now(self) -> Emergency | None:

@@ -257,6 +257,10 @@ class Policy(Part):
         """How long a proposal of this tier may wait for its first press: at tier 3 as long as at tier 1."""
         return self.expiry(1 if tier == 3 else tier)
 
+    def longest(self, tier: Tier) -> timedelta:
+        """How long one may wait in all: at tier 3 the minutes from a first press in the last moment come on top."""
+        return self.stands(tier) + (self.expiry(3) if tier == 3 else timedelta(0))
+
 
 def load(text: str) -> Policy:
     """The policy that `text` (YAML) holds. Raises `Misconfigured` with a sentence that names the key and what is wrong with it."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,12 +36,18 @@ operators:
 """
 
 
+async def dialog(rig: Rig, user: str) -> Any:
+    """The form that is open; where nobody worked for a second, a dialog that says so lies beside it."""
+    forms = await rig.slack.wait_for(lambda: [view for view in rig.slack.views(user) if view.body.get("submit")])
+    return forms[-1]
+
+
 async def asked(rig: Rig) -> tuple[Proposal, Message]:
     """Alice asks for a release to be deleted."""
     await proposed(rig)
     channel = rig.slack.channel_named("inc-")
     await rig.slack.command("U01ALICE", channel, "/incident", "propose")
-    view = (await rig.slack.wait_for(lambda: rig.slack.views("U01ALICE")))[0]
+    view = await dialog(rig, "U01ALICE")
     arguments = '{"service": "checkout", "version": "1.6.0"}'
     await rig.slack.submit_view(
         "U01ALICE", view.id, {"action": "shop_release_delete", "arguments": arguments, "why": "it loses orders"}
@@ -51,7 +58,7 @@ async def asked(rig: Rig) -> tuple[Proposal, Message]:
 
 async def press(rig: Rig, user: str, card: Message, *, name: str = TARGET) -> str:
     await rig.slack.press(user, card.ts, "Approve")
-    view = (await rig.slack.wait_for(lambda: rig.slack.views(user)))[-1]
+    view = await dialog(rig, user)
     await rig.slack.submit_view(user, view.id, {"typed": name})
     return await told(rig, user)
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from app.cards.card import Buttons, Card, Exact, Paragraph, Quote, Who, plain, sparkline, words
 from app.cards.findings import MOST_SHOWN, behind_card, findings_card, why_card
 from app.cards.incident import Pending, brief_card, claim, claimed, incident_card, numbering
-from app.cards.proposal import details_card, exact_text, outcome_card, proposal_card, stopped_card
+from app.cards.proposal import details_card, exact_text, facts_too_long, outcome_card, proposal_card, stopped_card
 from app.cards.status import open_card
 from app.cards.wording import clipped, duration, percent, to_the_letter
-from app.domain.action import Call, Effects
+from app.domain.action import Call, Effects, Preview
 from app.domain.approval import Approval, Execution
 from app.domain.finding import Finding, Gap, Plot
 from app.domain.hypothesis import Diagnosis, Suspicion
@@ -294,9 +294,34 @@ def test_once_decided_the_buttons_give_way_to_who_decided_what_when(state: Any) 
     asked = proposal()
     said = Approval(proposal=asked.hash, decision="approve", by="U7", at=NOON, surface="slack", reason="go")
     card = proposal_card(asked, state=state, needs="", decided=[said])
-    assert buttons(card) == []
+    assert buttons(card) == (["again"] if state in ("expired", "superseded") else [])
     assert '"U7"' in shown(card)
     assert "(go)" in shown(card)
+
+
+def test_at_tier_3_the_button_opens_a_dialog_and_the_resource_can_be_read_off() -> None:
+    card = proposal_card(proposal(tier=3), state="proposed", needs="two presses")
+    assert buttons(card) == ["consent", "reject", "details"]
+    assert '"Resource"' in shown(card)
+
+
+def test_what_moved_stands_on_the_card_until_it_is_planned_again() -> None:
+    moved = "the world moved since 12:00:00 UTC: version was '1' and is '2'"
+    card = proposal_card(proposal(), state="superseded", needs="", moved=moved)
+    assert moved in shown(card)
+    anew = proposal_card(proposal(), state="superseded", needs="", moved=moved, again="p-7f3ac91e")
+    assert buttons(anew) == []
+    assert "p-7f3ac91e" in shown(anew)
+
+
+def test_everything_needed_for_a_yes_stands_on_the_card_whole_or_is_refused() -> None:
+    labels = ["Tier", "Touches", "Downtime", "Undo", "Success", "If we wait", "Dry run"]
+    text = shown(proposal_card(proposal(), state="proposed", needs="x"))
+    assert [label for label in labels if f'"{label}"' not in text] == []
+    assert facts_too_long(proposal()) == []
+    assert facts_too_long(proposal(if_we_wait="x" * 401)) == ["If we wait"]
+    many = proposal(preview=Preview(ok=True, lines=("it moves", *("and more of it" for _ in range(40)))))
+    assert "it moves (and 40 lines more under Details)" in shown(proposal_card(many, state="proposed", needs="x"))
 
 
 def test_without_an_undo_or_a_criterion_it_says_so() -> None:

@@ -11,14 +11,17 @@ from app.domain.agent import Agent
 from app.domain.approval import Acknowledgement, Person
 from app.domain.incident import Incident
 from app.domain.proposal import Proposal
-from app.policy.decision import Allowed, Context, Decision, Denied, Needs, Press, Yes
+from app.policy.decision import Allowed, Confirmed, Context, Decision, Denied, Needs, Press, Yes
+from app.policy.operators import written
 from app.policy.policy import Policy, load
 from app.policy.rules import PRESS_RULES, decide, decide_run
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TARGET = "shop/service/checkout"
-POLICY = load("""
+KEY = written(bytes(32))
+POLICY = load(f"""
 format: 1
+operators: [{{person: UAPPROVER2, key: "{KEY}"}}]
 approvers:
   - target: shop/service/*
     people: [UAPPROVER, UASKER, UAPPROVER2, UGUEST, UBOT, UGONE, USTRANGER, UOTHER]
@@ -210,6 +213,7 @@ def test_no_rule_is_superfluous(missing: object) -> None:
     two = proposal(2)
     three = proposal(3)
     both = (Yes(id="UAPPROVER2", by=Person(id="UAPPROVER2", team="T1"), at=NOON),)
+    key = (Confirmed(by="UAPPROVER2", key=KEY, expires_at=NOON + timedelta(hours=1)),)
     wrong: dict[str, Context] = {
         "PolicyPresent": context(policy=None, press=commander),
         "KillSwitch": context(press=commander, stopped="stopped"),
@@ -223,7 +227,10 @@ def test_no_rule_is_superfluous(missing: object) -> None:
         "PersonKnown": context(press=dataclasses.replace(commander, decision="reject", by=None, reason="r")),
         "ReasonGiven": context(press=dataclasses.replace(commander, decision="reject")),
         "MayReject": context(press=Press(decision="reject", by=member, reason="r")),
-        "OutsideConfirmation": context(proposal=three, press=Press(decision="approve", by=PEOPLE["approver"]), yes=both),
+        "NameTyped": context(proposal=three, press=Press(decision="approve", by=PEOPLE["approver"]), yes=both, confirmed=key),
+        "OutsideConfirmation": context(
+            proposal=three, press=Press(decision="approve", by=PEOPLE["approver"], typed=TARGET), yes=both
+        ),
         "AuthorityByTier": context(press=Press(decision="approve", by=member)),
         "FreezeLifted": context(policy=FROZEN, press=commander),
         "PressesCapped": context(press=commander, approved_lately=(NOON,) * 12),
@@ -312,9 +319,6 @@ def test_without_a_press_the_card_learns_what_is_needed() -> None:
     assert "UASKER" not in two.by
     assert "UCOMMANDER" not in two.by
     assert isinstance(decide(context(0)), Allowed)
-    three = decide(context(3))
-    assert isinstance(three, Denied)
-    assert "outside Slack" in three.reason
 
 
 def run(tier: Tier = 1, **fields: Any) -> Decision:
@@ -350,11 +354,6 @@ def test_an_approved_proposal_may_run() -> None:
 )
 def test_what_changed_since_the_press_keeps_it_from_running(fields: dict[str, Any]) -> None:
     assert letter(run(1, **fields)) != "A"
-
-
-def test_tier_3_never_runs() -> None:
-    two = tuple(Yes(id=i, by=Person(id=i, team="T1"), at=NOON) for i in ("UAPPROVER", "UAPPROVER2"))
-    assert letter(run(3, yes=two)) == "D"
 
 
 def test_the_local_operator_stays_beneath_its_prefix() -> None:
