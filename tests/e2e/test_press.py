@@ -219,7 +219,7 @@ async def test_what_moved_since_it_was_proposed_is_not_approved(start: Start) ->
     await rig.slack.press("U01ALICE", card.ts, "Approve")
     assert "the world moved" in await told(rig, "U01ALICE")
     assert (await state(rig, proposal), rig.tool.rollouts) == ("superseded", [])
-    assert actions_of(card) == []
+    assert actions_of(card) == ["again"]
 
 
 async def test_a_repair_that_repairs_nothing_is_said_and_its_undo_offered(start: Start) -> None:
