@@ -20,7 +20,7 @@ import typer
 
 from app.domain.errors import FirstmateError, Misconfigured, NotFound, Unreachable
 from app.domain.plugin import Health
-from app.plugged import calibration, investigators, load_policy, now, open_plugins, sources_of
+from app.plugged import calibration, investigators, load_policy, now, open_plugins, sources_of, use_own_key
 from app.plugins import discover
 from app.settings import Settings, read_settings
 
@@ -129,6 +129,7 @@ class Composition:
 
         settings = self.settings()
         _demand_ledger(settings)
+        use_own_key(settings.data_dir)
         async with opened(settings) as systems:
             async with systems.ledger.read() as tx:
                 found = await incidents.get(tx, incident)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from traceback import format_exception
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
 from app.domain.errors import Misconfigured
 from app.domain.plugin import Checkable
+from app.domain.redaction import redact, redact_value
 from app.plugged import calibration, catalogue, investigators, load_policy, load_runbooks, now, open_plugins, own_folder, sources_of
 from app.settings import Settings
 
@@ -368,8 +371,6 @@ async def checkpoints(path: Path) -> AsyncIterator[Any]:
 
 def _comes_to_life(serde: SerializerProtocol, written: tuple[str, bytes]) -> bool:
     """Whether the foreign value is brought to life; the library's own warning about it is expected here."""
-    import logging
-
     says = logging.getLogger("langgraph.checkpoint.serde.jsonplus")
     before, says.disabled = says.disabled, True
     try:
@@ -391,20 +392,33 @@ def damaged(path: Path) -> str | None:
 
 
 def configure_logging(settings: Settings) -> None:
-    """JSON lines on stderr: stdout belongs to whoever reads it."""
-    import logging
-
+    """JSON lines on stderr: stdout belongs to whoever reads it. Whatever is written there, also by libraries and by the
+    interpreter at its end, is without secrets."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_secrets,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+    others = logging.StreamHandler(sys.stderr)
+    others.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[others], level=logging.WARNING, force=True)
+    sys.excepthook = lambda kind, error, trace: print(redact("".join(format_exception(kind, error, trace))), file=sys.stderr)
+
+
+def _without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return cast("MutableMapping[str, Any]", redact_value(event))
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 def watch_parent(stopping: asyncio.Event) -> None:

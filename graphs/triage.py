@@ -25,6 +25,7 @@ from langgraph.types import Command, Send, TimeoutPolicy
 from app.domain.finding import Gap
 from app.domain.hypothesis import Diagnosis
 from app.domain.quantity import counted
+from app.domain.redaction import redact
 from graphs import judge, proposer, supervisor
 from graphs.context import TriageContext
 from graphs.contract import Question, Report, Sources, View
@@ -108,7 +109,7 @@ async def investigator_failed(state: InvestigatorInput, error: NodeError, runtim
     context, asked = runtime.context, state["question"]
     who = context.investigators[asked["investigator"]]
     late = isinstance(error.error, TimeoutError) or "Timeout" in type(error.error).__name__
-    what = f"no answer within {who.budget.deadline_s:g} s" if late else f"{type(error.error).__name__}: {error.error}"
+    what = f"no answer within {who.budget.deadline_s:g} s" if late else redact(f"{type(error.error).__name__}: {error.error}")
     gap = Gap(
         agent=who.agent,
         source=asked["investigator"],

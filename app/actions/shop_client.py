@@ -15,6 +15,7 @@ from app.domain.action import Outcome
 from app.domain.errors import NotFound, Rejected, Unreachable
 from app.domain.plugin import Health, Plugin, checked_address
 from app.domain.quantity import counted
+from app.domain.redaction import redact
 from app.domain.value import JsonObject
 
 TIMEOUT_S = 5.0
@@ -49,10 +50,10 @@ class ShopClient:
         if answer.status_code == 404:
             raise NotFound(f"the shop's deploy tool knows no {kind[:-1]} {name!r}")
         if answer.status_code != 200:
-            raise Rejected(f"the shop's deploy tool answered {answer.status_code} to GET {path}: {answer.text[:200]}")
+            raise Rejected(f"the shop's deploy tool answered {answer.status_code} to GET {path}: {redact(answer.text)[:200]}")
         body = _object(answer)
         if body is None:
-            raise Rejected(f"the shop's deploy tool answered GET {path} with no JSON object: {answer.text[:80]!r}")
+            raise Rejected(f"the shop's deploy tool answered GET {path} with no JSON object: {redact(answer.text)[:80]!r}")
         return body if name else body.get(kind, [])
 
     async def post(self, path: str, body: JsonObject) -> Outcome:
@@ -72,7 +73,7 @@ class ShopClient:
             return Outcome(ok=True, detail="the deploy tool reports success", facts=facts)
         if not 400 <= answer.status_code < 500:
             return Outcome(ok=None, detail=f"the deploy tool answered {answer.status_code}: it may have taken effect")
-        return Outcome(ok=False, detail=f"the deploy tool refused ({answer.status_code}): {answer.text[:200]}")
+        return Outcome(ok=False, detail=f"the deploy tool refused ({answer.status_code}): {redact(answer.text)[:200]}")
 
     async def check(self) -> Health:
         try:

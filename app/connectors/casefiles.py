@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import polars as pl
@@ -22,8 +22,8 @@ from app.domain.change import Change, ChangeKind, Changes
 from app.domain.errors import BadInput
 from app.domain.incident import Scope
 from app.domain.quantity import counted
-from app.domain.redaction import redact
-from app.domain.redaction_columns import redact_column
+from app.domain.redaction import redact, redact_value
+from app.domain.redaction_columns import redact_strings
 from app.domain.telemetry import (
     LOG_SCHEMA,
     SPAN_SCHEMA,
@@ -83,7 +83,7 @@ def metrics(file: File, scope: Scope) -> MetricTable | NoData:
         as_of_s=_newest(frame["time"], incident, scope),
         times=times,
         incident=incident.to_numpy().astype(np.bool_),
-        names=tuple(SeriesName(*name.split("|", 1)) for name in kept),
+        names=tuple(SeriesName(*map(redact, name.split("|", 1))) for name in kept),
         values=values,
         truncated=_joined(cut, cells.left_out, untimed) or None,
     )
@@ -106,7 +106,7 @@ def spans(file: File, scope: Scope) -> SpanTable | NoData:
     return SpanTable(
         "case:spans.csv",
         _newest(frame["start"], frame["incident"], scope),
-        frame.with_columns(redact_column(frame["op"])),
+        redact_strings(frame),
         file.name,
         _joined(cells.left_out, untimed) or None,
     )
@@ -118,7 +118,7 @@ def logs(file: File, scope: Scope) -> LogTable | NoData:
         return NoData("case:logs.jsonl", file.name, f"{file.name} has no lines")
     frame = lines.frame.sort("time", nulls_last=True, maintain_order=True)
     level = frame["level"].str.to_uppercase()
-    frame = frame.with_columns(level.replace(_LEVELS), redact_column(frame["msg"]), redact_column(frame["fields"]))
+    frame = redact_strings(frame.with_columns(level.replace(_LEVELS)))
     newest = _newest(frame["time"], frame["incident"], scope)
     return LogTable("case:logs.jsonl", newest, frame, file.name, lines.left_out)
 
@@ -146,7 +146,7 @@ def changes(file: File, scope: Scope) -> Changes | NoData:
 def _change(row: JsonObject) -> Change:
     kind = str(row.get("kind") or "")
     at_s = _epoch_s(row.get("time"))
-    details: JsonObject = {key: _redacted(value) for key, value in row.items() if key not in _CHANGE_KEYS}
+    details: JsonObject = {key: value for key, value in row.items() if key not in _CHANGE_KEYS}
     if kind not in _KINDS:
         details["kind"] = kind
     moved = row.get("change")
@@ -186,21 +186,21 @@ def topology(file: File, scope: Scope) -> Topology | NoData:
     unread = len(edges) - len(pairs)
     return Topology(
         "case:topology.json",
-        tuple((str(caller), str(callee)) for caller, callee in pairs),
-        {str(service): str(node) for service, node in placement.items()},
+        tuple((redact(str(caller)), redact(str(callee))) for caller, callee in pairs),
+        {redact(str(service)): redact(str(node)) for service, node in placement.items()},
         f"{counted(unread, 'edge')} of {file.name} could not be read" if unread else None,
     )
 
 
 def objects(file: File, scope: Scope) -> ObjectTable | NoData:
-    rows = file.rows(lambda row: Recorded(_text(row.get("cmd")), redact(_text(row.get("out")))))
+    rows = file.rows(lambda row: Recorded(redact(_text(row.get("cmd"))), redact(_text(row.get("out")))))
     if not rows.read:
         return NoData("case:k8s.jsonl", file.name, f"{file.name} is empty")
     return ObjectTable("case:k8s.jsonl", scope.window.end.timestamp(), tuple(rows.read), rows.left_out)
 
 
 def statuses(file: File, scope: Scope) -> StatusTable | NoData:
-    rows = file.rows(lambda row: cast("dict[str, object]", _redacted(row)))
+    rows = file.rows(lambda row: cast("dict[str, object]", redact_value(row)))
     if not rows.read:
         return NoData("case:extra.jsonl", file.name, f"{file.name} is empty")
     return StatusTable("case:extra.jsonl", scope.window.end.timestamp(), tuple(rows.read), rows.left_out)
@@ -326,14 +326,3 @@ def _text(value: object) -> str:
 
 def _or_none(value: object) -> str | None:
     return _text(value) or None
-
-
-def _redacted(value: Any) -> Any:
-    """Every string within a JSON value, redacted."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list):
-        return [_redacted(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _redacted(item) for key, item in value.items()}
-    return value

@@ -34,7 +34,7 @@ from app.domain.errors import Misconfigured, Unreachable
 from app.domain.incident import Scope
 from app.domain.plugin import Health, Plugin
 from app.domain.quantity import counted
-from app.domain.redaction_columns import redact_column
+from app.domain.redaction_columns import redact_strings
 from app.domain.telemetry import LOG_SCHEMA, LogTable, NoData
 from app.domain.window import Window
 
@@ -389,7 +389,7 @@ def _table(tally: Tally, *, query: str) -> LogTable:
         **{name: [getattr(line, name) for _, line, _ in rows] for name in ("level", "msg", "trace", "span", "pod", "fields")},
     }
     frame = pl.DataFrame(columns, schema=LOG_SCHEMA)
-    frame = frame.with_columns(redact_column(frame["msg"]), redact_column(frame["fields"]))
+    frame = redact_strings(frame)
     of_incident = frame["time"].filter(frame["incident"])
     newest = (of_incident if of_incident.len() else frame["time"]).max()
     assert isinstance(newest, float)

@@ -129,6 +129,9 @@ def parse_matrix(data: Any, *, by: Sequence[str], stretch: Stretch, what: str) -
         except (KeyError, TypeError, ValueError, AttributeError):
             unread += 1
             continue
+        if any(redact(each) != each for each in key):  # its name must not be shown, and would not be found again by another
+            unread += 1
+            continue
         if key and key[0]:
             keys.append(key)
             columns.append(column)
@@ -259,7 +262,7 @@ class Prometheus:
             span = [("start", f"{stretch.start:.3f}"), ("end", f"{stretch.end + stretch.step:.3f}"), ("limit", str(most))]
             rows = _rows(await self._get("series", [*fields, *span]))
             for row in rows:
-                if isinstance(row, dict):
+                if isinstance(row, dict) and redact(text := str(row)) == text:
                     labels = {str(key): str(value) for key, value in row.items()}
                     seen[tuple(sorted(labels.items()))] = labels
                 else:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
+from app.domain.redaction import redact, redact_value
 from app.domain.value import JsonObject, Value, canonical
 
 Tier = Literal[0, 1, 2, 3]
@@ -58,6 +59,11 @@ class Preview(Value):
     ok: bool
     lines: tuple[str, ...]
 
+    @field_validator("lines")
+    @classmethod
+    def _without_secrets(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(redact(each) for each in lines)
+
 
 class Outcome(Value):
     """What a run or an undo said. `ok=None` means: not known whether it took effect."""
@@ -65,3 +71,13 @@ class Outcome(Value):
     ok: bool | None
     detail: str
     facts: JsonObject = Field(default_factory=dict)
+
+    @field_validator("detail")
+    @classmethod
+    def _without_secrets(cls, detail: str) -> str:
+        return redact(detail)
+
+    @field_validator("facts")
+    @classmethod
+    def _facts_without_secrets(cls, facts: JsonObject) -> JsonObject:
+        return cast("JsonObject", redact_value(facts))

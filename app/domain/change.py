@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from app.domain.redaction import redact, redact_value
 from app.domain.value import AwareDatetime, JsonObject, Value
 
 ChangeKind = Literal["commit", "deploy", "flag", "config", "scale", "rollout", "infrastructure"]
@@ -31,6 +32,16 @@ class Change(Value):
     author: str | None = None
     source: str = ""
     details: JsonObject = Field(default_factory=dict)
+
+    @field_validator("title", "diff", "service", "version", "previous_version", "author")
+    @classmethod
+    def _without_secrets(cls, text: str | None) -> str | None:
+        return redact(text) if text else text
+
+    @field_validator("details")
+    @classmethod
+    def _details_without_secrets(cls, details: JsonObject) -> JsonObject:
+        return cast("JsonObject", redact_value(details))
 
 
 class Changes(tuple[Change, ...]):

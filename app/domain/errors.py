@@ -12,9 +12,14 @@ FirstmateError
 
 from __future__ import annotations
 
+from app.domain.redaction import redact
+
 
 class FirstmateError(Exception):
-    """Something a person can be told."""
+    """Something a person can be told. What others answered may be quoted in it: its secrets are replaced."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redact(message))
 
 
 class Unreachable(FirstmateError):

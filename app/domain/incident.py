@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from app.domain.redaction import redact, redact_value
 from app.domain.value import AwareDatetime, JsonObject, JsonValue, Value
 from app.domain.window import Window
 
@@ -31,6 +32,16 @@ class Alert(Value):
     labels: dict[str, str] = Field(default_factory=dict)
     monitor: str | None = None
     link: str | None = None
+
+    @field_validator("summary", "name", "service", "namespace", "metric", "link")
+    @classmethod
+    def _without_secrets(cls, text: str | None) -> str | None:
+        return redact(text) if text else text
+
+    @field_validator("labels", "observed")
+    @classmethod
+    def _values_without_secrets(cls, values: Any) -> Any:
+        return redact_value(values)
 
 
 class Incident(Value):

@@ -1,29 +1,81 @@
 """Secrets out of outside text, before anything remembers or shows it.
 
-A secret becomes `[redacted:<kind>:<4 digits>]`. The digits are a keyed hash of the secret: the same secret has the same
-placeholder, so "both pods use the same password" can still be seen. The key lives as long as the process unless
-`use_key` gives one. Format rules only: nothing is guessed from randomness, so ids, UUIDs and commit hashes stay readable.
+A secret becomes `[redacted:<kind>:<6 digits>]`. The digits are a keyed hash of the secret: the same secret has the same
+placeholder, so "both pods use the same password" can still be seen, and without the key nobody can try guesses against it. The
+key lives as long as the process unless `use_key` gives one: an installation's own, from its data folder. What counts as a secret
+stands in `redaction_rules`; here it is also looked for behind base64, URL escapes and text that was taken apart. Nothing is
+guessed from randomness, so ids, UUIDs and commit hashes stay readable.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import re2
 
-TRIGGER = (
-    r"(?i)bearer|authorization|cookie|passw|passphrase|pwd|secret|token|credential|api.?key|(?:access|auth|private|account).?key"
-    r"|AKIA|ASIA|xox[a-z]-|xapp-|eyJ|gh[pousr]_|github_pat_|glpat-|npm_|sk-|[rs]k_(?:live|test)_|AIza|://[^/\s]*@"
-)
-"""A line without any of these holds no secret the rules below would find. Valid for re2 and for polars alike."""
+from app.domain.redaction_rules import RULES, Rule
 
-# Written where a value could stand; what a person needs to read rather than a secret.
-_PLAIN = frozenset({"null", "nil", "none", "true", "false", "yes", "no", "nan", "undefined", "empty", "unset", "missing"})
+DEEPEST = 3
+"""How many encodings one inside the other are looked behind."""
+
+
+def _in_base64(word: str) -> set[str]:
+    """What stands in base64 text wherever `word` is in what was encoded: one form for each of three alignments."""
+    found = set()
+    for before in range(3):
+        written = base64.b64encode(b"\0" * before + word.encode()).decode()
+        found.add(written[-(-before * 8 // 6) : (before + len(word)) * 8 // 6])
+    return found
+
+
+_WORDS = (
+    *(
+        "passw",
+        "secret",
+        "token",
+        "api_key",
+        "apikey",
+        "api-key",
+        "bearer",
+        "authoriz",
+        "private",
+        "credential",
+        "cookie",
+        "sessid",
+    ),
+)
+_FORMS = (
+    *("AKIA", "ASIA", "xoxb", "xoxp", "xapp-", "eyJhbG", "ghp_", "gho_", "ghs_", "github_pat", "glpat-", "sk_live", "AIza", "npm_"),
+    *("pypi-", "hvs.", "ya29.", "_v1_", "Api-Key", "ccountKey", "IDENTIFIED", "@tcp("),
+)
+_LINKS = ("s://", "p://", "l://", "b://", "v://")
+_SPELT = {spelt for word in _WORDS for spelt in (word, word.upper(), word.capitalize())} | {*_FORMS, *_LINKS}
+_BASE64 = "|".join(sorted({form for word in _SPELT for form in _in_base64(word)}))
+
+TRIGGER = (
+    r"(?i:bearer|authorization|cookie|passw|passphrase|pwd|secret|token|credential|api.?key|(?:access|auth|private|account|signing).?key"
+    r"|identified by|sess(?:ion)?id|connect\.sid|[?&;][a-z-]*sig(?:nature)?=|@(?:tcp|unix|udp)\(|\bcurl\b|webhook|hooks\.slack)"
+    r"|AKIA|ASIA|xox[a-z][-.]|xapp-|eyJ|gh[pousr]_|github_pat_|gl(?:pat|dt|rt|soat|ptt)-|npm_|sk-|[rs]k_(?:live|test)_|whsec_|AIza|ya29\."
+    r"|GOCSPX-|hv[sbr]\.|_v1_|dckr_pat_|pypi-|glsa_|glc_|NRAK-|shp[a-z]{2}_|SG\.|hf_|dapi|sntrys_|AGE-SECRET|lin_api_|PMAK-|sq0|xkeysib-"
+    r"|%[2-7][0-9A-Fa-f]|://[^/\s]*@|LS0tLS1CRUdJTi|PRIVATE KEY|\A[A-Za-z0-9+/]{64}\r?\n?\z"
+    rf"|{_BASE64}"
+)
+"""A line without any of these holds no secret that would be found. Valid for re2 and for polars alike."""
+
+_TRIGGER = re2.compile(TRIGGER)
+_IN_BASE64 = re2.compile(_BASE64)
+_MAYBE_BASE64 = re2.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_ESCAPED = re2.compile(r"""[^\s"'<>]*%[0-9A-Fa-f]{2}[^\s"'<>]*""")
+_INVISIBLE = re2.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
+_SEAMS = re2.compile(r"""\\\r?\n\s*|["']\s*\+?\s*\\?\r?\n?[+-]?\s*["']""")
+_PLACEHOLDER = re2.compile(r"\[redacted:[a-z-]+:\d+\]")
 
 
 class _Key:
@@ -39,40 +91,91 @@ def redact(text: str) -> str:
     """`text` with its secrets replaced. Idempotent. Text without a secret is returned unchanged."""
     if not text or _TRIGGER.search(text) is None:
         return text
-    low = text.lower()
-    for rule in _RULES:
-        if any(hint in low for hint in rule.hints):
-            text = rule.pattern.sub(_replacing(rule), text)
-    return text
+    return _redacted(text, depth=0)
+
+
+def redact_value(value: Any, name: str = "") -> Any:
+    """The same for anything JSON; also where only a key, or the `name` beside a `value`, tells that something is a secret."""
+    if isinstance(value, str):
+        told = redact(f"{name}={value}") if name else ""
+        return told.removeprefix(f"{name}=") if told.startswith(f"{name}=") else redact(value)
+    if isinstance(value, dict):
+        of = value.get("name") or value.get("key")
+        named = of if isinstance(of, str) and "value" in value else ""
+        return {redact(key): redact_value(each, named if key == "value" and named else key) for key, each in value.items()}
+    return [redact_value(each, name) for each in value] if isinstance(value, list) else value
 
 
 def placeholder(kind: str, secret: str) -> str:
-    """`[redacted:<kind>:<4 digits>]`; equal secrets of a kind give equal placeholders.
+    """`[redacted:<kind>:<6 digits>]`; equal secrets of a kind give equal placeholders.
 
     Decimal digits: lines that differ only in a secret are one template, whatever the key.
     """
     if _Key.value is None:
         _Key.value = os.urandom(32)
-    mark = int(hmac.new(_Key.value, secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:12], 16) % 10_000
-    return f"[redacted:{kind}:{mark:04d}]"
+    mark = int(hmac.new(_Key.value, secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:12], 16) % 1_000_000
+    return f"[redacted:{kind}:{mark:06d}]"
 
 
-def _always(_match: Any) -> bool:
-    return True
+def _redacted(text: str, *, depth: int) -> str:
+    text = _ruled(_INVISIBLE.sub("", text) if _INVISIBLE.search(text) and _hidden(text) else text)
+    text = _joined(text)
+    if depth < DEEPEST:
+        if "%" in text:
+            text = _ESCAPED.sub(lambda match: _unescaped(match.group(0), depth), text)
+        if _IN_BASE64.search(text):
+            text = _MAYBE_BASE64.sub(lambda match: _decoded(match.group(0), depth), text)
+    return text
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """`pattern` has three groups: what stays before, the secret, what stays after. It can only match where one of `hints`
-    is in the lower-cased text, which is far cheaper to look for."""
-
-    kind: str
-    hints: tuple[str, ...]
-    pattern: Any
-    applies: Callable[[Any], bool] = _always
+def _ruled(text: str) -> str:
+    low = text.lower()
+    for rule in RULES:
+        if any(hint in low for hint in rule.hints):
+            text = rule.pattern.sub(_replacing(rule), text)
+    return text
 
 
-def _replacing(rule: _Rule) -> Callable[[Any], str]:
+def _hidden(text: str) -> bool:
+    """Whether characters that nobody sees keep a secret from being found."""
+    return _count(_ruled(_INVISIBLE.sub("", text))) > _count(_ruled(text))
+
+
+def _joined(text: str) -> str:
+    """Where a secret was taken apart (a line continued, a string put together), the text with it put together and replaced."""
+    whole = _SEAMS.sub("", text) if _SEAMS.search(text) else text
+    if whole == text or _count(ruled := _ruled(whole)) <= _count(text):
+        return text
+    return ruled
+
+
+def _unescaped(token: str, depth: int) -> str:
+    """As it was where its URL escapes hide no secret."""
+    plain = unquote(token)
+    clean = _redacted(plain, depth=depth + 1) if plain != token else token
+    return clean if clean != plain else token
+
+
+def _decoded(token: str, depth: int) -> str:
+    if _IN_BASE64.search(token) is None:
+        return token
+    letters = token.rstrip("=").translate(_STANDARD)
+    for start in range(min(4, len(letters) - 15)):  # where it is glued to something, nobody knows where it begins
+        whole = letters[start : start + (len(letters) - start) // 4 * 4] if (len(letters) - start) % 4 == 1 else letters[start:]
+        try:
+            inner = base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            continue
+        if _redacted(inner, depth=depth + 1) != inner:
+            return placeholder("encoded", token)
+    return token
+
+
+def _count(text: str) -> int:
+    return len(_PLACEHOLDER.findall(text))
+
+
+def _replacing(rule: Rule) -> Callable[[Any], str]:
     def replace(match: Any) -> str:
         before, secret, after = match.group(1), match.group(2), match.group(3)
         if secret.lstrip("\"'\\").startswith("[redacted:") or not rule.applies(match):
@@ -85,77 +188,4 @@ def _replacing(rule: _Rule) -> Callable[[Any], str]:
     return replace
 
 
-def _has_digit_or_is_long(match: Any) -> bool:
-    secret = match.group(2)
-    return len(secret) >= 24 or any(sign.isdigit() for sign in secret)
-
-
-def _is_a_value(match: Any) -> bool:
-    """Whether `key: value` holds a secret rather than prose ("invalid token: expired") or code (`password = form.password`)."""
-    name, raw = match.group(1).lower(), match.group(2)
-    if name.startswith("[redacted:"):
-        return False
-    quoted = raw[:1] in "\"'\\"
-    value = raw.strip("\"'\\")
-    if len(value) < 3 or value.lower() in _PLAIN or value[0] in "$<{%*@&" or (not quoted and _CODE.fullmatch(value)):
-        return False
-    if "pwd" in name and value.startswith("/"):  # the working directory
-        return False
-    if "passw" in name or "passphrase" in name or quoted:
-        return not value.isdigit() or len(value) > 3
-    if value.isdigit():
-        return len(value) > 5
-    return len(value) >= 16 or any(sign.isdigit() for sign in value)
-
-
-_TRIGGER = re2.compile(TRIGGER)
-_CODE = re2.compile(r"[A-Za-z_]\w*(?:\[.*|\(.*|(?:\.[A-Za-z_]\w*)+(?:\(.*)?)")
-
-# Most specific first: what a later rule would see is already a placeholder, which no rule touches again.
-_RULES = (
-    _Rule(
-        "private-key",
-        ("private key",),
-        re2.compile(r"(?s)()(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z))()"),
-    ),
-    _Rule("jwt", ("eyj",), re2.compile(r"()(\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)()")),
-    _Rule("aws-key", ("akia", "asia"), re2.compile(r"()(\b(?:AKIA|ASIA)[A-Z0-9]{16}\b)()")),
-    _Rule("slack-token", ("xox", "xapp-"), re2.compile(r"()(\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,})()")),
-    _Rule(
-        "token",
-        ("gh", "glpat-", "npm_", "sk-", "k_live", "k_test", "aiza"),
-        re2.compile(
-            r"()(\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|npm_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}"
-            r"|[rs]k_(?:live|test)_\w{16,}|AIza[\w-]{30,}))()"
-        ),
-        _has_digit_or_is_long,
-    ),
-    _Rule("password", ("://",), re2.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:)([^/\s@]+)(@)")),
-    _Rule("token", ("://",), re2.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)([^/\s:@]{16,})(@)")),
-    _Rule("cookie", ("cookie",), re2.compile(r"""(?i)(\b(?:set-)?cookie\\?["']?\s*[:=]\s*\\?["']?)([^\s=;"']+=[^\r\n"']+)()""")),
-    _Rule(
-        "token",
-        ("authorization",),
-        re2.compile(
-            r"""(?i)(\bauthorization\\?["']?\s*[:=]\s*\\?["']?(?:basic|bearer|digest|token|apikey|negotiate)\s+)"""
-            r"([A-Za-z0-9._~+/=-]{6,})()"
-        ),
-    ),
-    _Rule(
-        "token",
-        ("authorization",),
-        re2.compile(r"""(?i)(\bauthorization\\?["']?\s*[:=]\s*\\?["']?)([A-Za-z0-9._~+/=-]{8,})()"""),
-        _has_digit_or_is_long,
-    ),
-    _Rule("token", ("bearer",), re2.compile(r"(?i)(\bbearer\s+)([A-Za-z0-9._~+/=-]{12,})()"), _has_digit_or_is_long),
-    _Rule(
-        "secret",
-        ("passw", "pwd", "passphrase", "secret", "token", "credential", "key"),
-        re2.compile(
-            r"""(?i)((?:\[redacted:)?[\w.-]*(?:passwd|password|passphrase|pwd|secret|token|credentials?|api[_.-]?key"""
-            r"""|(?:access|auth|private|account|secret)[_.-]?key(?:[_.-]id)?)\\?["']?\s*(?::=|=>|[:=])\s*)"""
-            r"""(\\?"[^"\r\n]*"|'[^'\r\n]*'|[^\s,;&"'\])}]+)()"""
-        ),
-        _is_a_value,
-    ),
-)
+_STANDARD = str.maketrans("-_", "+/")

@@ -16,6 +16,7 @@ from app.domain.redaction import redact
 from app.domain.value import Value
 from app.incidents import glass, moved, record
 from app.incidents.desk import FIRSTMATE, Desk, Knows
+from app.incidents.propose import read_back
 from app.incidents.stop import by_file
 from app.ledger import approvals, audit, confirmations, incidents, proposals, switches
 from app.ledger.confirmations import Confirmation
@@ -213,12 +214,12 @@ async def moved_since(desk: Desk, proposal: Proposal) -> str | None:
         return f"the action {proposal.call.action} is not configured any more"
     try:
         arguments = action.arguments.model_validate(proposal.call.arguments)
-        now = await action.read_back(arguments)
+        now = await read_back(action, arguments)
     except (FirstmateError, ValueError) as error:
         return f"the target can't be read back ({error})"
     except Exception as error:  # an edge: whatever an action raises, it is no reason to run it, nor to stay silent
         log.exception("action.broke", action="action.broke", proposal=proposal.hash, named=proposal.call.action)
-        return f"the target can't be read back ({proposal.call.action} broke: {type(error).__name__}: {error})"[:400]
+        return redact(f"the target can't be read back ({proposal.call.action} broke: {type(error).__name__}: {error})")[:400]
     if (told := moved.action_moved(action, arguments, proposal)) is not None:
         return f"since {proposal.asked_at:%H:%M:%S} UTC: {told}"
     different = [key for key in {*now, *proposal.precondition} if now.get(key) != proposal.precondition.get(key)]

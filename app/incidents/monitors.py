@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from app.domain.change import Change
 from app.domain.errors import BadInput
 from app.domain.incident import Alert
-from app.domain.redaction import redact
+from app.domain.redaction import redact, redact_value
 from app.domain.value import digest
 
 T = TypeVar("T")
@@ -91,22 +91,7 @@ def _texts(raw: dict[str, Any], key: str, *, most: int) -> dict[str, str]:
     held = raw.get(key) or {}
     if not isinstance(held, dict):
         raise BadInput(f"`{key}` of an alert must be an object of texts")
-    return {name: _redacted_text(name, str(v))[:most] for name, v in ((str(k), v) for k, v in held.items())}
-
-
-def _redacted_text(name: str, value: str) -> str:
-    """The value without its secrets; also where only its name tells that it is one."""
-    told = redact(f"{name}={value}") if name else redact(value)
-    return told.removeprefix(f"{name}=") if name and told.startswith(f"{name}=") else redact(value)
-
-
-def _redacted(value: Any, name: str = "") -> Any:
-    """The same for anything JSON."""
-    if isinstance(value, str):
-        return _redacted_text(name, value)
-    if isinstance(value, dict):
-        return {key: _redacted(each, str(key)) for key, each in value.items()}
-    return [_redacted(each, name) for each in value] if isinstance(value, list) else value
+    return {name: str(redact_value(str(v), name))[:most] for name, v in ((str(k), v) for k, v in held.items())}
 
 
 def changes_of(body: Any, unreadable: Told | None = None) -> list[Change]:
@@ -124,7 +109,7 @@ def _change(raw: Any) -> Change:
     try:
         return Change.model_validate(
             {
-                **{k: _redacted(v) for k, v in raw.items() if k in Change.model_fields},
+                **{k: redact_value(v, k) for k, v in raw.items() if k in Change.model_fields},
                 "at": moment(raw.get("at"), what="at"),
                 "title": texts["title"][:500],
                 "diff": texts["diff"][:MOST_DIFF],
@@ -146,10 +131,10 @@ def moment(raw: Any, *, what: str) -> datetime:
         else:
             read = datetime.fromisoformat(str(raw).replace("Z", "+00:00"))
         if read.tzinfo is None:
-            raise BadInput(f"`{what}` has no time zone: {str(raw)[:40]!r}; write it like 2026-03-01T09:30:00Z")
+            raise BadInput(f"`{what}` has no time zone: {redact(str(raw))[:40]!r}; write it like 2026-03-01T09:30:00Z")
         read = read.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise BadInput(f"`{what}` is no moment: {str(raw)[:40]!r}; write it like 2026-03-01T09:30:00Z") from error
+        raise BadInput(f"`{what}` is no moment: {redact(str(raw))[:40]!r}; write it like 2026-03-01T09:30:00Z") from error
     if not EARLIEST <= read.year < LATEST:
-        raise BadInput(f"`{what}` is no moment we could look at: {str(raw)[:40]!r}; write it like 2026-03-01T09:30:00Z")
+        raise BadInput(f"`{what}` is no moment we could look at: {redact(str(raw))[:40]!r}; write it like 2026-03-01T09:30:00Z")
     return read

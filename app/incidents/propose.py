@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,7 +13,8 @@ from app.domain.action import Call, Effects, Preview
 from app.domain.errors import BadInput, Denied, FirstmateError, NotFound
 from app.domain.ports import ActionPort
 from app.domain.proposal import Criterion, Proposal
-from app.domain.redaction import redact
+from app.domain.redaction import redact, redact_value
+from app.domain.value import JsonObject
 from app.incidents import record
 from app.incidents.acknowledge import acknowledge
 from app.incidents.desk import Desk
@@ -48,9 +49,10 @@ async def propose(
     """
     action = action_named(desk, call.action)
     arguments = arguments_of(action, call)
+    _demand_no_secret(call)
     call = _whole(call, arguments)
     effects = action.effects(arguments)
-    precondition = await action.read_back(arguments)
+    precondition = await read_back(action, arguments)
     preview = await action.preview(arguments)
     if not preview.ok:
         await _refuse(desk, incident, call, effects, preview, asked_by=asked_by, surface=surface)
@@ -129,6 +131,14 @@ async def _stated_last(desk: Desk, incident: str, *, target: str) -> Criterion |
     return next((p.criterion for p in reversed(held) if p.criterion is not None and p.effects.target == target), None)
 
 
+def _demand_no_secret(call: Call) -> None:
+    """Raises `BadInput`: what will run is shown to the letter, so it can hold nothing that must not be shown."""
+    if redact_value(call.arguments) != call.arguments:
+        raise BadInput(
+            f"the arguments of {call.action} hold what looks like a secret, and everybody reads them; name its place instead"
+        )
+
+
 def _demand_shown_in_full(proposal: Proposal) -> None:
     """Raises `Denied`: people approve only what they can read whole."""
     if shown_length(exact_text(proposal)) > MOST_EXACT:
@@ -196,6 +206,11 @@ async def propose_undo(desk: Desk, done: Proposal, *, surface: str) -> Proposal 
         )
     except FirstmateError:
         return None
+
+
+async def read_back(action: ActionPort, arguments: BaseModel) -> JsonObject:
+    """How the target is now, without its secrets: equal ones stay equal. Raises what the action raises."""
+    return cast("JsonObject", redact_value(await action.read_back(arguments)))
 
 
 def action_named(desk: Desk, name: str) -> ActionPort:

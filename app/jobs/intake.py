@@ -9,6 +9,7 @@ import structlog
 
 from app.domain.errors import FirstmateError, Unreachable
 from app.domain.ports import Clock, JobRunner
+from app.domain.redaction import redact
 from app.domain.value import JsonObject
 from app.jobs.inbox import Inbox
 from app.ledger import deliveries
@@ -91,7 +92,7 @@ class Intake:
                 await self._apologise(delivery, str(error))
             except Exception as error:  # an edge: recorded and said, never a traceback to a person
                 log.exception("delivery.broke", action="delivery.broke", kind=delivery.kind, key=delivery.key)
-                outcome = f"broke: {type(error).__name__}: {error}"
+                outcome = redact(f"broke: {type(error).__name__}: {error}")
                 await self._apologise(
                     delivery, "Something broke on our side; it is recorded. Try again, and tell the platform team."
                 )

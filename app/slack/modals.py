@@ -10,6 +10,7 @@ from typing import Any, NoReturn, get_args
 from app.cards.card import Card, Strong, line, paragraph
 from app.domain.incident import Severity
 from app.domain.ports import ActionPort
+from app.domain.redaction import redact_value
 from app.domain.value import JsonObject, JsonValue
 from app.incidents.declare import LONGEST_TITLE
 from app.slack.blocks import cleaned, modal
@@ -148,9 +149,11 @@ def wrong_with(dialog: str, values: Mapping[str, str]) -> dict[str, str]:
     """What can be seen to be wrong without asking anybody, by block: shown in place, the dialog stays open."""
     if dialog == PROPOSE:
         try:
-            arguments_of(values.get("arguments", ""))
+            arguments = arguments_of(values.get(ARGUMENTS, ""))
         except ValueError as error:
-            return {"arguments": str(error)}
+            return {ARGUMENTS: str(error)}
+        if redact_value(arguments) != arguments:  # before it is kept: what will run can't be changed afterwards
+            return {ARGUMENTS: "This holds what looks like a secret, which everybody would read on the card. Name its place."}
     missing = {DECLARE: "title", REJECT: "reason", PROPOSE: "why", CONSENT: TYPED}.get(dialog, "")
     return {missing: "Say it in a few words."} if missing and not values.get(missing, "").strip() else {}
 

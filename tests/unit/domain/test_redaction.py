@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.redaction import placeholder, redact
+from app.domain.action import Outcome, Preview
+from app.domain.change import Change
+from app.domain.errors import Unreachable
+from app.domain.incident import Alert
+from app.domain.redaction import placeholder, redact, redact_value
 from app.domain.redaction_columns import redact_column
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc\n-----END RSA PRIVATE KEY-----"
@@ -32,6 +38,20 @@ KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc\n-----END RSA PRIV
         (f"mounting {KEY} now", "MIIEowIBAAKCAQEA"),
         ("-----BEGIN PRIVATE KEY-----\nMIIEcut", "MIIEcut"),
         ("größe ok, password=geheim9 ende", "geheim9"),
+        ("remote uses github_pat_11ABCDEFG0abcdefghijkl_mnop", "11ABCDEFG0abcdefghijkl"),
+        ("PORTAL_PASSWORD=$ecret1!x", "ecret1!x"),
+        ("- name: DB_PASSWORD\n  value: hunter2\n", "hunter2"),
+        ('{"name": "DB_PASSWORD", "value": "hunter2"}', "hunter2"),
+        ("dial shop:p4ssw@tcp(mysql:3306)/shop", "p4ssw"),
+        ("exec migrate --db-password hunter2 up", "hunter2"),
+        ("<password>hunter2</password>", "hunter2"),
+        ("CREATE USER app IDENTIFIED BY 'hunter2'", "hunter2"),
+        ("Server=db;User Id=sa;Password=p@ss1;Encrypt=true", "p@ss1"),
+        ("https://b.example/k?X-Amz-Signature=0123456789abcdef0123", "0123456789abcdef0123"),
+        ("payload cGFzc3dvcmQ9aHVudGVyMg== received", "cGFzc3dvcmQ9aHVudGVyMg=="),
+        ("AKIAIOSF\u200bODNN7EXAMPLE used", "ODNN7EXAMPLE"),
+        ('key = "AKIAIOSF" + "ODNN7EXAMPLE"', "ODNN7EXAMPLE"),
+        ("MIIEowIBAAKCAQEAz4bQqT1nXk9vPzLr3sYd7uWc0aGhJfKm5eNiRoTpUxVw+/A8", "MIIEowIBAAKCAQEAz4bQqT1n"),
     ],
 )
 def test_a_secret_is_replaced_and_the_rest_stays(text: str, secret: str) -> None:
@@ -39,6 +59,12 @@ def test_a_secret_is_replaced_and_the_rest_stays(text: str, secret: str) -> None
     assert secret not in clean
     assert "[redacted:" in clean
     assert clean.split("[redacted:")[0] == text[: len(clean.split("[redacted:")[0])]
+
+
+def test_a_secret_behind_url_escapes_is_replaced_and_the_escapes_are_undone() -> None:
+    clean = redact("GET /log?m=password%3Dhunter2%26x%3D1 200")
+    assert clean.startswith("GET /log?m=password=[redacted:secret:")
+    assert clean.endswith("&x=1 200")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +84,10 @@ def test_a_secret_is_replaced_and_the_rest_stays(text: str, secret: str) -> None
         "GET https://shop.example/cart?id=1 200",
         "PWD=/app",
         "the secretary and the cookie jar",
+        "password is required; password was rejected",
+        "GET /search?q=a%20b%2Fc 200",
+        "9b2cf573b8a1d3c5e7f9a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b",
+        "integrity sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==",
         "",
     ],
 )
@@ -82,3 +112,22 @@ def test_redacting_twice_is_redacting_once(text: str) -> None:
 def test_a_column_is_redacted_like_its_values_and_nulls_stay() -> None:
     texts = ["fine", "password=hunter2", None, "also fine", "Bearer abc123def456ghi789"]
     assert redact_column(pl.Series(texts)).to_list() == [redact(text) if text else text for text in texts]
+
+
+def test_in_json_a_key_or_a_name_beside_it_tells_that_a_value_is_a_secret() -> None:
+    given = {"db_password": "correct horse 1", "env": [{"name": "API_TOKEN", "value": "abcdef1"}], "port": 80, "note": "fine"}
+    clean = redact_value(given)
+    assert "correct horse" not in str(clean)
+    assert "abcdef1" not in str(clean)
+    assert (clean["port"], clean["note"], clean["env"][0]["name"]) == (80, "fine", "API_TOKEN")
+    assert redact_value(clean) == clean
+    assert clean["db_password"] == redact_value({"db_password": "correct horse 1"})["db_password"]
+
+
+def test_what_others_answer_loses_its_secrets_where_it_becomes_ours() -> None:
+    said = "401: bad credentials password=hunter2"
+    change = Change(id="1", kind="config", at=datetime.now(UTC), title=said, diff=f"+{said}", details={"password": "hunter2"})
+    alert = Alert(fired_at=datetime.now(UTC), summary=said, labels={"note": said, "api_key": "hunter2"})
+    held = [change, alert, Preview(ok=True, lines=(said,)), Outcome(ok=False, detail=said, facts={"said": said})]
+    assert all("hunter2" not in each.model_dump_json() for each in held)
+    assert "hunter2" not in str(Unreachable(said))
