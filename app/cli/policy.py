@@ -78,6 +78,9 @@ def why(ctx: typer.Context, proposal: Annotated[str, typer.Argument(help="Which 
     if held.policy != found.policy_now:
         then, today = held.policy[:12] or "none", found.policy_now[:12] or "none"
         print(f"It was proposed under policy {then}; what counts is today's, {today}.")
+    if found.score:
+        ends = ", ".join(f"{n} {result}" for result, n in found.score.items())
+        print(f"{held.call.action} by {held.asked_by} so far: {ends}.")
     for name, word in found.said:
         print(f"  {_MARKS[type(word)]:7}{name}: {word.reason}")
     match decision:

@@ -14,7 +14,7 @@ from app.domain.errors import FirstmateError, Unreachable
 from app.domain.proposal import Proposal
 from app.domain.redaction import redact
 from app.domain.value import Value
-from app.incidents import glass, moved, record
+from app.incidents import glass, moved, record, score
 from app.incidents.desk import FIRSTMATE, Desk, Knows
 from app.incidents.propose import read_back
 from app.incidents.stop import by_file
@@ -104,6 +104,7 @@ async def decide(
         await _noted(desk, tx, judged, by=by, surface=surface, again=again, after_s=after_s)
         if isinstance(word, Needs):
             return Decided(counted=True, complete=False, sentence=f"Your yes counts. Still needed: {word.reason}.")
+        await score.approved(desk, tx, held.proposal)
         if not await proposals.move(tx, proposal, {"proposed"}, "approved", at=now):
             return Decided(
                 counted=False, complete=False, sentence=f"{held.proposal.name} was decided by somebody else a moment ago."
@@ -197,6 +198,7 @@ async def context(
         acknowledgement=await approvals.acknowledgement(tx, held.proposal.hash),
         stopped=by_file(desk.stop_file) or await switches.stopped(tx, held.proposal.incident),
         used=await approvals.redeemed(tx, held.proposal.hash),
+        breaker=await score.breaker_of(tx, held.proposal),
         roles=roles,
         members=members,
         confirmed=tuple(

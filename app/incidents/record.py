@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.domain.proposal import Proposal
+from app.incidents import score
 from app.incidents.desk import FIRSTMATE, INCIDENT_CARD, Desk, proposal_card_key
 from app.ledger import audit, outbox, supersessions, timeline
 from app.ledger.ledger import Tx
@@ -36,6 +37,7 @@ async def step(
         payload={"text": text, "findings": list(proposal.findings)},
     )
     await timeline.append(tx, proposal.incident, at=now, actor=actor, text=f"{proposal.name} {text}"[:400])
+    await score.note(desk, tx, proposal, action)
     await refresh(desk, tx, proposal)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from app.domain.proposal import Proposal
-from app.incidents import decide
+from app.incidents import decide, score
 from app.incidents.desk import FIRSTMATE, INCIDENT_CARD, Desk, proposal_card_key
 from app.ledger import audit, executions, outbox, proposals, timeline
 from app.ledger.ledger import Tx
@@ -50,6 +50,7 @@ async def note(desk: Desk, tx: Tx, hash: str) -> None:
     now, incident, name = desk.clock(), (await proposals.reference(tx, hash)).incident, f"p-{hash[:8]}"
     await proposals.move(tx, hash, {"proposed", "approved"}, "superseded", at=now)
     await proposals.move(tx, hash, {"executing"}, "unknown", at=now)
+    await score.release(tx, hash)
     then = "it will not run; propose it again"
     if (execution := await executions.of_proposal(tx, hash)) is not None:
         then = "its run had started, so look at the target yourself"

@@ -15,11 +15,12 @@ from app.domain.approval import Person
 from app.domain.errors import BadInput, Denied, NotFound
 from app.domain.redaction import redact
 from app.domain.value import JsonObject
+from app.incidents import score
 from app.incidents.desk import Desk, Knows, proposal_card_key
 from app.ledger import audit, incidents, outbox, proposals, switches, timeline
 from app.ledger.ledger import Tx
 
-SAID = "said"
+SAID = score.SAID
 """The kind of message that is one sentence to a whole channel."""
 LONGEST_REASON = 300
 
@@ -46,6 +47,23 @@ async def lift(desk: Desk, *, by: str, surface: str, reason: str, incident: str 
         why = "who may let everything go on is named in the policy file (stop_all); one incident: its commander may too"
         await _refuse(desk, by=by, surface=surface, incident=incident, reason=why)
     return await _turn(desk, by=by, surface=surface, reason=reason, incident=incident, on=False)
+
+
+async def close_breaker(desk: Desk, name: str, *, by: str, surface: str, reason: str) -> str:
+    """Let the agent version and action of this proposal go on, though its breaker opened. The incident's commander, or whoever may
+    stop everything. Raises `Denied`, which is recorded, and `BadInput` or `NotFound` for a name that names no such proposal."""
+    async with desk.ledger.read() as tx:
+        held = await proposals.by_name(tx, name)
+    incident = held.proposal.incident
+    person = await _member(desk, by, incident=incident, surface=surface)
+    if not reason.strip():
+        raise BadInput("say why it may go on; one line is enough")
+    if not await _commands(desk, by, incident) and not await may_stop_all(desk, person):
+        why = f"who may close a breaker is the commander of {incident}, or named in the policy file (stop_all)"
+        await _refuse(desk, by=by, surface=surface, incident=incident, reason=why)
+    async with desk.ledger.write() as tx:
+        told = redact(" ".join(reason.split()))[:LONGEST_REASON]
+        return await score.close(desk, tx, held, by=by, surface=surface, reason=told)
 
 
 async def may_stop_all(desk: Knows, person: Person) -> bool:

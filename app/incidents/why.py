@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from app.domain.ports import Clock
 from app.domain.proposal import Proposal, State
 from app.incidents.decide import context, members_of, people_of
 from app.incidents.desk import Knows, Members, People
-from app.ledger import approvals, proposals
+from app.ledger import approvals, outcomes, proposals
 from app.ledger.ledger import Ledger
 from app.policy import rules
 from app.policy.decision import Decision
@@ -31,7 +32,9 @@ class Asking:
 
 @dataclass(frozen=True)
 class Why:
-    """`said`: each rule's name and word. `yes`: who said yes so far. `policy_then` is the version it was proposed under."""
+    """`said`: each rule's name and word. `yes`: who said yes so far. `score`: how many proposals of the same action by whoever
+    asked came to which end so far. `policy_now`: today's version; the proposal holds the one it was made under.
+    """
 
     proposal: Proposal
     state: State
@@ -39,6 +42,7 @@ class Why:
     decision: Decision
     yes: tuple[str, ...]
     policy_now: str
+    score: Mapping[str, int]
 
 
 async def why(asking: Knows, name: str) -> Why:
@@ -53,6 +57,7 @@ async def why(asking: Knows, name: str) -> Why:
     async with asking.ledger.read() as tx:
         held = await proposals.get(tx, held.proposal.hash)
         standing = await context(asking, tx, held, known=known, members=members)
+        ends = await outcomes.score(tx, held.proposal.asked_by, held.proposal.call.action)
         said_yes = [each.by for each in await approvals.for_proposal(tx, held.proposal.hash) if each.decision == "approve"]
     asked = rules.RUN_RULES if held.state == "approved" else rules.PRESS_RULES
     return Why(
@@ -62,4 +67,5 @@ async def why(asking: Knows, name: str) -> Why:
         decision=rules.decide(standing, asked),
         yes=tuple(said_yes),
         policy_now=asking.policy.version if asking.policy else "",
+        score=ends,
     )

@@ -23,7 +23,7 @@ from app.incidents import decide, execute, set_aside, stop
 from app.incidents.desk import INCIDENT_CARD, TOPIC, Desk
 from app.incidents.group import symptom_of
 from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
-from app.ledger import alerts, approvals, audit, executions, incidents, outbox, proposals, runs, supersessions
+from app.ledger import alerts, approvals, audit, executions, incidents, outbox, outcomes, proposals, runs, supersessions
 from app.ledger.ledger import Tx
 from app.ledger.outbox import Message, Outgoing
 from app.ledger.proposals import Altered
@@ -269,16 +269,18 @@ class OutboxWorker:
             over = await supersessions.of(tx, hash)
             said = await approvals.for_proposal(tx, hash)
             execution = await executions.of_proposal(tx, hash)
+            followed = await outcomes.following(tx, hash)
+        result = execution.detail if execution else followed.sentence if followed else None
         needs = "nothing more" if isinstance(word, Allowed) else word.reason
         return proposal_card(
             held.proposal,
             state=held.state,
             needs=needs,
             decided=said,
-            result=execution.detail if execution else None,
             expires_at=judged.expires_at,
             moved=over.reason if over else "",
             again=f"p-{over.again[:8]}" if over and over.again else None,
+            result=result,
         )
 
     async def _message(self, row: Outgoing) -> tuple[Card, str | None]:

@@ -10,7 +10,7 @@ import structlog
 
 from app.domain.ports import Handler
 from app.domain.value import JsonObject
-from app.incidents import decide, execute, expire, investigate, resume, verify
+from app.incidents import decide, execute, expire, follow, investigate, resume, verify
 from app.incidents.desk import Desk
 from app.incidents.reload import ReadPolicy, Reload
 from app.jobs.inbox import Inbox
@@ -27,6 +27,7 @@ log = structlog.get_logger()
 EXPIRE, EXPIRE_EVERY_S = "expire", 5.0
 RESUME, RESUME_EVERY_S = "resume", 60.0
 RELOAD, RELOAD_EVERY_S = "reload", 15.0
+FOLLOW, FOLLOW_EVERY_S = "follow", 15.0
 TIDY, TIDY_EVERY_S = "tidy", 3600.0
 REPEATS = timedelta(days=3)
 """How long a delivery that was worked on is remembered: its sender may send it again."""
@@ -52,7 +53,8 @@ class WorkProcess:
         self._intake = Intake(inbox, desk.ledger, runner, desk.clock, handlers=handlers, apologise=apologise)
         self._outbox = OutboxWorker(desk, surface)
         self._reload = Reload(desk, read_policy or (lambda: desk.policy))
-        every_s = {EXPIRE: EXPIRE_EVERY_S, RESUME: RESUME_EVERY_S, RELOAD: RELOAD_EVERY_S, TIDY: TIDY_EVERY_S}
+        every_s = {EXPIRE: EXPIRE_EVERY_S, RESUME: RESUME_EVERY_S, RELOAD: RELOAD_EVERY_S, FOLLOW: FOLLOW_EVERY_S}
+        every_s |= {TIDY: TIDY_EVERY_S}
         self._timetable = Timetable(runner, every_s)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -96,6 +98,9 @@ class WorkProcess:
         async def do_expire(payload: JsonObject) -> None:
             await expire.expire(desk)
 
+        async def do_follow(payload: JsonObject) -> None:
+            await follow.follow(desk)
+
         async def do_tidy(payload: JsonObject) -> None:
             before = desk.clock() - REPEATS
             await self._inbox.prune(before)
@@ -103,6 +108,7 @@ class WorkProcess:
                 await deliveries.forget(tx, before=before)
 
         return {
+            FOLLOW: do_follow,
             TIDY: do_tidy,
             RESUME: do_resume,
             RELOAD: do_reload,

@@ -374,6 +374,36 @@ emergencies = Table(
     Column("until", Moment, nullable=False),
 )
 
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("proposal", Words, ForeignKey("proposals.hash"), primary_key=True),
+    Column("agent", Words, nullable=False),  # who asked: "proposer@1.0.0", or a person's id
+    Column("action", Words, nullable=False),
+    Column("result", Words, nullable=False),  # hit | miss | unverified | failed | unknown | rejected | expired | superseded
+    Column("at", Moment, nullable=False),
+    Index(None, "agent", "action"),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("agent", Words, primary_key=True),
+    Column("action", Words, primary_key=True),
+    Column("body", Json, nullable=False),  # domain Breaker
+)
+
+follows = Table(
+    "follows",
+    metadata,
+    Column("proposal", Words, ForeignKey("proposals.hash"), primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("well_since", Moment),
+    Column("ended_at", Moment),  # NULL: nobody knows yet
+    Column("sentence", Words, nullable=False),
+    Index("ix_follows_open", "since", **_where("ended_at IS NULL")),
+)
+
 APPEND_ONLY = ("audit", "timeline")
 """Tables whose rows may be neither changed nor removed: triggers refuse both."""
 UNCHANGING = ("audit_payloads",)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from app.domain.agent import Agent
 from app.domain.approval import Acknowledgement, Person
+from app.domain.breaker import Breaker
 from app.domain.incident import Incident
 from app.domain.proposal import Proposal, State
 from app.policy.policy import Asked, Frozen, Policy
@@ -87,8 +88,9 @@ class Context:
 
     Without `press` the question is what the proposal still needs (for the card), or, under `RUN_RULES`, whether it may run.
     `home_team` is our own Slack workspace. `stopped` is why everything is stopped, None when it is not. `used`: it was
-    started before. `roles`: who holds which role of the incident now; `members`: who is in which user group, without those that
-    can't be read now. `approved_lately`: when, within the hour before `now`, whoever presses approved something, oldest first.
+    started before. `breaker`: the one of who asked and the action, where one counts it. `roles`: who holds which role of the
+    incident now; `members`: who is in which user group, without those that can't be read now. `approved_lately`: when, within
+    the hour before `now`, whoever presses approved something, oldest first.
     `confirmed`: who confirmed it outside Slack. `emergency`: the glass was broken in this incident.
     """
 
@@ -103,6 +105,7 @@ class Context:
     acknowledgement: Acknowledgement | None = None
     stopped: str | None = None
     used: bool = False
+    breaker: Breaker | None = None
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     approved_lately: tuple[datetime, ...] = ()

@@ -23,6 +23,7 @@ from app.domain.errors import Misconfigured
 from app.domain.plain_yaml import only_plain
 from app.domain.value import digest
 from app.policy.freeze import Freeze
+from app.policy.limits import BreakerLimits
 from app.policy.operators import Operator
 from app.policy.parts import Part, Target, group_ids, slack_ids
 
@@ -165,6 +166,7 @@ class Policy(Part):
     open_proposals: int = Field(default=5, ge=1, le=50)  # most that may wait for presses in one incident
     presses_per_hour: int = Field(default=12, ge=1, le=1000)  # most that one person may approve: who only presses does not read
     storm: Storm = Storm()
+    breaker: BreakerLimits = BreakerLimits()
     stop_all: StopAll | None = None  # None: whoever is named as an approver of anything
     local_operator: LocalOperator | None = None
     operators: tuple[Operator, ...] = Field(default=(), max_length=1000, strict=False)

@@ -11,6 +11,7 @@ from app.domain.action import Tier
 from app.domain.agent import Agent
 from app.domain.approval import Person
 from app.policy import people
+from app.policy.breaker import BreakerClosed
 from app.policy.decision import Allowed, Context, Decision, Denied, Needs
 from app.policy.tiers import tiered
 
@@ -295,6 +296,7 @@ class JudgeAcknowledged:
 PRESS_RULES: tuple[Rule, ...] = (
     PolicyPresent(),
     KillSwitch(),
+    BreakerClosed(),
     HashMatches(),
     TierDerived(),
     DryRunPassed(),

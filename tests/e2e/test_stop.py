@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.incidents.desk import proposal_card_key
+from app.ledger import outbox, outcomes
 from tests.e2e.conftest import Start
 from tests.e2e.test_press import proposed, told
 from tests.integration.test_bad_input import firstmate, one_sentence
@@ -35,6 +37,25 @@ async def test_without_a_reason_or_an_incident_the_right_form_is_said(start: Sta
     assert "this is no incident's channel" in await told(rig, "U01ALICE")
     await rig.slack.command("U03CARO", "general", "/incident", "stop all it smokes")
     assert "stop_all" in await told(rig, "U03CARO")
+
+
+async def test_an_open_breaker_is_said_on_the_card_and_closed_by_the_commander(start: Start) -> None:
+    rig = await start()
+    proposal, card = await proposed(rig)
+    async with rig.ledger.write() as tx:
+        held = await outcomes.breaker(tx, proposal.asked_by, proposal.call.action)
+        await outcomes.set_breaker(tx, held.model_copy(update={"opened_at": rig.desk.clock()}))
+        await outbox.put_refresh(tx, proposal.incident, proposal_card_key(proposal.hash), at=rig.desk.clock())
+    await rig.slack.wait_for(lambda: "the breaker for shop_rollout_undo by proposer@" in str(card.blocks))
+    await rig.slack.press("U02BOB", card.ts, "Approve")
+    assert f"stop off {proposal.name} WHY" in await told(rig, "U02BOB")
+    await rig.slack.command("U03CARO", card.channel, "/incident", f"stop off {proposal.name} I like it")
+    assert "who may close a breaker is the commander of INC-0001" in (await told(rig, "U03CARO")).lower().replace("inc-", "INC-")
+    await rig.slack.command("U01ALICE", card.channel, "/incident", f"stop off {proposal.name} they were right")
+    assert "may be approved again" in await told(rig, "U01ALICE")
+    await rig.slack.press("U02BOB", card.ts, "Approve")
+    assert await told(rig, "U02BOB") == f"Approved {proposal.name}; it runs now."
+    assert rig.slack.violations == []
 
 
 def test_at_a_shell_everything_is_stopped_and_let_go_on(tmp_path: Path) -> None:

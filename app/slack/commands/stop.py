@@ -13,9 +13,14 @@ _FORM = f"`{SLASH} stop WHY` in the incident's channel, `{SLASH} stop all WHY`, 
 
 
 async def handle(desk: Desk, asked: Asked) -> str:
-    """`all` and `off` may stand before the reason, in this order."""
+    """`all` and `off` may stand before the reason, in this order; behind `off` also the proposal whose breaker is closed."""
     given = asked.given
     everything, off, reason = _read(asked.rest)
+    if off and not everything and reason.startswith("p-"):
+        name, _, why = reason.partition(" ")
+        said = await stop.close_breaker(desk, name, by=given.user, surface="slack", reason=why)
+        await answer(desk, given.answer_to, told(said, to=given.user), delivery=asked.delivery)
+        return said
     incident = None
     if not everything:
         async with desk.ledger.read() as tx:

@@ -38,7 +38,7 @@ async def written(world: World, folder: Path, **between: Any) -> list[dict[str, 
 
 async def test_every_action_tells_who_asked_who_agreed_and_in_which_order(world: World, tmp_path: Path) -> None:
     name = await ran(world)
-    row, undo = await written(world, tmp_path / "out")
+    row, undo = sorted(await written(world, tmp_path / "out"), key=lambda each: each["state"])
     assert (undo["state"], undo["result"], undo["approved_by"]) == ("proposed", "did not run", "")
     assert tuple(row) == COLUMNS
     assert (row["proposal"], row["asked_by"], row["approved_by"]) == (name, "proposer@1.0.0", "UCOMMANDER")

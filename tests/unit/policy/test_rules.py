@@ -9,6 +9,7 @@ import pytest
 from app.domain.action import Call, Effects, Preview, Tier
 from app.domain.agent import Agent
 from app.domain.approval import Acknowledgement, Person
+from app.domain.breaker import Breaker
 from app.domain.incident import Incident
 from app.domain.proposal import Proposal
 from app.policy.decision import Allowed, Confirmed, Context, Decision, Denied, Needs, Press, Yes
@@ -217,6 +218,7 @@ def test_no_rule_is_superfluous(missing: object) -> None:
     wrong: dict[str, Context] = {
         "PolicyPresent": context(policy=None, press=commander),
         "KillSwitch": context(press=commander, stopped="stopped"),
+        "BreakerClosed": context(press=commander, breaker=Breaker(agent="a@1", action="b", opened_at=NOON)),
         "HashMatches": context(proposal=about.model_copy(update={"why": "edited"}), press=commander),
         "TierDerived": context(proposal=twelve, press=commander),
         "DryRunPassed": context(proposal=failing, press=commander),

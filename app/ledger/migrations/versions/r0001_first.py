@@ -380,6 +380,36 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_emergencies_incident"),
         sa.PrimaryKeyConstraint("incident", "at", name="pk_emergencies"),
     )
+    op.create_table(
+        "outcomes",
+        sa.Column("proposal", Words, nullable=False),
+        sa.Column("agent", Words, nullable=False),
+        sa.Column("action", Words, nullable=False),
+        sa.Column("result", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.ForeignKeyConstraint(["proposal"], ["proposals.hash"], name="fk_outcomes_proposal"),
+        sa.PrimaryKeyConstraint("proposal", name="pk_outcomes"),
+    )
+    op.create_index("ix_outcomes_agent_action", "outcomes", ["agent", "action"])
+    op.create_table(
+        "breakers",
+        sa.Column("agent", Words, nullable=False),
+        sa.Column("action", Words, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.PrimaryKeyConstraint("agent", "action", name="pk_breakers"),
+    )
+    op.create_table(
+        "follows",
+        sa.Column("proposal", Words, nullable=False),
+        sa.Column("since", Moment, nullable=False),
+        sa.Column("well_since", Moment),
+        sa.Column("ended_at", Moment),
+        sa.Column("sentence", Words, nullable=False),
+        sa.ForeignKeyConstraint(["proposal"], ["proposals.hash"], name="fk_follows_proposal"),
+        sa.PrimaryKeyConstraint("proposal", name="pk_follows"),
+    )
+    unended = sa.text("ended_at IS NULL")
+    op.create_index("ix_follows_open", "follows", ["since"], sqlite_where=unended, postgresql_where=unended)
     for table in ("audit", "timeline"):
         _refuse(table, "UPDATE")
         _refuse(table, "DELETE")
