@@ -48,6 +48,7 @@ async def doctor() -> list[tuple[str, Health]]:
     told += ignored
     told += await _check_slack(settings)
     told.append(await _tried("database", lambda: _check_ledger(settings, Ledger)))
+    told.append(await _tried("inbox", lambda: _check_inbox(settings)))
     told.append(await _tried("policy", lambda: _check_policy(settings)))
     told.append(await _tried("runbooks", lambda: _check_runbooks(settings)))
     for folder, plugins, without in systems:
@@ -115,6 +116,19 @@ async def _check_ledger(settings: Settings, ledger_kind: Any) -> Health:
         return health
     finally:
         await ledger.close()
+
+
+async def _check_inbox(settings: Settings) -> Health:
+    from app.jobs.inbox import MOST_WAITING, Inbox
+
+    inbox = await Inbox.open(settings.data_dir / "inbox.sqlite", clock=now)
+    try:
+        waiting, shed = await inbox.waiting(), sum(each.count for each in await inbox.shed())
+    finally:
+        await inbox.close()
+    line = f"{counted(waiting, 'delivery', 'deliveries')} to be worked on" + (f"; {shed} were shed so far" if shed else "")
+    full = waiting >= MOST_WAITING
+    return Health(ok=not full, line=f"{line}; changes are not taken until it falls below {MOST_WAITING}" if full else line)
 
 
 async def _check_policy(settings: Settings) -> Health:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.errors import NodeError
+from langgraph.errors import GraphRecursionError, NodeError
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
@@ -32,6 +32,8 @@ from graphs.contract import Question, Report, Sources, View
 from graphs.state import InvestigatorInput, TriageState
 
 RECURSION_LIMIT = 40
+STEPS_SPENT = "steps_spent"
+"""Why a run stopped that would have gone on for ever."""
 LONGEST_S = 60.0
 """No investigator may take longer, whatever its own deadline says."""
 
@@ -187,7 +189,12 @@ async def run(graph: Graph, context: TriageContext, *, run: str) -> Diagnosis:
             ended = False
     durability: Any = {"durability": "sync"} if graph.checkpointer else {}
     if not ended:
-        await graph.ainvoke(None if begun else TriageState(run=run, round=0), config, context=context, **durability)
+        try:
+            await graph.ainvoke(None if begun else TriageState(run=run, round=0), config, context=context, **durability)
+        except GraphRecursionError:  # what it knew by then is the answer, and the answer says so
+            if (known := await context.store.diagnosis(run)) is None:
+                raise
+            await context.store.save_diagnosis(run, known.model_copy(update={"stop_reason": STEPS_SPENT}))
     diagnosis = await context.store.diagnosis(run)
     assert diagnosis is not None
     elapsed = (context.clock() - started).total_seconds()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app.domain.incident import Alert, Incident
-from app.incidents import declare, investigate, storm
+from app.incidents import declare, investigate, shed, storm
 from app.incidents.declare import severity_of
 from app.incidents.desk import FIRSTMATE, INCIDENT_CARD, TOPIC, Desk
 from app.ledger import alerts, audit, incidents, outbox, runs, timeline
@@ -168,6 +168,8 @@ async def _look_again(desk: Desk, tx: Tx, incident: Incident, stored: StoredAler
     if last is None or last.state != "finished" or len(ran) >= MOST_RUNS:
         return None
     if last.diagnosis is not None and last.diagnosis.verdict != "inconclusive":
+        return None
+    if await shed.no_room_for_run(desk, tx, incident, surface=surface, at=desk.clock()):
         return None
     firing = [held.as_looked_at for held in await alerts.for_incident(tx, incident.id) if held.status == "firing"]
     asked_by = stored.alert.monitor or "monitor"

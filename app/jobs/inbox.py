@@ -31,6 +31,9 @@ BUSY_S = 2.0
 BEHIND_S = 10.0
 """A delivery that was not moved after this long, seconds, means that nobody works: whoever asks is told."""
 
+MOST_WAITING = 10_000
+"""Beyond so many that nobody has taken over yet, what can be sent again is shed. What alerts and people say never is."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -41,8 +44,11 @@ CREATE TABLE IF NOT EXISTS deliveries (
     moved_at TEXT
 );
 CREATE INDEX IF NOT EXISTS waiting ON deliveries (id) WHERE moved_at IS NULL;
+CREATE TABLE IF NOT EXISTS shed (kind TEXT PRIMARY KEY, count INTEGER NOT NULL, told INTEGER NOT NULL);
 """
 _FORMAT = 1
+_WAITING = "SELECT count(*) FROM deliveries WHERE moved_at IS NULL"
+_COUNT_SHED = "INSERT INTO shed VALUES (?, 1, 0) ON CONFLICT (kind) DO UPDATE SET count = count + 1"
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,19 @@ class Delivery:
     kind: str
     body: JsonObject
     received_at: datetime
+
+
+class Overloaded(Unreachable):
+    """Too much waits: this was not kept, and is counted."""
+
+
+@dataclass(frozen=True)
+class Shed:
+    """How many deliveries of a kind were not kept, ever, and of how many of them people were told."""
+
+    kind: str
+    count: int
+    told: int
 
 
 @dataclass(frozen=True)
@@ -87,10 +106,11 @@ class Inbox:
             raise Misconfigured(f"the inbox {file} cannot be opened: {error}; check the directory and its owner") from error
         return cls(connection, path=file, clock=clock or (lambda: datetime.now(UTC)))
 
-    async def put(self, key: str, kind: str, body: JsonObject) -> bool:
+    async def put(self, key: str, kind: str, body: JsonObject, *, may_be_shed: bool = False) -> bool:
         """Keep a delivery; when this returns, it is on disk (fsynced). False when `key` was there already.
 
-        Raises `BadInput` when `body` is no JSON, `Unreachable` when it could not be written: then don't acknowledge it.
+        Raises `BadInput` when `body` is no JSON, `Unreachable` when it could not be written: then don't acknowledge it. Of what
+        `may_be_shed` (its sender sends it again) `Overloaded`, where more than `MOST_WAITING` wait.
         """
         try:
             text = json.dumps(body, allow_nan=False, separators=(",", ":"))
@@ -98,11 +118,26 @@ class Inbox:
             raise BadInput(f"the delivery {key} is no JSON: {error}") from error
         row = (_storable(key), _storable(kind), text, self._clock().astimezone(UTC).isoformat(timespec="microseconds"))
 
-        def insert(connection: sqlite3.Connection) -> bool:
+        def insert(connection: sqlite3.Connection) -> bool | None:
+            if may_be_shed and int(connection.execute(_WAITING).fetchone()[0]) >= MOST_WAITING:
+                connection.execute(_COUNT_SHED, (row[1],))
+                return None
             statement = "INSERT INTO deliveries (key, kind, body, received_at) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
             return connection.execute(statement, row).rowcount == 1
 
-        return await self._do(insert)
+        kept = await self._do(insert)
+        if kept is None:
+            raise Overloaded(f"{MOST_WAITING} deliveries wait already, so this {kind} was not kept; it was counted")
+        return kept
+
+    async def shed(self) -> list[Shed]:
+        """What was not kept so far, by kind."""
+        rows = await self._do(lambda c: c.execute("SELECT kind, count, told FROM shed ORDER BY kind").fetchall())
+        return [Shed(*row) for row in rows]
+
+    async def told(self, shed: Shed) -> None:
+        """People were told of all that `shed` counts."""
+        await self._do(lambda c: c.execute("UPDATE shed SET told = max(told, ?) WHERE kind = ?", (shed.count, shed.kind)).rowcount)
 
     async def take(self, limit: int = 100) -> list[Delivery]:
         """What was not yet moved, in the order it came. Taking is no promise: until `moved`, it is taken again."""
@@ -123,8 +158,7 @@ class Inbox:
 
     async def waiting(self) -> int:
         """How many were not yet moved."""
-        statement = "SELECT count(*) FROM deliveries WHERE moved_at IS NULL"
-        return await self._do(lambda connection: int(connection.execute(statement).fetchone()[0]))
+        return await self._do(lambda connection: int(connection.execute(_WAITING).fetchone()[0]))
 
     async def behind_s(self) -> float:
         """For how long the oldest of them has waited, seconds; 0 where none waits."""

@@ -10,7 +10,7 @@ import structlog
 
 from app.domain.ports import Handler
 from app.domain.value import JsonObject
-from app.incidents import decide, execute, expire, follow, investigate, resume, verify
+from app.incidents import decide, execute, expire, follow, investigate, resume, shed, verify
 from app.incidents.desk import Desk
 from app.incidents.reload import ReadPolicy, Reload
 from app.jobs.inbox import Inbox
@@ -28,6 +28,7 @@ EXPIRE, EXPIRE_EVERY_S = "expire", 5.0
 RESUME, RESUME_EVERY_S = "resume", 60.0
 RELOAD, RELOAD_EVERY_S = "reload", 15.0
 FOLLOW, FOLLOW_EVERY_S = "follow", 15.0
+SHED, SHED_EVERY_S = "shed", 5.0
 TIDY, TIDY_EVERY_S = "tidy", 3600.0
 REPEATS = timedelta(days=3)
 """How long a delivery that was worked on is remembered: its sender may send it again."""
@@ -54,7 +55,7 @@ class WorkProcess:
         self._outbox = OutboxWorker(desk, surface)
         self._reload = Reload(desk, read_policy or (lambda: desk.policy))
         every_s = {EXPIRE: EXPIRE_EVERY_S, RESUME: RESUME_EVERY_S, RELOAD: RELOAD_EVERY_S, FOLLOW: FOLLOW_EVERY_S}
-        every_s |= {TIDY: TIDY_EVERY_S}
+        every_s |= {SHED: SHED_EVERY_S, TIDY: TIDY_EVERY_S}
         self._timetable = Timetable(runner, every_s)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -101,6 +102,12 @@ class WorkProcess:
         async def do_follow(payload: JsonObject) -> None:
             await follow.follow(desk)
 
+        async def do_shed(payload: JsonObject) -> None:
+            for each in await self._inbox.shed():
+                if each.count > each.told:
+                    await shed.deliveries(desk, kind=each.kind, count=each.count, new=each.count - each.told)
+                    await self._inbox.told(each)
+
         async def do_tidy(payload: JsonObject) -> None:
             before = desk.clock() - REPEATS
             await self._inbox.prune(before)
@@ -109,6 +116,7 @@ class WorkProcess:
 
         return {
             FOLLOW: do_follow,
+            SHED: do_shed,
             TIDY: do_tidy,
             RESUME: do_resume,
             RELOAD: do_reload,

@@ -83,6 +83,8 @@ class Action(StrEnum):
     BREAKER_TRIED = "firstmate:breaker:try"
     BREAKER_CLOSED = "firstmate:breaker:close"
     FOLLOWED = "firstmate:proposal:follow"
+    SHED = "firstmate:delivery:shed"
+    RUN_SHED = "firstmate:run:shed"
     PEOPLE_NOTIFIED = "firstmate:people:notify"
     PRESS_IGNORED = "firstmate:press:ignore"
     POLICY_LOADED = "firstmate:policy:load"

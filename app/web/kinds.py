@@ -3,3 +3,5 @@
 from __future__ import annotations
 
 ALERTS, CHANGES = "webhook.alerts", "webhook.changes"
+NEVER_SHED = (ALERTS,)
+"""What is kept however much waits: whoever sends these may not send them again."""

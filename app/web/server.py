@@ -18,9 +18,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from app.domain.errors import BadInput, FirstmateError, Misconfigured
 from app.domain.value import JsonObject, Value, digest
 from app.incidents.monitors import alerts_of, changes_of
-from app.jobs.inbox import Inbox
+from app.jobs.inbox import Inbox, Overloaded
 from app.web.body import TooLarge, parse, read_bytes
-from app.web.kinds import ALERTS, CHANGES
+from app.web.kinds import ALERTS, CHANGES, NEVER_SHED
 from app.web.visitor import AT_ONCE, Visitor
 
 log = structlog.get_logger()
@@ -54,11 +54,16 @@ def create(inbox: Inbox, *, token: str, ready: Ready) -> FastAPI:
                 return refusal
             items = read(parse(await read_bytes(request)), unreadable.append)
             body: JsonObject = {"items": [item.model_dump(mode="json") for item in items]}
-            fresh = await inbox.put(f"{kind}:{digest(body)}", kind, body)
+            fresh = await inbox.put(f"{kind}:{digest(body)}", kind, body, may_be_shed=kind not in NEVER_SHED)
         except BadInput as error:
             taken.labels(kind, "refused").inc()
             log.warning("webhook.refused", action="webhook.refused", kind=kind, why=str(error))
             return JSONResponse({"error": str(error)}, status_code=413 if isinstance(error, TooLarge) else 400)
+        except Overloaded as error:
+            taken.labels(kind, "shed").inc()
+            log.error("webhook.shed", action="webhook.shed", kind=kind, why=str(error))
+            told = {"error": f"{error}; send it again in a minute"}
+            return JSONResponse(told, status_code=503, headers={"Retry-After": "60"})
         except FirstmateError as error:
             taken.labels(kind, "not_kept").inc()
             log.error("webhook.not_kept", action="webhook.not_kept", kind=kind, why=str(error))
