@@ -48,7 +48,7 @@ async def doctor() -> list[tuple[str, Health]]:
     told += ignored
     told += await _check_slack(settings)
     told.append(await _tried("database", lambda: _check_ledger(settings, Ledger)))
-    told.append(await _tried("inbox", lambda: _check_inbox(settings)))
+    told += await _check_inbox(settings)
     told.append(await _tried("policy", lambda: _check_policy(settings)))
     told.append(await _tried("runbooks", lambda: _check_runbooks(settings)))
     for folder, plugins, without in systems:
@@ -118,17 +118,23 @@ async def _check_ledger(settings: Settings, ledger_kind: Any) -> Health:
         await ledger.close()
 
 
-async def _check_inbox(settings: Settings) -> Health:
+async def _check_inbox(settings: Settings) -> list[tuple[str, Health]]:
+    """Only where something was shed, or is now."""
     from app.jobs.inbox import MOST_WAITING, Inbox
 
-    inbox = await Inbox.open(settings.data_dir / "inbox.sqlite", clock=now)
+    path = settings.data_dir / "inbox.sqlite"
+    if not path.exists():
+        return []
+    inbox = await Inbox.open(path, clock=now)
     try:
         waiting, shed = await inbox.waiting(), sum(each.count for each in await inbox.shed())
     finally:
         await inbox.close()
-    line = f"{counted(waiting, 'delivery', 'deliveries')} to be worked on" + (f"; {shed} were shed so far" if shed else "")
-    full = waiting >= MOST_WAITING
-    return Health(ok=not full, line=f"{line}; changes are not taken until it falls below {MOST_WAITING}" if full else line)
+    line = f"{counted(waiting, 'delivery', 'deliveries')} to be worked on; {shed} were shed so far"
+    if waiting >= MOST_WAITING:
+        mend = f"changes are not taken until fewer than {MOST_WAITING} wait; look whether the work process runs"
+        return [("inbox", Health(ok=False, line=f"{line}; {mend}"))]
+    return [("inbox", Health(ok=True, line=line))] if shed else []
 
 
 async def _check_policy(settings: Settings) -> Health:

@@ -4,7 +4,10 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from app.domain.incident import Alert
+from app.incidents import shed
 from app.incidents.group import group
 from app.ledger import alerts, incidents, runs
 from app.ledger.audit import Action
@@ -149,6 +152,20 @@ async def test_a_storm_of_alerts_does_not_triage_for_ever(world: World) -> None:
 
     async with world.ledger.read() as tx:
         assert len(await runs.for_incident(tx, incident)) == 5
+
+
+async def test_where_too_many_triages_wait_an_alert_asks_for_no_other_and_that_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = await group(world.desk, alert(), surface="webhook")
+    assert incident is not None
+    await ended(world, incident, "inconclusive")
+    monkeypatch.setattr(shed, "MOST_RUNS", 0)
+    await group(world.desk, alert(fingerprint="a2"), surface="webhook")
+    async with world.ledger.read() as tx:
+        assert len(await runs.for_incident(tx, incident)) == 1
+    assert (await world.told(incident))[-1] == "Not triaged again: 0 triages wait already. Press Triage again if it is needed"
+    assert "firstmate:run:shed" in await world.audited(incident)
 
 
 def gale(number: int, **fields: Any) -> Alert:
