@@ -20,7 +20,7 @@ import typer
 
 from app.domain.errors import FirstmateError, Misconfigured, NotFound, Unreachable
 from app.domain.plugin import Health
-from app.plugged import calibration, investigators, load_policy, now, open_plugins, sources_of, use_own_key
+from app.plugged import calibration, investigators, load_policy, now, open_plugins, own_folder, sources_of, use_own_key
 from app.plugins import discover
 from app.settings import Settings, read_settings
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from app.domain.statement import Signed
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
-    from app.incidents.auditing import Checked
     from app.incidents.why import Why
     from app.jobs.inbox import Inbox
     from app.ledger.ledger import Ledger, Tx
+    from app.verify_alone import Report
     from graphs.contract import Sources
 
 
@@ -194,11 +194,21 @@ class Composition:
             "It counts once it is, if that is within five minutes; `firstmate policy why` says how it stands"
         )
 
-    async def audit_verify(self) -> Checked:
+    async def audit_verify(self, *, keys: Sequence[str], told: Sequence[str]) -> Report:
         from app.incidents.auditing import check
+        from app.ledger.roots import FILE, read_key
 
+        settings = self.settings()
+        known = list(keys) or ([read_key(settings.audit_key_path).public] if settings.audit_key_path.exists() else [])
         async with self._ledger() as ledger:
-            return await check(ledger)
+            return await check(ledger, settings.roots_dir / FILE, keys=known, told=told)
+
+    def audit_key(self) -> tuple[str, Path]:
+        from app.ledger.roots import own_key
+
+        settings = self.settings()
+        own_folder(settings.data_dir)
+        return own_key(settings.audit_key_path).public, settings.audit_key_path
 
     async def audit_export(self, folder: Path, *, start: datetime, end: datetime, by: str) -> dict[str, int]:
         from app.incidents.auditing import export

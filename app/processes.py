@@ -127,6 +127,7 @@ async def opened(settings: Settings) -> AsyncIterator[Systems]:
 def desk_of(settings: Settings, systems: Systems, outside: Outside, runner: JobRunner, saver: Any) -> Desk:
     """The desk that the verbs work at; its triage is the graph, with everything plugged in."""
     from app.incidents.desk import Desk, Windows
+    from app.ledger.roots import Roots, own_key
     from graphs import judge
     from graphs import triage as graph
 
@@ -147,6 +148,7 @@ def desk_of(settings: Settings, systems: Systems, outside: Outside, runner: JobR
 
     desk = Desk(
         ledger=systems.ledger,
+        roots=Roots(systems.ledger, settings.roots_dir, key=own_key(settings.audit_key_path), clock=now),
         clock=now,
         jobs=runner,
         policy=load_policy(settings),

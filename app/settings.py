@@ -27,6 +27,10 @@ class Settings(BaseSettings):
         default="", description="The ledger's database; empty: SQLite in the data folder. PostgreSQL: postgresql://…"
     )
     policy_file: Path | None = Field(default=None, description="Who may approve what; empty: policy.yaml in the data folder.")
+    audit_dir: Path | None = Field(
+        default=None,
+        description="Where the audit trail's signed roots are kept, best on another disk; empty: audit in the data folder.",
+    )
     runbooks_dir: Path | None = Field(default=None, description="Your runbooks; empty: the ones that come with Firstmate.")
     host: str = Field(default="127.0.0.1", description="The address webhooks and health checks listen on.")
     port: int = Field(default=8723, ge=0, le=65535, description="The port of webhooks and health checks; 0: any free one.")
@@ -70,6 +74,15 @@ class Settings(BaseSettings):
     @property
     def policy_path(self) -> Path:
         return self.policy_file or self.data_dir / "policy.yaml"
+
+    @property
+    def roots_dir(self) -> Path:
+        return self.audit_dir or self.data_dir / "audit"
+
+    @property
+    def audit_key_path(self) -> Path:
+        """The private key that signs roots; never in the database, nor beside the roots where those are elsewhere."""
+        return self.data_dir / "audit.key"
 
     @property
     def stop_path(self) -> Path:

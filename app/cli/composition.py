@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # it works on whole tables, and brings what that takes
     from app.domain.statement import Signed
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
-    from app.incidents.auditing import Checked
     from app.incidents.why import Why
+    from app.verify_alone import Report
 
 
 class InboxPort(Protocol):
@@ -101,7 +101,13 @@ class Composition(Protocol):
         answers in time."""
         ...
 
-    async def audit_verify(self) -> Checked: ...
+    async def audit_verify(self, *, keys: Sequence[str], told: Sequence[str]) -> Report:
+        """`keys`: public keys that may have signed the roots; none: this installation's own."""
+        ...
+
+    def audit_key(self) -> tuple[str, Path]:
+        """(this installation's public key, made when there was none; the file of the private one)."""
+        ...
 
     async def audit_export(self, folder: Path, *, start: datetime, end: datetime, by: str) -> dict[str, int]: ...
 

@@ -7,7 +7,7 @@ import csv
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from app.ledger import approvals, audit, emergencies, executions, proposals
 from app.ledger.audit import AuditRow
 from app.ledger.ledger import Ledger, Tx
 from app.ledger.proposals import Altered
+from app.verify_alone import Check, Log, Report, check_sqlite, read_roots
 
 COLUMNS = (
     *(
@@ -37,25 +38,32 @@ COLUMNS = (
 """Of proposals.csv, one row a proposal. Several people and moments in one field are joined by a space, in the order of presses."""
 
 
-@dataclass(frozen=True)
-class Checked:
-    """`problems`: sentences by chain; a chain without any is not in it."""
+async def check(ledger: Ledger, roots: Path, *, keys: Sequence[str], told: Sequence[str] = ()) -> Report:
+    """Every chain of the ledger, link by link, against the ends it keeps and the roots in this file, signed by one of `keys`.
 
-    chains: int
-    rows: int
-    problems: dict[str, list[str]]
+    `told`: roots as they stand elsewhere, `SEQ:HASH`. Raises `BadInput` for what names none. By the stand-alone verifier, which
+    reads a SQLite file by itself; from PostgreSQL it is given the rows.
+    """
+    try:
+        if ledger.url.get_backend_name() == "sqlite":
+            return await asyncio.to_thread(check_sqlite, Path(str(ledger.url.database)), _log(roots, keys), told=told)
+        verifier = Check(_log(roots, keys))  # roots first: rows that come while it is read are then never missed
+        for each in told:
+            verifier.expect(each)
+        async with ledger.read() as tx:
+            await audit.read_into(verifier, tx)
+            return verifier.end([(end.incident, end.seq, end.hash) for end in await audit.heads(tx)])
+    except ValueError as error:
+        raise BadInput(str(error)) from error
 
 
-async def check(ledger: Ledger) -> Checked:
-    """Every chain of the ledger, link by link, against the ends it keeps."""
-    async with ledger.read() as tx:
-        ends = await audit.heads(tx)
-        found = {end.incident: await audit.verify(tx, end.incident) for end in ends}
-        orphans = await audit.without_head(tx)
-    problems = {chain: told for chain, told in found.items() if told} | {
-        chain: ["the chain's head is missing"] for chain in orphans
-    }
-    return Checked(chains=len(ends) + len(orphans), rows=sum(end.seq for end in ends), problems=problems)
+def _log(roots: Path, keys: Sequence[str]) -> Log:
+    try:
+        return read_roots(roots.read_text(encoding="utf-8"), keys=keys)
+    except FileNotFoundError:
+        return Log()
+    except OSError as error:
+        raise BadInput(f"the roots in {roots} can't be read ({error.strerror}); run it as whom firstmate serve runs as") from error
 
 
 async def export(ledger: Ledger, folder: Path, *, start: datetime, end: datetime, by: str, at: datetime) -> dict[str, int]:

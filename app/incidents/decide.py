@@ -69,6 +69,7 @@ async def decide(
     known = await people_of(desk, proposal, also=by, signed=signed is not None)
     members = await members_of(desk, held.proposal)
     change = await moved_since(desk, held.proposal) if decision == "approve" and held.state == "proposed" else None
+    unsealed = await _unsealed(desk) if decision == "approve" else None
 
     now = desk.clock()
     async with desk.ledger.write() as tx:
@@ -90,6 +91,8 @@ async def decide(
             return Decided(counted=False, complete=False, sentence=_already(held, decision))
         if isinstance(word, Denied):  # before anything else: who may not approve may not end a proposal by pressing either
             return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason=word.reason)
+        if unsealed is not None:
+            return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason=unsealed)
         if change is not None:
             if await proposals.move(tx, proposal, {"proposed"}, "superseded", at=now):
                 await record.superseded(desk, tx, held.proposal, reason=change, text=change, surface=surface)
@@ -102,14 +105,18 @@ async def decide(
         if decision == "reject":
             return await _rejected(desk, tx, held.proposal, by=by, surface=surface, reason=reason)
         await _noted(desk, tx, judged, by=by, surface=surface, again=again, after_s=after_s)
-        if isinstance(word, Needs):
-            return Decided(counted=True, complete=False, sentence=f"Your yes counts. Still needed: {word.reason}.")
-        await score.approved(desk, tx, held.proposal)
-        if not await proposals.move(tx, proposal, {"proposed"}, "approved", at=now):
-            return Decided(
-                counted=False, complete=False, sentence=f"{held.proposal.name} was decided by somebody else a moment ago."
-            )
-        await glass.note_use(desk, tx, judged)
+        if not isinstance(word, Needs):
+            await score.approved(desk, tx, held.proposal)
+            if not await proposals.move(tx, proposal, {"proposed"}, "approved", at=now):
+                return Decided(
+                    counted=False, complete=False, sentence=f"{held.proposal.name} was decided by somebody else a moment ago."
+                )
+            await glass.note_use(desk, tx, judged)
+    unsealed = await _unsealed(desk)  # a root over this yes, before anybody is told of it
+    if isinstance(word, Needs):
+        return Decided(counted=True, complete=False, sentence=f"Your yes counts. Still needed: {word.reason}.")
+    if unsealed is not None:
+        return Decided(counted=True, complete=True, sentence=f"Approved {held.proposal.name}, but it does not run yet: {unsealed}.")
     await desk.jobs.submit(EXECUTE, {"proposal": proposal}, key=job_key(proposal), lock=job_lock(held.proposal.incident))
     return Decided(counted=True, complete=True, sentence=f"Approved {held.proposal.name}; it runs now.")
 
@@ -230,6 +237,15 @@ async def moved_since(desk: Desk, proposal: Proposal) -> str | None:
         return f"the world moved since {proposal.asked_at:%H:%M:%S} UTC: {told}" if told else None
     told = ", ".join(f"{key} was {proposal.precondition.get(key)!r} and is {now.get(key)!r}" for key in sorted(different))
     return f"the world moved since {proposal.asked_at:%H:%M:%S} UTC: {told}"
+
+
+async def _unsealed(desk: Desk) -> str | None:
+    """Why no root can be signed over what is recorded; None when one was."""
+    try:
+        await desk.roots.seal()
+    except FirstmateError as error:
+        return str(error)
+    return None
 
 
 async def _rejected(desk: Desk, tx: Tx, proposal: Proposal, *, by: str, surface: str, reason: str) -> Decided:

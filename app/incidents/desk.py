@@ -15,6 +15,7 @@ from app.domain.hypothesis import Diagnosis
 from app.domain.incident import Scope
 from app.domain.ports import ActionPort, Clock, JobRunner, MetricsSource
 from app.ledger.ledger import Ledger
+from app.ledger.roots import Roots
 from app.policy.policy import Policy
 
 INCIDENT_CARD = "incident"
@@ -78,6 +79,7 @@ class Knows(Protocol):
 class Desk:
     """`policy` is None until somebody wrote one: then nothing above tier 0 may be approved. It alone changes while a process
     lives (`reload`): everything asks for it when it is needed, and keeps none. While there is a `stop_file`, nothing runs.
+    `roots`: nothing above tier 0 is approved, run or told of before a signed root kept outside the database covers it.
     `monotonic`: seconds since some moment, for how long something lasts within this process; `clock` may be set forward and back.
     """
 
@@ -92,6 +94,7 @@ class Desk:
     judge: Agent
     people: People
     home_team: str
+    roots: Roots
     members: Members = no_groups
     stop_file: Path | None = None
     invite: tuple[str, ...] = ()

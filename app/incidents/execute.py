@@ -95,6 +95,7 @@ async def take_up(desk: Desk, execution_id: str) -> None:
 async def _start(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | None:
     """Everything that must hold for the run, in the one transaction that notes `started`."""
     moved = None
+    await desk.roots.seal()  # what consents to it stands outside the database, or it does not run
     async with desk.ledger.read() as tx:
         stored = await proposals.get(tx, hash)
     if stored.state == "approved":

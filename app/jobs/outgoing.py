@@ -86,6 +86,8 @@ class OutboxWorker:
             due = await outbox.due(tx, now, limit=5 * AT_ONCE)
         for row in lost:
             await self._reconcile(row)
+        if due:
+            await self._seal()
         first: dict[str, Outgoing] = {}
         for row in due:
             first.setdefault(_place_of(row), row)
@@ -95,6 +97,13 @@ class OutboxWorker:
             if isinstance(error, BaseException):
                 raise error
         return len(taken)
+
+    async def _seal(self) -> None:
+        """Nothing is told before a root covers it; where none can be written, nothing is approved or run, and that must be told."""
+        try:
+            await self._desk.roots.seal()
+        except FirstmateError as error:
+            log.error("outbox.unsealed", action="outbox.unsealed", why=str(error))
 
     async def _deliver(self, row: Outgoing) -> None:
         """One row, to one of its ends; nothing where another worker took it."""

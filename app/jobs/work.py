@@ -29,6 +29,8 @@ RESUME, RESUME_EVERY_S = "resume", 60.0
 RELOAD, RELOAD_EVERY_S = "reload", 15.0
 FOLLOW, FOLLOW_EVERY_S = "follow", 15.0
 SHED, SHED_EVERY_S = "shed", 5.0
+SEAL, SEAL_EVERY_S = "seal", 20.0
+"""Whatever was recorded stands under a signed root within a minute; what was approved, before anybody is told."""
 TIDY, TIDY_EVERY_S = "tidy", 3600.0
 REPEATS = timedelta(days=3)
 """How long a delivery that was worked on is remembered: its sender may send it again."""
@@ -55,7 +57,7 @@ class WorkProcess:
         self._outbox = OutboxWorker(desk, surface)
         self._reload = Reload(desk, read_policy or (lambda: desk.policy))
         every_s = {EXPIRE: EXPIRE_EVERY_S, RESUME: RESUME_EVERY_S, RELOAD: RELOAD_EVERY_S, FOLLOW: FOLLOW_EVERY_S}
-        every_s |= {SHED: SHED_EVERY_S, TIDY: TIDY_EVERY_S}
+        every_s |= {SHED: SHED_EVERY_S, SEAL: SEAL_EVERY_S, TIDY: TIDY_EVERY_S}
         self._timetable = Timetable(runner, every_s)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -107,6 +109,8 @@ class WorkProcess:
                 if each.count > each.told:
                     await shed.deliveries(desk, kind=each.kind, count=each.count, new=each.count - each.told)
                     await self._inbox.told(each)
+        async def do_seal(payload: JsonObject) -> None:
+            await desk.roots.seal()
 
         async def do_tidy(payload: JsonObject) -> None:
             before = desk.clock() - REPEATS
@@ -120,6 +124,7 @@ class WorkProcess:
             TIDY: do_tidy,
             RESUME: do_resume,
             RELOAD: do_reload,
+            SEAL: do_seal,
             execute.TAKE_UP: do_take_up,
             investigate.JOB: do_investigate,
             decide.EXECUTE: do_execute,

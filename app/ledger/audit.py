@@ -14,13 +14,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Text, delete, select, type_coerce
+from sqlalchemy import Row, Select, Text, delete, select, type_coerce
+from sqlalchemy.types import NullType
 
+from app import verify_alone
 from app.domain.errors import NotFound
 from app.domain.value import AwareDatetime, JsonObject, Value, canonical, digest
 from app.ledger.ledger import Tx
 from app.ledger.tables import audit, audit_heads, audit_payloads
 from app.ledger.types import storable, storable_json
+from app.verify_alone import Check
 
 
 class Action(StrEnum):
@@ -107,6 +110,7 @@ class AuditRow(Value):
     agent: str
     policy: str
     proposal: str
+    findings: str
     subject: str
     payload_hash: str
     prev: str
@@ -135,11 +139,13 @@ async def append(
     agent: str = "",
     policy: str = "",
     proposal: str = "",
+    findings: Sequence[str] = (),
     payload: JsonObject | None = None,
 ) -> Head:
     """Add a row to the incident's chain, in the transaction of the change it records; the chain's new end.
 
-    `actor`: a person's Slack id, an agent's name@version, or "firstmate". `subject`: what it was done to.
+    `actor`: a person's Slack id, an agent's name@version, or "firstmate". `subject`: what it was done to. `policy`: the version
+    that had a say in it, "" where none had. `findings`: hashes of those it rests on (`findings.hashes`).
     """
     body = storable_json(payload or {})
     await tx.execute(tx.insert(audit_heads).values(incident=incident, seq=0, hash="").on_conflict_do_nothing())
@@ -156,6 +162,7 @@ async def append(
         "agent": storable(agent),
         "policy": policy,
         "proposal": proposal,
+        "findings": " ".join(findings),
         "subject": storable(subject),
         "payload_hash": digest(body),
         "prev": head.hash,
@@ -170,14 +177,16 @@ async def append(
 
 def row_hash(row: dict[str, Any]) -> str:
     """The hash a row of these columns must carry. The moment enters as ISO 8601 UTC with microseconds."""
-    linked = {name: value for name, value in row.items() if name not in ("hash", "payload")}
-    linked["at"] = row["at"].astimezone(UTC).isoformat(timespec="microseconds")
-    return digest(linked)
+    return verify_alone.row_hash([_moment(row[name]) if name == "at" else row[name] for name in verify_alone.COLUMNS])
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 async def rows(tx: Tx, incident: str, *, after: int = 0, limit: int = 10_000) -> list[AuditRow]:
     """The chain's rows with a seq above `after`, in order."""
-    query = _joined().where(audit.c.incident == incident, audit.c.seq > after).order_by(audit.c.seq).limit(limit)
+    query = _with_payload(*audit.c).where(audit.c.incident == incident, audit.c.seq > after).order_by(audit.c.seq).limit(limit)
     return [_read(row) for row in await tx.execute(query)]
 
 
@@ -187,33 +196,38 @@ async def heads(tx: Tx) -> list[Head]:
     return [Head.model_validate(dict(row._mapping)) for row in found]
 
 
-async def without_head(tx: Tx) -> list[str]:
-    """Chains whose end is not kept, although they have rows."""
-    known = select(audit_heads.c.incident)
-    query = select(audit.c.incident).where(audit.c.incident.not_in(known)).distinct().order_by(audit.c.incident)
-    return list((await tx.execute(query)).scalars())
+async def read_into(check: Check, tx: Tx) -> None:
+    """Every row of every chain, chain by chain, in order. One that can't be read ends its chain there."""
+    for incident in (await tx.execute(select(audit.c.incident).distinct().order_by(audit.c.incident))).scalars():
+        await _read_chain(check, tx, incident)
 
 
 async def verify(tx: Tx, incident: str) -> list[str]:
-    """What is wrong with the chain, as sentences; empty when nothing is.
+    """What is wrong with the chain by itself, as sentences; empty when nothing is.
 
     Finds changed, missing, swapped and added rows, and a tail cut off against the head kept here. It cannot find a chain
-    rewritten whole, head included: hold it against a head that was signed and kept elsewhere.
+    rewritten whole, head included: that takes the signed roots (`app.ledger.roots`).
     """
-    problems: list[str] = []
-    seq, prev = 0, ""
-    erased = await _erased(tx)
-    while chunk := await _read_on(tx, incident, seq, problems):
+    check = Check()
+    for chain in ("", incident) if incident else ("",):  # what was erased is recorded in the chain of none
+        await _read_chain(check, tx, chain)
+    kept = [(head.incident, head.seq, head.hash) for head in await heads(tx) if head.incident in ("", incident)]
+    return check.end(kept).problems.get(incident, [])
+
+
+async def _read_chain(check: Check, tx: Tx, incident: str) -> None:
+    # As the driver gives it: a moment that somebody altered into something else must not keep the rest from being read.
+    at = type_coerce(audit.c.at, NullType()).label("at")
+    columns = [at if name == "at" else audit.c[name] for name in verify_alone.READ]
+    seq = 0
+    while True:
+        query = _with_payload(*columns).where(audit.c.incident == incident, audit.c.seq > seq).order_by(audit.c.seq)
+        chunk = (await tx.execute(query.limit(10_000))).all()
         for row in chunk:
-            problems += _problems_of(row, after=seq, prev=prev, erased=erased)
-            seq, prev = row.seq, row.hash
-    query = select(audit_heads.c.seq, audit_heads.c.hash).where(audit_heads.c.incident == incident)
-    head = (await tx.execute(query)).first()
-    if (seq, prev) != (0, "") and head is None:
-        problems.append("the chain's head is missing")
-    if head is not None and (head.seq, head.hash) != (seq, prev):
-        problems.append(f"the head names row {head.seq} as the last one, and the chain ends with row {seq}")
-    return problems
+            check.take([_moment(value) if isinstance(value, datetime) else value for value in row])
+        if not chunk or not isinstance(chunk[-1].seq, int):
+            return
+        seq = chunk[-1].seq
 
 
 async def erase(tx: Tx, incident: str, seqs: Sequence[int], *, by: str, at: datetime, reason: str) -> None:
@@ -228,48 +242,11 @@ async def erase(tx: Tx, incident: str, seqs: Sequence[int], *, by: str, at: date
     await append(tx, Action.PAYLOAD_ERASED, at=at, actor=by, surface="", subject=incident, payload=payload)
 
 
-async def _read_on(tx: Tx, incident: str, seq: int, problems: list[str]) -> list[AuditRow]:
-    """The next rows; where one of them can't be read, that is told, and the chain ends there."""
-    try:
-        return await rows(tx, incident, after=seq)
-    except ValueError as error:
-        problems.append(f"a row after row {seq} can't be read: {' '.join(str(error).split())[:200]}")
-        return []
-
-
-def _problems_of(row: AuditRow, *, after: int, prev: str, erased: set[tuple[str, int]]) -> list[str]:
-    problems: list[str] = []
-    if row.seq != after + 1:
-        problems.append(f"row {after + 1} is missing: after row {after} comes row {row.seq}")
-    if row.prev != prev:
-        problems.append(f"row {row.seq} does not follow from the row before it")
-    if row_hash(row.model_dump()) != row.hash:
-        problems.append(f"row {row.seq} was changed: its content has another hash")
-    if row.payload is None and (row.incident, row.seq) not in erased:
-        problems.append(f"the payload of row {row.seq} is gone, and nobody recorded erasing it")
-    if row.payload is not None and digest(row.payload) != row.payload_hash:
-        problems.append(f"the payload of row {row.seq} was changed")
-    return problems
-
-
-async def _erased(tx: Tx) -> set[tuple[str, int]]:
-    query = _joined().where(audit.c.incident == "", audit.c.action == Action.PAYLOAD_ERASED.value)
-    found: set[tuple[str, int]] = set()
-    for row in await tx.execute(query):
-        payload = _read(row).payload or {}
-        seqs = payload.get("seqs")
-        for seq in seqs if isinstance(seqs, list) else []:
-            if isinstance(seq, int):
-                found.add((str(payload.get("incident", "")), seq))
-    return found
-
-
-def _joined() -> Any:
+def _with_payload(*columns: Any) -> Select[Any]:
     same = (audit_payloads.c.incident == audit.c.incident) & (audit_payloads.c.seq == audit.c.seq)
     # As text: one that somebody altered must not keep the rest from being read.
-    return select(*audit.c, type_coerce(audit_payloads.c.body, Text).label("payload")).select_from(
-        audit.outerjoin(audit_payloads, same)
-    )
+    payload = type_coerce(audit_payloads.c.body, Text).label("payload")
+    return select(*columns, payload).select_from(audit.outerjoin(audit_payloads, same))
 
 
 def _read(row: Row[Any]) -> AuditRow:

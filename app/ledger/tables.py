@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from app.ledger.types import Json, Moment, Words
+from app.ledger.types import Canonical, Json, Moment, Words
 
 metadata = MetaData(
     naming_convention={
@@ -290,10 +290,12 @@ audit = Table(
     Column("agent", Words, nullable=False),  # "name@version" where an agent was involved
     Column("policy", Words, nullable=False),  # the policy's version
     Column("proposal", Words, nullable=False),  # hash
+    Column("findings", Words, nullable=False),  # hashes of the findings it rests on, joined by a space
     Column("subject", Words, nullable=False),
     Column("payload_hash", Words, nullable=False),
     Column("prev", Words, nullable=False),  # the row before; "" for the first
     Column("hash", Words, nullable=False),  # over all of the above
+    sqlite_with_rowid=False,  # kept in the order in which it is verified
 )
 
 audit_payloads = Table(
@@ -301,7 +303,8 @@ audit_payloads = Table(
     metadata,
     Column("incident", Words, primary_key=True),
     Column("seq", Integer, primary_key=True),
-    Column("body", Json, nullable=False),  # apart from its row, so that it can be erased and the chain stays whole
+    Column("body", Canonical, nullable=False),  # apart from its row, so that it can be erased and the chain stays whole
+    sqlite_with_rowid=False,
 )
 
 audit_heads = Table(

@@ -10,7 +10,7 @@ from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.domain.errors import BadInput
-from app.domain.value import JsonValue
+from app.domain.value import JsonValue, canonical
 
 
 def storable(text: str) -> str:
@@ -85,3 +85,17 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+class Canonical(Json):
+    """A JSON value kept as its RFC 8785 text: a hash of it is one over exactly what is stored."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        try:
+            return canonical(value).decode()
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"this cannot be kept as canonical JSON: {error}; replace NaN, infinities and huge numbers") from error

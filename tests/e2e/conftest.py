@@ -32,6 +32,7 @@ from app.jobs.work import WorkProcess
 from app.ledger import audit, incidents, outbox
 from app.ledger.audit import AuditRow
 from app.ledger.ledger import Ledger
+from app.ledger.roots import Roots, own_key
 from app.plugged import calibration
 from app.plugins import discover
 from app.policy.policy import Policy, load
@@ -273,6 +274,7 @@ def _desk(
         judge=judge.AGENT,
         people=people,
         home_team=home_team,
+        roots=Roots(ledger, folder / "audit", key=own_key(folder / "audit.key"), clock=_now),
         invite=("U02BOB",),
     )
     return desk

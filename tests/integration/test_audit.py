@@ -11,7 +11,9 @@ from tests.unit.incidents.world import opened
 async def test_the_trail_is_checked_and_exported(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
         await world.proposed((await world.declared()).id)
-    settings = {"FIRSTMATE_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.db'}"}
+        await world.desk.roots.seal()
+    settings = {"FIRSTMATE_AUDIT_DIR": str(tmp_path / "audit"), "FIRSTMATE_DATA_DIR": str(tmp_path)}
+    settings |= {"FIRSTMATE_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.db'}"}
     told = firstmate("audit", "verify", folder=tmp_path, **settings)
     assert told.returncode == 0
     assert "they hold" in told.stdout

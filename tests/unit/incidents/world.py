@@ -32,6 +32,7 @@ from app.incidents.propose import propose
 from app.jobs.runner import InProcessRunner
 from app.ledger import audit, executions, incidents, proposals, timeline
 from app.ledger.ledger import Ledger
+from app.ledger.roots import Roots, own_key
 from app.policy.policy import load
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -301,6 +302,7 @@ async def opened(folder: Path) -> AsyncIterator[World]:
             judge=Agent(name="judge", version="1.0.0"),
             people=people,
             home_team="THOME",
+            roots=Roots(ledger, folder / "audit", key=own_key(folder / "audit.key"), clock=clock),
             monotonic=clock.monotonic,
         )
         world = World(desk=desk, clock=clock, runner=runner, tool=tool, folk=folk, found=found)

@@ -73,7 +73,8 @@ async def test_a_row_hash_can_be_computed_by_anyone_from_its_columns(ledger: Led
         row = (await audit.rows(tx, chain))[0]
     columns = {
         "incident": "INC-0001", "seq": 1, "at": "2026-03-01T12:00:00.000000+00:00", "action": "person:timeline:note",
-        "actor": "U1", "on_behalf_of": "", "surface": "slack", "agent": "", "policy": "", "proposal": "", "subject": "INC-0001",
+        "actor": "U1", "on_behalf_of": "", "surface": "slack", "agent": "", "policy": "", "proposal": "", "findings": "",
+        "subject": "INC-0001",
         "payload_hash": hashlib.sha256(b'{"n":0,"text":"note 0"}').hexdigest(), "prev": "",
     }  # fmt: skip
     assert row.hash == hashlib.sha256(rfc8785.dumps(columns)).hexdigest()

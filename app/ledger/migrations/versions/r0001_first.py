@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from app.ledger.types import Json, Moment, Words
+from app.ledger.types import Canonical, Json, Moment, Words
 
 revision = "0001"
 down_revision = None
@@ -34,11 +34,13 @@ def upgrade() -> None:
         sa.Column("agent", Words, nullable=False),
         sa.Column("policy", Words, nullable=False),
         sa.Column("proposal", Words, nullable=False),
+        sa.Column("findings", Words, nullable=False),
         sa.Column("subject", Words, nullable=False),
         sa.Column("payload_hash", Words, nullable=False),
         sa.Column("prev", Words, nullable=False),
         sa.Column("hash", Words, nullable=False),
         sa.PrimaryKeyConstraint("incident", "seq", name="pk_audit"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "audit_heads",
@@ -51,8 +53,9 @@ def upgrade() -> None:
         "audit_payloads",
         sa.Column("incident", Words, nullable=False),
         sa.Column("seq", sa.Integer, nullable=False),
-        sa.Column("body", Json, nullable=False),
+        sa.Column("body", Canonical, nullable=False),
         sa.PrimaryKeyConstraint("incident", "seq", name="pk_audit_payloads"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "catalogues",
