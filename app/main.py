@@ -212,9 +212,12 @@ class Composition:
 
     async def audit_export(self, folder: Path, *, start: datetime, end: datetime, by: str) -> dict[str, int]:
         from app.incidents.auditing import export
+        from app.ledger.roots import Roots, own_key
 
+        settings = self.settings()
         async with self._ledger() as ledger:
-            return await export(ledger, folder, start=start, end=end, by=by, at=now())
+            roots = Roots(ledger, settings.roots_dir, key=own_key(settings.audit_key_path), clock=now)
+            return await export(ledger, roots, folder, start=start, end=end, by=by, at=now())
 
     @asynccontextmanager
     async def _ledger(self) -> AsyncIterator[Ledger]:

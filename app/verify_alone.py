@@ -353,7 +353,7 @@ def check_connection(file: sqlite3.Connection, check: Check) -> Report:
 
 def check_export(folder: Path, *, keys: Sequence[str], told: Sequence[str] = ()) -> Report:
     """A folder that `firstmate audit export` wrote: its manifest's signature, every file's hash, the rows and the roots."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     roots, rows = (folder / "roots.jsonl").read_text(encoding="utf-8"), (folder / "audit.jsonl").read_text(encoding="utf-8")
     log = read_roots(roots, keys=keys or [str(manifest["key"])])
     if keys and manifest["key"] not in keys:

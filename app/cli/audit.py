@@ -51,12 +51,15 @@ def export(
     since: Annotated[str, typer.Option("--from", help="From this day or moment on, UTC where it names no zone: 2026-11-01.")],
     until: Annotated[str, typer.Option("--to", help="Up to this day or moment, which is not part of it.")],
 ) -> None:
-    """Write what was proposed, approved and run, and every row of the audit trail, with a manifest of their hashes."""
+    """Write what was proposed, approved and run, and every row of the audit trail, with a signed manifest of their hashes.
+
+    app/verify_alone.py checks the folder, with none of our code beside it.
+    """
     compose: Composition = ctx.obj
     by = f"{getpass.getuser()} at a shell"
     done = asyncio.run(compose.audit_export(folder, start=_moment("--from", since), end=_moment("--to", until), by=by))
     what = f"{counted(done['proposals'], 'proposal')} and {counted(done['rows'], 'row')}"
-    print(f"{what} are in {folder}; manifest.json holds their hashes")
+    print(f"{what} are in {folder}; manifest.json holds their hashes, signed")
 
 
 def _moment(option: str, text: str) -> datetime:

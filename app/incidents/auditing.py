@@ -17,6 +17,7 @@ from app.ledger import approvals, audit, emergencies, executions, proposals
 from app.ledger.audit import AuditRow
 from app.ledger.ledger import Ledger, Tx
 from app.ledger.proposals import Altered
+from app.ledger.roots import Roots
 from app.verify_alone import Check, Log, Report, check_sqlite, read_roots
 
 COLUMNS = (
@@ -28,6 +29,8 @@ COLUMNS = (
         "target",
         "what_ran",
         "arguments",
+        "before",
+        "diff",
         "asked_by",
         "asked_at",
         "approved_by",
@@ -66,10 +69,13 @@ def _log(roots: Path, keys: Sequence[str]) -> Log:
         raise BadInput(f"the roots in {roots} can't be read ({error.strerror}); run it as whom firstmate serve runs as") from error
 
 
-async def export(ledger: Ledger, folder: Path, *, start: datetime, end: datetime, by: str, at: datetime) -> dict[str, int]:
-    """Write proposals.csv, audit.jsonl and manifest.json into `folder` (new, or empty), and record that it was done.
+async def export(
+    ledger: Ledger, roots: Roots, folder: Path, *, start: datetime, end: datetime, by: str, at: datetime
+) -> dict[str, int]:
+    """Write proposals.csv, audit.jsonl, roots.jsonl and a signed manifest.json into `folder` (new, or empty), and record it.
 
-    Proposals asked and rows written in [start, end). How many of each. Raises `BadInput` where that folder can't be, or is in use.
+    Proposals asked and rows written in [start, end). How many of each. Raises `BadInput` where that folder can't be, or is in use,
+    and `Misconfigured` where no root can be signed over what is written.
     """
     if start >= end:
         raise BadInput(
@@ -78,26 +84,41 @@ async def export(ledger: Ledger, folder: Path, *, start: datetime, end: datetime
     await asyncio.to_thread(_demand_empty, folder)
     async with ledger.read() as tx:
         ends = await audit.heads(tx)
-        lines = [row for each in ends for row in await _rows(tx, each.incident, start=start, end=end)]
+        chains = [await _rows(tx, each.incident, start=start, end=end) for each in ends]
         actions = [await _action(tx, hash) for hash in await proposals.asked_between(tx, start, end)]
+    last = await roots.seal()  # over at least what was read
+    lines = [row for chain in chains for row in chain]
     texts = {
         "proposals.csv": _table(actions),
-        "audit.jsonl": "".join(json.dumps(row.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) + "\n" for row in lines),
+        "audit.jsonl": "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in map(_line, lines)),
+        "roots.jsonl": await asyncio.to_thread(_read, roots.path),
     }
     manifest: JsonObject = {
-        "schema": "audit-export/1",
+        "schema": "audit-export/2",
         "from": start.isoformat(),
         "to": end.isoformat(),
         "written_at": at.isoformat(),
         "by": by,
         "files": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},
         "heads": [each.model_dump(mode="json") for each in ends],
+        "chains": [{"incident": each[0].incident, "after": each[0].seq - 1, "prev": each[0].prev} for each in chains if each],
+        "root": f"{last.seq}:{last.hash}" if last else "",
     }
-    await asyncio.to_thread(_write, folder, {**texts, "manifest.json": canonical(manifest).decode() + "\n"})
+    text = canonical(roots.signed(manifest)).decode() + "\n"
+    await asyncio.to_thread(_write, folder, {**texts, "manifest.json": text})
     async with ledger.write() as tx:
         payload: JsonObject = {"from": start.isoformat(), "to": end.isoformat(), "files": manifest["files"]}
         await audit.append(tx, audit.Action.EXPORTED, at=at, actor=by, surface="shell", subject="audit", payload=payload)
     return {"proposals": len(actions), "rows": len(lines)}
+
+
+def _line(row: AuditRow) -> JsonObject:
+    """As its hash is taken over it."""
+    return {**row.model_dump(mode="json"), "at": audit.moment(row.at)}
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _write(folder: Path, texts: dict[str, str]) -> None:
@@ -119,12 +140,14 @@ def _demand_empty(folder: Path) -> None:
 
 
 async def _rows(tx: Tx, incident: str, *, start: datetime, end: datetime) -> list[AuditRow]:
+    """The chain's rows of that time, without gaps: also what was written in between while a clock was set back."""
     found: list[AuditRow] = []
     seq = 0
     while chunk := await audit.rows(tx, incident, after=seq):
-        found += [row for row in chunk if start <= row.at < end]
+        found += chunk
         seq = chunk[-1].seq
-    return found
+    inside = [i for i, row in enumerate(found) if start <= row.at < end]
+    return found[inside[0] : inside[-1] + 1] if inside else []
 
 
 async def _action(tx: Tx, hash: str) -> dict[str, str]:
@@ -142,6 +165,8 @@ async def _action(tx: Tx, hash: str) -> dict[str, str]:
         "target": proposal.effects.target,
         "what_ran": proposal.effects.sentence,
         "arguments": canonical(proposal.call.arguments).decode(),
+        "before": canonical(proposal.precondition).decode(),
+        "diff": "; ".join(proposal.preview.lines),
         "asked_by": proposal.asked_by,
         "asked_at": proposal.asked_at.isoformat(),
         "approved_by": " ".join(each.by for each in yes),

@@ -176,11 +176,12 @@ async def append(
 
 
 def row_hash(row: dict[str, Any]) -> str:
-    """The hash a row of these columns must carry. The moment enters as ISO 8601 UTC with microseconds."""
-    return verify_alone.row_hash([_moment(row[name]) if name == "at" else row[name] for name in verify_alone.COLUMNS])
+    """The hash a row of these columns must carry."""
+    return verify_alone.row_hash([moment(row[name]) if name == "at" else row[name] for name in verify_alone.COLUMNS])
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """As it enters a row's hash: ISO 8601 UTC with microseconds."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -224,7 +225,7 @@ async def _read_chain(check: Check, tx: Tx, incident: str) -> None:
         query = _with_payload(*columns).where(audit.c.incident == incident, audit.c.seq > seq).order_by(audit.c.seq)
         chunk = (await tx.execute(query.limit(10_000))).all()
         for row in chunk:
-            check.take([_moment(value) if isinstance(value, datetime) else value for value in row])
+            check.take([moment(value) if isinstance(value, datetime) else value for value in row])
         if not chunk or not isinstance(chunk[-1].seq, int):
             return
         seq = chunk[-1].seq

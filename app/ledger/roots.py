@@ -27,7 +27,7 @@ from sqlalchemy import func, select
 from app import verify_alone
 from app.domain.errors import Misconfigured
 from app.domain.ports import Clock
-from app.domain.value import canonical
+from app.domain.value import JsonObject, canonical
 from app.ledger import audit
 from app.ledger.ledger import Ledger
 from app.ledger.tables import audit_heads
@@ -121,6 +121,11 @@ class Roots:
             await asyncio.to_thread(self._look)
             return self._last
 
+    def signed(self, body: JsonObject) -> JsonObject:
+        """The body with our public key, and our signature over all of it."""
+        ours: JsonObject = {**body, "key": self.key}
+        return {**ours, "signature": self._key.sign(canonical(ours))}
+
     def _look(self) -> None:
         with suppress(FileNotFoundError), self.path.open("rb") as file:
             self._catch_up(file)
@@ -149,19 +154,16 @@ class Roots:
         return self._covered.get(incident, (0, ""))
 
     def _add(self, file: BinaryIO, moved: list[tuple[str, int, str]]) -> None:
-        key = self._key
-        if self._last is not None and self._last.key != key.public:
-            log.error("audit.key_changed", action="audit.key_changed", was=self._last.key, now=key.public)
-        body: dict[str, Any] = {
+        if self._last is not None and self._last.key != self.key:
+            log.error("audit.key_changed", action="audit.key_changed", was=self._last.key, now=self.key)
+        body: JsonObject = {
             "format": verify_alone.FORMAT,
             "seq": self._last.seq + 1 if self._last else 1,
             "at": self._clock().astimezone(UTC).isoformat(timespec="microseconds"),
             "prev": self._last.hash if self._last else "",
             "heads": [list(each) for each in moved],
-            "key": key.public,
         }
-        signed = {**body, "signature": key.sign(canonical(body))}
-        file.write(canonical(signed) + b"\n")
+        file.write(canonical(self.signed(body)) + b"\n")
         file.flush()
         os.fsync(file.fileno())
         self._catch_up(file)

@@ -21,7 +21,7 @@ async def test_the_trail_is_checked_and_exported(tmp_path: Path) -> None:
     told = firstmate("audit", "export", str(out), "--from", "2000-01-01", "--to", "2100-01-01", folder=tmp_path, **settings)
     assert told.returncode == 0, told.stderr
     assert "1 proposal and" in told.stdout
-    assert sorted(path.name for path in out.iterdir()) == ["audit.jsonl", "manifest.json", "proposals.csv"]
+    assert sorted(path.name for path in out.iterdir()) == ["audit.jsonl", "manifest.json", "proposals.csv", "roots.jsonl"]
     again = firstmate("audit", "export", str(out), "--from", "2000-01-01", "--to", "2100-01-01", folder=tmp_path, **settings)
     assert "is in use" in one_sentence(again)
     wrong = firstmate("audit", "export", str(tmp_path / "x"), "--from", "soon", "--to", "2100-01-01", folder=tmp_path, **settings)

@@ -33,7 +33,7 @@ async def ran(world: World) -> str:
 
 async def written(world: World, folder: Path, **between: Any) -> list[dict[str, str]]:
     given: dict[str, Any] = {"start": NOON - DAY, "end": NOON + DAY, "by": "auditor", "at": world.clock(), **between}
-    await export(world.ledger, folder, **given)
+    await export(world.ledger, world.desk.roots, folder, **given)
     return list(csv.DictReader(io.StringIO((folder / "proposals.csv").read_bytes().decode())))
 
 
