@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from app.ledger import approvals, audit, emergencies, executions, proposals
 from app.ledger.audit import AuditRow
 from app.ledger.ledger import Ledger, Tx
 from app.ledger.proposals import Altered
+from app.ledger.rebuild import differences
 from app.ledger.roots import Roots
 from app.verify_alone import Check, Log, Report, check_sqlite, read_roots
 
@@ -45,8 +47,16 @@ async def check(ledger: Ledger, roots: Path, *, keys: Sequence[str], told: Seque
     """Every chain of the ledger, link by link, against the ends it keeps and the roots in this file, signed by one of `keys`.
 
     `told`: roots as they stand elsewhere, `SEQ:HASH`. Raises `BadInput` for what names none. By the stand-alone verifier, which
-    reads a SQLite file by itself; from PostgreSQL it is given the rows.
+    reads a SQLite file by itself; from PostgreSQL it is given the rows. Then the tables against what the trail says.
     """
+    report = await _report(ledger, roots, keys=keys, told=told)
+    if report.problems:  # what the trail says is worth nothing then
+        return report
+    async with ledger.read() as tx:
+        return replace(report, whole=[*report.whole, *await differences(tx)])
+
+
+async def _report(ledger: Ledger, roots: Path, *, keys: Sequence[str], told: Sequence[str]) -> Report:
     try:
         if ledger.url.get_backend_name() == "sqlite":
             return await asyncio.to_thread(check_sqlite, Path(str(ledger.url.database)), _log(roots, keys), told=told)
@@ -141,11 +151,7 @@ def _demand_empty(folder: Path) -> None:
 
 async def _rows(tx: Tx, incident: str, *, start: datetime, end: datetime) -> list[AuditRow]:
     """The chain's rows of that time, without gaps: also what was written in between while a clock was set back."""
-    found: list[AuditRow] = []
-    seq = 0
-    while chunk := await audit.rows(tx, incident, after=seq):
-        found += chunk
-        seq = chunk[-1].seq
+    found = [row async for row in audit.every_row(tx, incident)]
     inside = [i for i, row in enumerate(found) if start <= row.at < end]
     return found[inside[0] : inside[-1] + 1] if inside else []
 

@@ -18,7 +18,7 @@ from app.incidents import glass, moved, record, score
 from app.incidents.desk import FIRSTMATE, Desk, Knows
 from app.incidents.propose import read_back
 from app.incidents.stop import by_file
-from app.ledger import approvals, audit, confirmations, incidents, proposals, switches
+from app.ledger import approvals, audit, confirmations, findings, incidents, proposals, switches
 from app.ledger.confirmations import Confirmation
 from app.ledger.ledger import Tx
 from app.ledger.proposals import StoredProposal
@@ -104,7 +104,7 @@ async def decide(
         await approvals.record(tx, Approval(proposal=proposal, decision=decision, by=by, at=now, surface=surface, reason=reason))
         if decision == "reject":
             return await _rejected(desk, tx, held.proposal, by=by, surface=surface, reason=reason)
-        await _noted(desk, tx, judged, by=by, surface=surface, again=again, after_s=after_s)
+        await _noted(desk, tx, judged, by=by, surface=surface, again=again, after_s=after_s, enough=not isinstance(word, Needs))
         if not isinstance(word, Needs):
             await score.approved(desk, tx, held.proposal)
             if not await proposals.move(tx, proposal, {"proposed"}, "approved", at=now):
@@ -131,12 +131,14 @@ def job_lock(incident: str) -> str:
     return f"{EXECUTE}:{incident}"
 
 
-async def _noted(desk: Desk, tx: Tx, judged: Context, *, by: str, surface: str, again: bool, after_s: float | None) -> None:
+async def _noted(
+    desk: Desk, tx: Tx, judged: Context, *, by: str, surface: str, again: bool, after_s: float | None, enough: bool
+) -> None:
     """A yes that counts: what was done, and whether it came sooner than anybody reads. The first at tier 3 starts the minutes."""
     proposal, press = judged.proposal, judged.press
     how = " with a key, outside Slack" if press is not None and press.key else ""
     how += f", having typed {press.typed}" if press is not None and press.typed and proposal.tier == 3 else ""
-    kind = audit.Action.CONFIRMED if again else audit.Action.APPROVED
+    kind = audit.Action.APPROVED if enough else audit.Action.CONFIRMED if again else audit.Action.AGREED
     text = f"{'confirmed' if again else 'approved'} by {by}{how}"
     await record.step(desk, tx, proposal, kind, actor=by, surface=surface, text=text)
     if proposal.tier == 3 and not judged.yes and judged.policy is not None:
@@ -268,8 +270,10 @@ async def _refused(desk: Desk, tx: Tx, proposal: Proposal, *, by: str, surface: 
         at=desk.clock(),
         actor=by,
         surface=surface,
+        agent=record.agent_of(proposal),
         policy=desk.policy_version,
         proposal=proposal.hash,
+        findings=await findings.hashes(tx, proposal.incident, proposal.findings),
         subject=proposal.effects.target,
         payload={"reason": reason},
     )

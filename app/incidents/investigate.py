@@ -16,7 +16,7 @@ from app.domain.incident import Alert, Incident, Scope
 from app.domain.window import Window
 from app.incidents.desk import FIRSTMATE, INCIDENT_CARD, Desk, Windows
 from app.ledger import alerts as alerts_store
-from app.ledger import audit, deliveries, incidents, outbox, runs, timeline
+from app.ledger import audit, deliveries, findings, incidents, outbox, runs, timeline
 from app.ledger.ledger import Tx
 
 log = structlog.get_logger()
@@ -121,6 +121,7 @@ async def _finished(desk: Desk, incident: str, run: str, diagnosis: Diagnosis) -
             actor=str(desk.judge),
             agent=str(desk.judge),
             surface="jobs",
+            findings=[findings.hash_of(each) for each in diagnosis.findings],
             subject=run,
             payload={
                 "verdict": diagnosis.verdict,

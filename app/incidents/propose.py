@@ -19,6 +19,7 @@ from app.incidents import record
 from app.incidents.acknowledge import acknowledge
 from app.incidents.desk import Desk
 from app.ledger import audit, incidents, proposals, timeline
+from app.ledger import findings as findings_store
 from app.ledger.ledger import Tx
 from app.policy.tiers import tier_of
 
@@ -183,6 +184,7 @@ async def _store(desk: Desk, tx: Tx, proposal: Proposal, *, by_agent: bool, surf
         surface=surface,
         policy=desk.policy_version,
         proposal=proposal.hash,
+        findings=await findings_store.hashes(tx, proposal.incident, proposal.findings),
         subject=proposal.effects.target,
         payload={"call": proposal.call.model_dump(mode="json"), "tier": proposal.tier, "findings": list(proposal.findings)},
     )

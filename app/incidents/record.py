@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.domain.proposal import Proposal
 from app.incidents import score
 from app.incidents.desk import FIRSTMATE, INCIDENT_CARD, Desk, proposal_card_key
-from app.ledger import audit, outbox, supersessions, timeline
+from app.ledger import audit, findings, outbox, supersessions, timeline
 from app.ledger.ledger import Tx
 
 
@@ -29,10 +29,12 @@ async def step(
         incident=proposal.incident,
         at=now,
         actor=actor,
-        on_behalf_of=on_behalf_of,
+        on_behalf_of=on_behalf_of or (proposal.asked_by if actor == FIRSTMATE else ""),
         surface=surface,
+        agent=agent_of(proposal),
         policy=desk.policy_version,
         proposal=proposal.hash,
+        findings=await findings.hashes(tx, proposal.incident, proposal.findings),
         subject=subject or proposal.effects.target,
         payload={"text": text, "findings": list(proposal.findings)},
     )
@@ -46,6 +48,11 @@ async def superseded(desk: Desk, tx: Tx, proposal: Proposal, *, reason: str, tex
     await supersessions.note(tx, proposal.hash, reason=reason, at=desk.clock())
     kind, behalf = audit.Action.SUPERSEDED, proposal.asked_by
     await step(desk, tx, proposal, kind, actor=FIRSTMATE, surface=surface, text=text, subject=subject, on_behalf_of=behalf)
+
+
+def agent_of(proposal: Proposal) -> str:
+    """The agent that asked for it, name@version; "" where a person did."""
+    return proposal.asked_by if "@" in proposal.asked_by else ""
 
 
 async def refresh(desk: Desk, tx: Tx, proposal: Proposal) -> None:

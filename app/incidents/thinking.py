@@ -12,7 +12,7 @@ from app.domain.ports import Clock, Progress
 from app.incidents.desk import INCIDENT_CARD, Desk
 from app.incidents.investigate import concluded
 from app.incidents.propose import propose
-from app.ledger import approvals, findings, outbox, runs, timeline
+from app.ledger import approvals, audit, findings, outbox, runs, timeline
 from app.ledger.ledger import Ledger
 from graphs import judge
 from graphs.context import Draft
@@ -92,10 +92,22 @@ async def store_draft(desk: Desk, incident: str, draft: Draft, *, proposer: str)
         return
     hypothesis = draft.hypothesis
     objections = () if hypothesis.verdict == "supported" else (f"the hypothesis is {hypothesis.verdict}",)
+    now, agent = desk.clock(), desk.judge
+    word = Acknowledgement(proposal=proposal.hash, agent=agent, at=now, findings=hypothesis.supporting, objections=objections)
     async with desk.ledger.write() as tx:
-        await approvals.acknowledge(
+        if not await approvals.acknowledge(tx, word):
+            return
+        await audit.append(
             tx,
-            Acknowledgement(
-                proposal=proposal.hash, agent=desk.judge, at=desk.clock(), findings=hypothesis.supporting, objections=objections
-            ),
+            audit.Action.ACKNOWLEDGED,
+            incident=incident,
+            at=now,
+            actor=str(agent),
+            agent=str(agent),
+            surface="graph",
+            policy=desk.policy_version,
+            proposal=proposal.hash,
+            findings=await findings.hashes(tx, incident, hypothesis.supporting),
+            subject=proposal.effects.target,
+            payload={"findings": list(hypothesis.supporting), "objections": list(objections)},
         )

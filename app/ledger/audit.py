@@ -9,7 +9,7 @@ with a default that is left out of the hash of older rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -57,7 +57,10 @@ class Action(StrEnum):
     AGENT_PROPOSED = "agent:proposal:propose"
     PERSON_PROPOSED = "person:proposal:propose"
     ACKNOWLEDGED = "agent:proposal:acknowledge"
+    AGREED = "person:proposal:agree"
+    """A yes that counts, and is not enough yet."""
     APPROVED = "person:proposal:approve"
+    """The yes with which it was enough."""
     REJECTED = "person:proposal:reject"
     REFUSED = "policy:proposal:refuse"
     EXPIRED = "firstmate:proposal:expire"
@@ -189,6 +192,15 @@ async def rows(tx: Tx, incident: str, *, after: int = 0, limit: int = 10_000) ->
     """The chain's rows with a seq above `after`, in order."""
     query = _with_payload(*audit.c).where(audit.c.incident == incident, audit.c.seq > after).order_by(audit.c.seq).limit(limit)
     return [_read(row) for row in await tx.execute(query)]
+
+
+async def every_row(tx: Tx, incident: str) -> AsyncIterator[AuditRow]:
+    """The whole chain, in order."""
+    seq = 0
+    while chunk := await rows(tx, incident, after=seq):
+        for row in chunk:
+            yield row
+        seq = chunk[-1].seq
 
 
 async def heads(tx: Tx) -> list[Head]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import pydantic
@@ -9,9 +10,9 @@ from sqlalchemy import func, select
 
 from app.domain.errors import BadInput, NotFound
 from app.domain.finding import Finding, Gap
-from app.domain.value import JsonObject, Value
+from app.domain.value import JsonObject, Value, digest
 from app.ledger.ledger import Tx
-from app.ledger.tables import findings, reports
+from app.ledger.tables import findings, reports, runs
 
 V = TypeVar("V", Finding, Gap)
 
@@ -69,6 +70,19 @@ async def for_run(tx: Tx, run: str) -> list[Finding]:
     """All of the run's findings, by id."""
     found = await tx.execute(select(findings.c.body).where(findings.c.run == run).order_by(findings.c.id))
     return [Finding.model_validate(body) for body in found.scalars()]
+
+
+def hash_of(finding: Finding) -> str:
+    """Over everything in it: its id names what was measured, this also says what came out."""
+    return digest(finding.model_dump(mode="json"))
+
+
+async def hashes(tx: Tx, incident: str, ids: Sequence[str]) -> list[str]:
+    """Hashes of these findings of the incident, in this order, each as its newest run holds it. One that is gone has none."""
+    query = select(findings.c.id, findings.c.body).join(runs, runs.c.id == findings.c.run)
+    held = await tx.execute(query.where(runs.c.incident == incident, findings.c.id.in_(ids)).order_by(runs.c.queued_at))
+    newest = {row.id: digest(row.body) for row in held}
+    return [newest[id] for id in ids if id in newest]
 
 
 async def gaps(tx: Tx, run: str) -> list[Gap]:
