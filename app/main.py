@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from app.domain.statement import Signed
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
+    from app.incidents.erasing import Erasure
     from app.incidents.why import Why
     from app.jobs.inbox import Inbox
     from app.ledger.ledger import Ledger, Tx
@@ -202,6 +203,12 @@ class Composition:
         known = list(keys) or ([read_key(settings.audit_key_path).public] if settings.audit_key_path.exists() else [])
         async with self._ledger() as ledger:
             return await check(ledger, settings.roots_dir / FILE, keys=known, told=told)
+
+    async def audit_erase(self, subject: str, *, by: str, because: str, really: bool) -> Erasure:
+        from app.incidents.erasing import erase, look
+
+        async with self._ledger() as ledger:
+            return await (erase(ledger, subject, by=by, at=now(), because=because) if really else look(ledger, subject))
 
     def audit_key(self) -> tuple[str, Path]:
         from app.ledger.roots import own_key

@@ -1,4 +1,4 @@
-"""`firstmate audit verify | export | key`: what an auditor asks for."""
+"""`firstmate audit verify | export | erase | key`: what an auditor asks for."""
 
 from __future__ import annotations
 
@@ -33,6 +33,38 @@ def verify(
     report = asyncio.run(compose.audit_verify(keys=key or [], told=root or []))
     print("\n".join(said(report)))
     raise typer.Exit(0 if report.holds else 1)
+
+
+@VERB.command()
+def erase(
+    ctx: typer.Context,
+    subject: Annotated[str, typer.Argument(help="A person's or customer's id or address, whole.")],
+    because: Annotated[str, typer.Option(help="Why, without naming them; it stays in the trail.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else it is only told what would go.")] = False,
+) -> None:
+    """Erase what the ledger carries about one subject; the chains still hold. It tells what can't go.
+
+    Not reached: backups, what Slack holds, and deliveries of the last three days in inbox.sqlite.
+    """
+    compose: Composition = ctx.obj
+    by = f"{getpass.getuser()} at a shell"
+    done = asyncio.run(compose.audit_erase(subject, by=by, because=because, really=yes))
+    rows = sum(len(seqs) for seqs in done.payloads.values())
+    gone = [f"what {counted(rows, 'audit row')} carried", *(f"{number} {what}" for what, number in done.emptied.items() if number)]
+    print(("Erased: " if yes else "Would go: ") + ", ".join(gone))
+    if done.kept:
+        print(f"{counted(done.kept, 'audit row')} of open incidents keep it: close them, then erase again")
+    for column, number in done.left.items():
+        print(f"{'still' if yes else 'now'} in {counted(number, 'row')} of {column}")
+    if done.left and yes:
+        print("Who decided what stays, by id: those rows are append-only, or named by their hash.")
+    if yes:
+        print(
+            f"Recorded as {done.receipt}"
+            + ("" if done.scrubbed else "; the write-ahead log is in use: erase again once serve stands")
+        )
+    else:
+        print("Nothing was changed; do it with --yes")
 
 
 @VERB.command()

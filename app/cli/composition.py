@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # it works on whole tables, and brings what that takes
     from app.domain.statement import Signed
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
+    from app.incidents.erasing import Erasure
     from app.incidents.why import Why
     from app.verify_alone import Report
 
@@ -103,6 +104,10 @@ class Composition(Protocol):
 
     async def audit_verify(self, *, keys: Sequence[str], told: Sequence[str]) -> Report:
         """`keys`: public keys that may have signed the roots; none: this installation's own."""
+        ...
+
+    async def audit_erase(self, subject: str, *, by: str, because: str, really: bool) -> Erasure:
+        """`really`: else it is only told what would go, and what stays."""
         ...
 
     def audit_key(self) -> tuple[str, Path]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
-from sqlalchemy import URL, Executable, Result, Table, event, make_url, select
+from sqlalchemy import URL, Executable, Result, Table, create_engine, event, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import ArgumentError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.domain.errors import FirstmateError, Misconfigured, Unreachable
 from app.domain.plugin import Health
@@ -116,6 +118,14 @@ class Ledger:
             return Health(ok=False, line=str(error))
         return Health(ok=True, line=f"ledger {_shown(self.url)}: open, schema {migrations.HEAD}")
 
+    async def scrub(self) -> bool:
+        """Rewrite the database, so that what was deleted is not in its files any more. False where a reader of SQLite's log kept
+        it from being emptied: try again, at the latest when nothing else has the ledger open. PostgreSQL's archived log stays."""
+        try:
+            return await asyncio.to_thread(_scrub, self.url)
+        except (OperationalError, sqlite3.OperationalError) as error:
+            raise _unreachable(self.url, error) from error
+
     async def close(self) -> None:
         """Give every connection back. Open transactions are rolled back."""
         await self._writer.dispose()
@@ -153,6 +163,18 @@ def _prepare(url: URL) -> None:
     if url.get_backend_name() == "sqlite":
         own_file(Path(str(url.database)))
     migrations.upgrade(url)
+
+
+def _scrub(url: URL) -> bool:
+    if url.get_backend_name() == "postgresql":
+        engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql("VACUUM FULL audit_payloads, outbox, deliveries, approvals")
+        return True
+    with closing(sqlite3.connect(str(url.database), isolation_level=None, timeout=BUSY_S)) as file:
+        file.execute("VACUUM")
+        busy, *_ = file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
