@@ -48,6 +48,7 @@ async def doctor() -> list[tuple[str, Health]]:
     told += ignored
     told += await _check_slack(settings)
     told.append(await _tried("database", lambda: _check_ledger(settings, Ledger)))
+    told.append(await _tried("audit", lambda: _check_audit(settings)))
     told += await _check_inbox(settings)
     told.append(await _tried("policy", lambda: _check_policy(settings)))
     told.append(await _tried("runbooks", lambda: _check_runbooks(settings)))
@@ -135,6 +136,28 @@ async def _check_inbox(settings: Settings) -> list[tuple[str, Health]]:
         mend = f"changes are not taken until fewer than {MOST_WAITING} wait; look whether the work process runs"
         return [("inbox", Health(ok=False, line=f"{line}; {mend}"))]
     return [("inbox", Health(ok=True, line=line))] if shed else []
+
+
+async def _check_audit(settings: Settings) -> Health:
+    from app.ledger.roots import FILE, read_key
+    from app.verify_alone import Log, read_roots
+
+    path, file = settings.audit_key_path, settings.roots_dir / FILE
+    key = read_key(path).public if path.exists() else ""
+    log = read_roots(file.read_text(encoding="utf-8"), keys=[key]) if file.exists() else Log()
+    if not key and log.roots:
+        was = log.roots[-1].key
+        return Health(
+            ok=False,
+            line=f"the key {path} is gone, and {file} was signed with it: put it back; else the next start makes a new one, and "
+            f"who checks the trail must name both: --key {was}",
+        )
+    if log.problems:
+        return Health(ok=False, line=f"{log.problems[0]} ({file}); run: firstmate audit verify")
+    if not log.roots:
+        return Health(ok=True, line="nothing is signed yet; the first start makes the key")
+    last = log.roots[-1]
+    return Health(ok=True, line=f"{counted(last.seq, 'root')} in {file}, the last of {last.at[:19]}Z; key {key[:12]}")
 
 
 async def _check_policy(settings: Settings) -> Health:

@@ -14,7 +14,7 @@ from app.domain.errors import FirstmateError, Unreachable
 from app.domain.proposal import Proposal
 from app.domain.redaction import redact
 from app.domain.value import Value
-from app.incidents import glass, moved, record, score
+from app.incidents import glass, moved, record, score, witness
 from app.incidents.desk import FIRSTMATE, Desk, Knows
 from app.incidents.propose import read_back
 from app.incidents.stop import by_file
@@ -113,6 +113,8 @@ async def decide(
                 )
             await glass.note_use(desk, tx, judged)
     unsealed = await _unsealed(desk)  # a root over this yes, before anybody is told of it
+    if unsealed is None:
+        await witness.tell(desk, held.proposal.incident)
     if isinstance(word, Needs):
         return Decided(counted=True, complete=False, sentence=f"Your yes counts. Still needed: {word.reason}.")
     if unsealed is not None:

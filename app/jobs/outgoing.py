@@ -19,7 +19,7 @@ from app.cards.status import declared_card
 from app.domain.errors import BadInput, FirstmateError, NotFound
 from app.domain.incident import Incident
 from app.domain.value import JsonObject, digest
-from app.incidents import decide, execute, set_aside, stop
+from app.incidents import decide, execute, set_aside, stop, witness
 from app.incidents.desk import INCIDENT_CARD, TOPIC, Desk
 from app.incidents.group import symptom_of
 from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
@@ -313,6 +313,10 @@ class OutboxWorker:
             if row.kind == execute.STOPPED:
                 held = await proposals.get(tx, str(row.body["proposal"]))
                 return stopped_card(held.proposal, reason=str(row.body["reason"])), None
+            if row.kind == witness.ROOT:
+                if parent is None:
+                    raise TryLater("it belongs under the incident's card, which is not there yet", after_s=0.5)
+                return note(str(row.body["sentence"])), parent.ts
             if row.kind in (set_aside.ALTERED, stop.SAID):
                 return note(str(row.body["sentence"])), None
         raise SentNowhere(f"nobody knows how to write a {row.kind!r}")
@@ -325,7 +329,7 @@ class OutboxWorker:
             return (await executions.get(tx, str(row.body["execution"]))).state != "finished"
 
     async def _thread_of(self, row: Outgoing) -> str | None:
-        if row.kind != "findings" or row.incident is None:
+        if row.kind not in ("findings", witness.ROOT) or row.incident is None:
             return None
         async with self._desk.ledger.read() as tx:
             parent = await outbox.placed(tx, row.incident, INCIDENT_CARD)

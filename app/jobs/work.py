@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 
+from app.domain.errors import FirstmateError
 from app.domain.ports import Handler
 from app.domain.value import JsonObject
-from app.incidents import decide, execute, expire, follow, investigate, resume, shed, verify
+from app.incidents import decide, execute, expire, follow, investigate, resume, shed, verify, witness
 from app.incidents.desk import Desk
 from app.incidents.reload import ReadPolicy, Reload
 from app.jobs.inbox import Inbox
@@ -72,6 +74,8 @@ class WorkProcess:
         finally:
             self._timetable.stop()
             await self._runner.stop(grace_s=GRACE_S)
+            with suppress(FirstmateError):  # told of while it worked; the next start signs what is left
+                await self._desk.roots.seal()
 
     async def _resume(self) -> None:
         for told in await resume.resume(self._desk, live=self._runner.live):
@@ -109,8 +113,9 @@ class WorkProcess:
                 if each.count > each.told:
                     await shed.deliveries(desk, kind=each.kind, count=each.count, new=each.count - each.told)
                     await self._inbox.told(each)
+
         async def do_seal(payload: JsonObject) -> None:
-            await desk.roots.seal()
+            await witness.tell_due(desk)
 
         async def do_tidy(payload: JsonObject) -> None:
             before = desk.clock() - REPEATS

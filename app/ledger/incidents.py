@@ -66,6 +66,12 @@ async def list_open(tx: Tx) -> list[Incident]:
     return [_read(row) for row in rows]
 
 
+async def list_live(tx: Tx, *, closed_after: datetime) -> list[Incident]:
+    """Open, or closed after that moment; oldest first."""
+    live = incidents.c.closed_at.is_(None) | (incidents.c.closed_at > closed_after)
+    return [_read(row) for row in await tx.execute(select(incidents).where(live).order_by(incidents.c.number))]
+
+
 async def list_recent(tx: Tx, *, limit: int = 50) -> list[Incident]:
     """Open and closed, newest first."""
     return [_read(row) for row in await tx.execute(select(incidents).order_by(incidents.c.number.desc()).limit(limit))]

@@ -164,6 +164,13 @@ async def get(tx: Tx, key: str) -> Outgoing | None:
     return None if row is None else _read(row)
 
 
+async def newest(tx: Tx, incident: str, *, kind: str) -> Outgoing | None:
+    """The last of this kind that was asked for, sent or not."""
+    query = select(outbox).where(outbox.c.incident == incident, outbox.c.kind == kind)
+    row = (await tx.execute(query.order_by(outbox.c.id.desc()).limit(1))).first()
+    return None if row is None else _read(row)
+
+
 async def place(tx: Tx, message: Message) -> None:
     """Note where a card lives and what it shows; a card has one place, the newest."""
     columns = message.model_dump()

@@ -36,8 +36,6 @@ from app.verify_alone import Root
 log = structlog.get_logger()
 
 FILE = "roots.jsonl"
-SHORT = 12
-"""Digits of a root's hash that people are shown."""
 
 
 class Key:
@@ -115,20 +113,14 @@ class Roots:
                 self._total = total
             return self._last
 
-    async def told(self) -> Root | None:
-        """The last root of the file, whichever process added it."""
-        async with self._one:
-            await asyncio.to_thread(self._look)
-            return self._last
+    def covers(self, incident: str) -> int:
+        """Up to which row of this chain the last root reaches."""
+        return self._of(incident)[0]
 
     def signed(self, body: JsonObject) -> JsonObject:
         """The body with our public key, and our signature over all of it."""
         ours: JsonObject = {**body, "key": self.key}
         return {**ours, "signature": self._key.sign(canonical(ours))}
-
-    def _look(self) -> None:
-        with suppress(FileNotFoundError), self.path.open("rb") as file:
-            self._catch_up(file)
 
     def _sign(self, ends: list[tuple[str, int, str]]) -> None:
         try:

@@ -10,7 +10,10 @@ import pytest
 
 from app.doctor import doctor
 from app.domain.plugin import Health, Plugin
-from app.plugged import catalogue
+from app.ledger import audit
+from app.ledger.ledger import Ledger
+from app.ledger.roots import Roots, own_key
+from app.plugged import catalogue, now
 from app.settings import Settings
 
 
@@ -100,3 +103,22 @@ def test_the_catalogue_tells_what_is_used_from_what_is_only_there(tmp_path: Path
     assert {"git", "prometheus"} <= set(held["connectors_not_configured"])
     assert held["actions"] == []
     assert "webhook" in held["actions_not_configured"]
+
+
+async def test_the_audit_trails_key_and_roots_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRSTMATE_DATA_DIR", str(tmp_path))
+    assert (await told())["audit"] == [Health(True, "nothing is signed yet; the first start makes the key")]
+    ledger = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    key = own_key(tmp_path / "audit.key")
+    async with ledger.write() as tx:
+        await audit.append(tx, audit.Action.NOTED, at=now(), actor="U1", surface="test", subject="x")
+    await Roots(ledger, tmp_path / "audit", key=key, clock=now).seal()
+    await ledger.close()
+    (sound,) = (await told())["audit"]
+    assert (sound.ok, sound.line.startswith("1 root in "), key.public[:12] in sound.line) == (True, True, True)
+    (tmp_path / "audit.key").unlink()
+    (lost,) = (await told())["audit"]
+    assert (lost.ok, f"--key {key.public}" in lost.line) == (False, True)
+    own_key(tmp_path / "audit.key")
+    (foreign,) = (await told())["audit"]
+    assert (foreign.ok, "is not the one you know" in foreign.line) == (False, True)
