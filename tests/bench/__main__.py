@@ -22,6 +22,7 @@ import numpy as np
 
 from app.main import Composition
 from tests.bench import others
+from tests.bench.audit import audit
 from tests.bench.incident import WHOLE, write_incident
 from tests.bench.lines import grouping_accuracy, labelled
 from tests.bench.series import SHAPES, Known, known_series
@@ -34,7 +35,7 @@ ONE_CORE = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM
 BEND = 1.5
 STRAIGHT = f"a line (≤ {BEND})"
 """How much dearer a unit may be in the dearest step from one size to the next than in the cheapest."""
-SECTIONS = ("templates", "stream", "series", "incident", "cases")
+SECTIONS = ("templates", "stream", "series", "incident", "cases", "audit")
 
 
 def main() -> None:
@@ -51,6 +52,7 @@ def main() -> None:
         "stream": lambda _: stream(int(10_000_000 * part)),
         "series": lambda folder: series(folder, python, int(10_000 * part), cases=max(1, int(6 * part))),
         "incident": lambda folder: incident(folder, part),
+        "audit": lambda folder: audit(folder, int(1_000_000 * part)),
         "cases": lambda folder: asyncio.run(triage(options.cases, folder)),
     }
     load = [os.getloadavg()[0]]
