@@ -315,8 +315,9 @@ def said(report: Report) -> list[str]:
             lines.append(f"{_name(chain)}: and {len(problems) - MOST_TOLD} more")
     if report.last is not None:
         lines.append(f"the last of {report.roots} roots is {report.last.seq}:{report.last.hash[:12]} of {report.last.at[:19]}Z,")
-        lines.append(f"signed by {report.last.key}; {report.uncovered} rows came after it and rest on their chains alone")
-    return [*lines, f"{report.chains} chains, {report.rows} rows: {'they hold' if report.holds else 'BROKEN'}"]
+        lines.append(f"signed by {report.last.key}; {_counted(report.uncovered, 'row')} came after it, on the chains alone")
+    answer = "they hold" if report.holds else "BROKEN"
+    return [*lines, f"{_counted(report.chains, 'chain')}, {_counted(report.rows, 'row')}: {answer}"]
 
 
 # --- where rows are read from
@@ -394,6 +395,10 @@ def _erased_by(payload: Any) -> set[tuple[str, int]]:
         return {(str(body["incident"]), int(seq)) for seq in body["seqs"]}
     except (ValueError, KeyError, TypeError, RecursionError):
         return set()
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _name(chain: str) -> str:
