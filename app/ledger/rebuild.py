@@ -19,7 +19,7 @@ MOVES: dict[str, dict[State | None, State]] = {
     Action.AGENT_PROPOSED: {None: "proposed"},
     Action.PERSON_PROPOSED: {None: "proposed"},
     Action.APPROVED: {"proposed": "approved"},
-    Action.REJECTED: {"proposed": "rejected"},
+    Action.REJECTED: {"proposed": "rejected", "approved": "rejected"},
     Action.EXPIRED: {"proposed": "expired"},
     Action.SUPERSEDED: {"proposed": "superseded", "approved": "superseded"},
     Action.SET_ASIDE: {"proposed": "superseded", "approved": "superseded", "executing": "unknown"},
@@ -29,7 +29,12 @@ MOVES: dict[str, dict[State | None, State]] = {
     Action.EXECUTION_UNKNOWN: {"executing": "unknown"},
 }
 """Which row brings a proposal from where to where. A row that finds it elsewhere moves nothing: somebody else was first."""
-SAYS: dict[str, str] = {Action.AGREED: "approve", Action.APPROVED: "approve", Action.REJECTED: "reject"}
+SAYS: dict[str, str] = {
+    Action.AGREED: "approve",
+    Action.CONFIRMED: "approve",
+    Action.APPROVED: "approve",
+    Action.REJECTED: "reject",
+}
 
 
 class Stand(Value):
