@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test drills check bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -27,6 +27,9 @@ demo: setup  ## a live incident on local processes, end to end (ARGS="--list", A
 
 test: setup  ## the whole suite (ARGS="-k name" narrows it)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+drills: setup  ## what nothing may get past, in full: each gate's figure, its bar, its known-bad twin
+	@FIRSTMATE_DRILLS=full $(BIN)/python -m pytest -n 2 --dist loadgroup -m drill $(ARGS)
 
 check: setup  ## lint, format, types, import rules
 	@$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.fake_slack.plugin"]
+pytest_plugins = ["tests.fake_slack.plugin", "tests.gates"]
 
 SHARED_CASES = Path(__file__).resolve().parents[1].parent / "shared" / "cases"
 

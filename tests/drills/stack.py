@@ -25,6 +25,7 @@ from tests.drills.target import Target
 from tests.e2e.shop import write_case
 from tests.fake_slack import FakeSlack, Message
 from tests.fake_slack.plugin import seeded
+from tests.gates import FULL as FULL
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOKS = Path(__file__).parent / "hooks"
@@ -38,8 +39,6 @@ approvers:
     people: [U02BOB]
 verification: {hold_s: 1, within_s: 2}
 """
-
-FULL = os.environ.get("FIRSTMATE_DRILLS") == "full"
 
 
 class Lost(AssertionError):
