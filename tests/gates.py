@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -69,9 +70,9 @@ class Gate:
     def __init__(self, node: pytest.Item) -> None:
         self._node = node
 
-    @property
+    @cached_property
     def random(self) -> random.Random:
-        """A fresh one for this test; FIRSTMATE_SEED, shown above the table, repeats it."""
+        """This test's own; FIRSTMATE_SEED, shown above the table, repeats it."""
         return random.Random(f"{SEED}/{self._node.name}")
 
     def __call__(self, gate: str, what: str, *, figure: str, bar: str, met: bool) -> None:

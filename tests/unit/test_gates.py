@@ -58,7 +58,7 @@ def line(told: str, start: str) -> str:
     return next(each for each in told.splitlines() if each.startswith(start))
 
 
-@pytest.mark.parametrize("options", [("-n", "0"), ("-n", "2")])
+@pytest.mark.parametrize("options", [("-n", "0"), ("-n", "1")])
 def test_the_table_stands_at_the_end_under_xdist_too(tmp_path: Path, options: tuple[str, ...]) -> None:
     told = run(tmp_path, *options, drills="").stdout
     assert "gates, small, seed 7" in told
