@@ -79,7 +79,7 @@ async def decide(
             return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason="the press came from another channel")
         if signed is not None and not await confirmations.record(tx, signed):
             return await _refused(desk, tx, held.proposal, by=by, surface=surface, reason=USED)
-        press = Press(decision=decision, by=known[by], reason=reason, typed=typed, key=signed.key if signed else "")
+        press = Press(decision=decision, by=known.get(by), reason=reason, typed=typed, key=signed.key if signed else "")
         judged = await context(desk, tx, held, known=known, members=members, press=press, pressed_by=by)
         word = rules.decide(judged)
         said = await approvals.for_proposal(tx, proposal)
