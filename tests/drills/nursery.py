@@ -1,7 +1,7 @@
 """Processes that are quickly there: everything is imported once, each is a fork of that. Killing hundreds costs no import then.
 
-`python -m tests.drills.nursery MODULE…` imports the modules and then reads one line of JSON per child: what it runs, with what, where
-its output goes, and whether it waits until it is traced. It answers with the child's pid.
+`python -m tests.drills.nursery MODULE…` imports the modules and then reads one line of JSON per child: what it runs, with what,
+where its output goes, and whether it waits until it is traced. It answers with the child's pid.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _live(asked: dict[str, Any]) -> None:
         module, _, function = asked["do"].partition(":")
         asyncio.run(getattr(importlib.import_module(module), function)(**asked["given"]))
         ended = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a child never returns into its parent's loop
         import traceback
 
         traceback.print_exc()
@@ -72,7 +72,9 @@ class Nursery:
         self._process, self._folder = process, folder
         self._grown: list[int] = []
 
-    async def grow(self, do: str, *, traced: bool = False, env: Mapping[str, str] | None = None, out: str = "out", **given: Any) -> int:
+    async def grow(
+        self, do: str, *, traced: bool = False, env: Mapping[str, str] | None = None, out: str = "out", **given: Any
+    ) -> int:
         """`do`: `module:async function`. Its output is appended to the file `out` of the nursery's folder."""
         asked = {"do": do, "given": given, "traced": traced, "env": dict(env or {}), "out": str(self._folder / out)}
         assert self._process.stdin is not None

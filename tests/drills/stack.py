@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -39,6 +39,9 @@ approvers:
     people: [U02BOB]
 verification: {hold_s: 1, within_s: 2}
 """
+
+
+S = TypeVar("S", bound="Stack")
 
 
 class Lost(AssertionError):
@@ -341,13 +344,13 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(folder: Path, *, twin: str = "") -> AsyncIterator[Stack]:
+async def stack(folder: Path, *, twin: str = "", kind: type[S] = Stack) -> AsyncIterator[S]:  # type: ignore[assignment]
     """Up to its folders; `start` starts the processes. `folder` must be new."""
     target = Target()
     runner = await target.start()
     async with FakeSlack(rates="observe") as slack:
         seeded(slack)
-        made = Stack(folder, slack, target, twin=twin)
+        made = kind(folder, slack, target, twin=twin)
         try:
             yield made
         except BaseException:

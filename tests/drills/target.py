@@ -26,6 +26,7 @@ class Target(DeployTool):
     drop_answers: bool = False
     before: Stop | None = None
     after: Stop | None = None
+    each_way_s: float = 0.0  # how long a request is under way, and its answer
 
     def hold(self, where: str) -> Stop:
         """Let the next request wait `before` or `after` it takes effect."""
@@ -50,10 +51,12 @@ class Target(DeployTool):
 
     async def _rollout(self, request: web.Request) -> web.Response:
         name, body = request.match_info["name"], await request.json()
+        await asyncio.sleep(self.each_way_s)
         await _pass(self.before)
         self.effects.append({"service": name, **body})
         self.versions[name] = body["to_version"]
         await _pass(self.after)
+        await asyncio.sleep(self.each_way_s)
         if self.drop_answers and request.transport is not None:
             request.transport.abort()
         return web.json_response({"version": body["to_version"]})

@@ -149,7 +149,7 @@ def unsynced(trace: str) -> tuple[int, int]:
 async def approvals_traced(folder: Path, *, twin: str) -> tuple[int, int]:
     """`APPROVALS` of them one after another, each acknowledged on stdout by a process that strace looks at."""
     tool = DeployTool()
-    folder.mkdir()
+    folder.mkdir()  # noqa: ASYNC240 - a local disk, and nothing else runs
     async with tool.serve(), nursery(folder, "tests.drills.approving") as held:
         async with approving.desk_on(folder, tool.url) as (desk, _):
             hashes = [each.hash for each in await approving.waiting(desk, [f"s{number}" for number in range(APPROVALS)])]

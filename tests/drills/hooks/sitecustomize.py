@@ -12,7 +12,9 @@ import contextlib
 import importlib.abc
 import importlib.util
 import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -57,8 +59,18 @@ def _wait(name):
     if not os.path.exists(armed):
         return
     Path(f"{armed}.reached").write_text(str(os.getpid()))
+    word, _, after_s = Path(armed).read_text().partition(" ")
+    if word == "die":  # not here: a moment later, wherever that is
+        os.unlink(armed)
+        threading.Thread(target=_die, args=(float(after_s),), daemon=True).start()
+        return
     while os.path.exists(armed) and "wait" not in Path(armed).read_text():
         time.sleep(0.005)
+
+
+def _die(after_s):
+    time.sleep(after_s)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def _linger(name):
