@@ -19,8 +19,8 @@ COMMAND, PRESS, SUBMISSION = "slack.command", "slack.press", "slack.submission"
 
 
 class Heard(Value):
-    """`user` is never empty: what nobody did is not kept. `user_team` is the team the payload gives the person, empty where it gives
-    none; `app` the app it was sent to."""
+    """`user` is never empty: what nobody did is not kept. `user_team` is the team the payload gives the person, empty where it
+    gives none; `app` the app it was sent to."""
 
     user: str = Field(min_length=1)
     team: str

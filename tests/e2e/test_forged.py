@@ -216,6 +216,14 @@ async def deliveries(rig: Rig) -> int:
         return int((await tx.connection.exec_driver_sql("SELECT count(*) FROM deliveries")).scalar_one())
 
 
+async def test_a_press_of_nobody_is_not_kept(start: Start) -> None:
+    rig = await start(mode="http")
+    _, payload, _ = await valid(rig)
+    said = await rig.slack.deliver("interactive", {**payload, "user": {**payload["user"], "id": ""}})
+    assert not said.acked
+    assert await rig.inbox.waiting() == 0
+
+
 WHAT = "valid deliveries again, at 0, 1, 299 and 301 s"
 
 
