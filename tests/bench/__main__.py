@@ -25,6 +25,7 @@ from tests.bench import others
 from tests.bench.audit import audit
 from tests.bench.incident import WHOLE, write_incident
 from tests.bench.lines import grouping_accuracy, labelled
+from tests.bench.presses import presses
 from tests.bench.series import SHAPES, Known, known_series
 from tests.bench.table import Row, lines_of, steady
 from tests.conftest import SHARED_CASES
@@ -35,7 +36,7 @@ ONE_CORE = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM
 BEND = 1.5
 STRAIGHT = f"a line (≤ {BEND})"
 """How much dearer a unit may be in the dearest step from one size to the next than in the cheapest."""
-SECTIONS = ("templates", "stream", "series", "incident", "cases", "audit")
+SECTIONS = ("templates", "stream", "series", "incident", "audit", "presses", "cases")
 
 
 def main() -> None:
@@ -53,6 +54,7 @@ def main() -> None:
         "series": lambda folder: series(folder, python, int(10_000 * part), cases=max(1, int(6 * part))),
         "incident": lambda folder: incident(folder, part),
         "audit": lambda folder: audit(folder, int(1_000_000 * part)),
+        "presses": lambda folder: asyncio.run(presses(folder, part)),
         "cases": lambda folder: asyncio.run(triage(options.cases, folder)),
     }
     load = [os.getloadavg()[0]]

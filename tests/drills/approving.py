@@ -96,11 +96,11 @@ async def start_jobs(desk: Desk, runner: InProcessRunner, *, verified: bool = Tr
     await runner.start({investigate.JOB: leave, decide.EXECUTE: act, execute.TAKE_UP: take_up, execute.VERIFY: watch})
 
 
-async def waiting(desk: Desk, services: list[str]) -> list[Proposal]:
-    """One proposal for each service, each of an incident of its own."""
+async def waiting(desk: Desk, services: list[str], *, by: str = BY) -> list[Proposal]:
+    """One proposal for each service, each of an incident of its own, which `by` commands."""
     made = []
     for service in services:
-        incident = await declare(desk, title=f"{service} fails", by=BY, surface="test", service=service)
+        incident = await declare(desk, title=f"{service} fails", by=by, surface="test", service=service)
         arguments: Any = {"service": service, "from_version": "1.8.0", "to_version": "1.7.2"}
         call = Call(action=ShopRolloutUndo.name, arguments=arguments)
         made.append(

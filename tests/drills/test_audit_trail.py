@@ -14,7 +14,6 @@ from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from tests.gates import Gate, size
 
 from app.domain.proposal import Proposal
 from app.incidents import command, execute, stop, verify
@@ -24,6 +23,7 @@ from app.ledger import audit, executions, proposals
 from app.ledger.tables import metadata
 from app.verify_alone import Check, Log, check_connection, read_roots
 from tests.drills.tampering import FOUND_BY_ROOTS_ALONE, FOUND_BY_THE_CHAIN, in_hand
+from tests.gates import Gate, size
 from tests.unit.incidents.world import World, opened
 
 EVERY = {**FOUND_BY_THE_CHAIN, **FOUND_BY_ROOTS_ALONE}

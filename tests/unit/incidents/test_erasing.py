@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.gates import Gate, size
 
 from app.domain.errors import BadInput
 from app.incidents import command
 from app.incidents.erasing import erase, look
 from app.ledger import audit, deliveries, outbox
+from tests.gates import Gate, size
 from tests.unit.incidents.test_auditing import checked
 from tests.unit.incidents.world import NOON, World, opened
 

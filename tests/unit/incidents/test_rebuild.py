@@ -6,13 +6,13 @@ import random
 
 import pytest
 from sqlalchemy import text
-from tests.gates import Gate, size
 
 from app.incidents import stop
 from app.incidents.expire import expire
 from app.incidents.resume import resume
 from app.ledger import rebuild
 from app.ledger.audit import Action
+from tests.gates import Gate, size
 from tests.unit.incidents.test_auditing import checked
 from tests.unit.incidents.world import World, criterion
 
