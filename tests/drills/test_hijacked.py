@@ -30,7 +30,7 @@ from graphs.context import Draft
 from tests.gates import Gate, size
 from tests.unit.incidents.world import World, member, opened
 
-CALLS = size(full=100_000, small=800)
+CALLS = size(full=100_000, small=400)
 NAME = "shop_rollout_undo"
 NAMES = (
     NAME, NAME.upper(), f" {NAME}", f"{NAME} ", f"{NAME}\n", f"{NAME}\x00", NAME.replace("o", "\u043e"),
@@ -220,7 +220,7 @@ async def test_a_hijacked_model_reaches_no_effect_that_nobody_approved(world: Wo
 
 async def test_a_bare_gate_without_the_check_is_found_out(world: World, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "decide_run", lambda context: Allowed("nobody looks"))
-    calls = size(full=5000, small=300)
+    calls = size(full=5000, small=200)
     without, _, _ = await hijacked(world, gate.random, calls)
     gate.twin("G1", WHAT, figure=f"{without} unapproved of {calls:,}", fails=without > 0)
 

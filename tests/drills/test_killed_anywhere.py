@@ -22,8 +22,8 @@ from tests.drills.nursery import Nursery, alive, nursery
 from tests.drills.stack import Lost, Stack, stack
 from tests.gates import FULL, Gate, size
 
-KILLS = size(full=1000, small=12)
-A_STACK = size(full=50, small=6)
+KILLS = size(full=1000, small=8)
+A_STACK = size(full=50, small=4)
 """How many kills one ledger sees."""
 LANES = size(full=3, small=2)
 """How many ledgers at once: most of the time is spent waiting."""

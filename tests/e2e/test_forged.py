@@ -21,8 +21,8 @@ from tests.e2e.test_press import proposed
 from tests.fake_slack import DeliveryResult
 from tests.gates import Gate, size
 
-MUTANTS = size(full=1000, small=120)
-REPLAYS = size(full=1000, small=120)
+MUTANTS = size(full=1000, small=60)
+REPLAYS = size(full=1000, small=60)
 AGES_S = (0, 1, 299, 301)
 
 Path = tuple[str | int, ...]
@@ -135,11 +135,11 @@ async def forge(rig: Rig, *, most: int, gate: Gate) -> tuple[int, int, list[str]
         tampered = await rig.slack.redeliver(replace(genuine, sealed=swapped(rig, genuine, mutant)))
         passed += tampered.acked
         await rig.slack.deliver("interactive", mutant)
-        if number % 40 == 0 or number == len(chosen):
+        if number % 20 == 0 or number == len(chosen):
             await rig.quiet()
             if (now := await counted(rig, hash)) > known:
                 known = now
-                foreign.append(f"one of the 40 up to: {what}")
+                foreign.append(f"one of the 20 up to: {what}")
     return len(chosen), passed, foreign
 
 
@@ -168,7 +168,7 @@ async def test_believing_the_payload_is_found_out(start: Start, gate: Gate, monk
 
     monkeypatch.setattr(buttons, "not_genuine", believe)
     rig = await start(mode="http")
-    sent, _, foreign = await forge(rig, most=size(full=300, small=60), gate=gate)
+    sent, _, foreign = await forge(rig, most=size(full=300, small=40), gate=gate)
     gate.twin("G7", "forged fields of a valid press", figure=f"accepted within {sent}", fails=bool(foreign))
 
 
