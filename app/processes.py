@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 
     from app.domain.hypothesis import Diagnosis
     from app.domain.incident import Scope
-    from app.domain.ports import ActionPort, JobRunner
+    from app.domain.ports import ActionPort, JobRunner, Locks
     from app.domain.runbook import Runbook
     from app.incidents.desk import Desk, Members, People
+    from app.jobs.cluster import ClusterRunner
     from app.jobs.inbox import Inbox
     from app.jobs.intake import Apologise, Handle
+    from app.jobs.sessions import SessionLocks
     from app.jobs.surface import Surface
     from app.ledger.deliveries import Pending
     from app.ledger.ledger import Ledger
@@ -70,14 +72,15 @@ async def work(settings: Settings, *, demo: bool) -> None:
 
 
 async def work_alone(settings: Settings, stopping: asyncio.Event, *, demo: bool) -> None:
-    from app.incidents import investigate
     from app.jobs import confirming
-    from app.jobs.runner import InProcessRunner
     from app.jobs.work import WorkProcess
     from app.web import deliveries as web
 
-    runner = InProcessRunner(at_once={investigate.JOB: TRIAGES_AT_ONCE})
-    async with opened(settings) as systems, checkpoints(settings.data_dir / "checkpoints.sqlite") as saver:
+    async with (
+        opened(settings) as systems,
+        checkpoints(settings.data_dir / "checkpoints.sqlite") as saver,
+        jobs_on(systems.ledger) as (runner, locks),
+    ):
         outside = in_terminal() if demo else await in_slack(settings)
         desk = desk_of(settings, systems, outside, runner, saver)
         process = WorkProcess(
@@ -88,8 +91,44 @@ async def work_alone(settings: Settings, stopping: asyncio.Event, *, demo: bool)
             handlers={**web.handlers(desk), **confirming.handlers(desk), **outside.handlers(desk)},
             apologise=outside.apologise(desk),
             read_policy=lambda: load_policy(settings),
+            locks=locks,
         )
         await process.run(stopping)
+
+
+@asynccontextmanager
+async def jobs_on(ledger: Ledger) -> AsyncIterator[tuple[JobRunner, Locks]]:
+    """How work is run on this ledger: in this process alone on SQLite, among all that share it on PostgreSQL."""
+    from app.incidents import investigate
+    from app.jobs.locks import LocksHere
+    from app.jobs.runner import InProcessRunner
+    from app.jobs.work import RESUME
+
+    at_once = {investigate.JOB: TRIAGES_AT_ONCE}
+    if not ledger.shared:
+        yield InProcessRunner(at_once=at_once), LocksHere()
+        return
+    from app.jobs.cluster import ClusterRunner
+    from app.jobs.sessions import SessionLocks
+
+    locks = await SessionLocks.open(ledger.dsn)
+    try:
+        async with ClusterRunner.open(ledger.dsn, locks, resume=RESUME, at_once=at_once) as runner:
+            watching = asyncio.create_task(_end_without(locks, runner))
+            try:
+                yield runner, locks
+            finally:
+                watching.cancel()
+    finally:
+        await locks.close()
+
+
+async def _end_without(locks: SessionLocks, runner: ClusterRunner) -> None:
+    """Others may hold at this moment what we held: nothing here gets any further, as after kill -9. We are started again."""
+    lost, ended = asyncio.ensure_future(locks.lost()), asyncio.ensure_future(runner.ended())
+    await asyncio.wait([lost, ended], return_when=asyncio.FIRST_COMPLETED)
+    log.critical("work.cut_off", action="work.cut_off", why=lost.result() if lost.done() else "the jobs' connection broke")
+    os._exit(os.EX_TEMPFAIL)
 
 
 @dataclass(frozen=True)
@@ -424,12 +463,17 @@ class _Formatter(logging.Formatter):
 
 
 def watch_parent(stopping: asyncio.Event) -> None:
-    """Stop on a signal, and when the process that started this one is gone, be it before we came to look."""
+    """Stop on a signal, and when the process that keeps this one is gone, be it before we came to look.
+
+    A worker that nobody keeps (`firstmate work` from a shell or a service manager) stops on a signal only.
+    """
     from app.jobs.keeper import PARENT
 
-    loop, parent = asyncio.get_running_loop(), int(os.environ.get(PARENT) or os.getppid())
+    loop, parent = asyncio.get_running_loop(), int(os.environ.get(PARENT) or 0)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    if not parent:
+        return
 
     def look() -> None:
         if os.getppid() != parent:

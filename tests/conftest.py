@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.fake_slack.plugin", "tests.gates"]
+pytest_plugins = ["tests.fake_slack.plugin", "tests.gates", "tests.postgres"]
 
 SHARED_CASES = Path(__file__).resolve().parents[1].parent / "shared" / "cases"
 

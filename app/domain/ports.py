@@ -135,9 +135,26 @@ class JobRunner(Protocol):
         """Run `kind` soon. The same unfinished `key` is submitted once; jobs with the same `lock` run one after another."""
         ...
 
+    async def unfinished(self) -> frozenset[str]:
+        """The keys of all jobs that wait or run, in whichever process. Raises `Unreachable`."""
+        ...
+
     async def start(self, handlers: dict[str, Handler]) -> None: ...
 
-    async def stop(self, *, grace_s: float) -> None: ...
+    async def stop(self, *, grace_s: float) -> None:
+        """Let what runs here end within `grace_s`, then cut it off: whoever works next carries on from the ledger."""
+        ...
+
+
+class Locks(Protocol):
+    """Names that one holder at a time has, among all processes on one ledger. They end with the process, however it ends;
+    one that is only paused keeps them, so that nobody does beside it what it may still be doing."""
+
+    async def take(self, name: str) -> bool:
+        """Never waits. False while somebody holds it, this process too. Raises `Unreachable`; then it is not held."""
+        ...
+
+    async def give(self, name: str) -> None: ...
 
 
 class Model(Protocol):

@@ -67,10 +67,13 @@ class Intake:
         return len(taken)
 
     async def hand_on(self) -> None:
+        """Everything in the ledger that nobody works on, whoever moved it there."""
         async with self._ledger.read() as tx:
             waiting = await deliveries.pending(tx, limit=500)
+        handed_on = await self._jobs.unfinished()
         for each in waiting:
-            await self._jobs.submit(JOB, {"delivery": each.id}, key=f"{JOB}:{each.id}")
+            if (key := f"{JOB}:{each.id}") not in handed_on:
+                await self._jobs.submit(JOB, {"delivery": each.id}, key=key)
 
     async def deliver(self, payload: JsonObject) -> None:
         """The job: one delivery to its handler. What goes wrong is told to its sender, recorded, and not tried for ever."""

@@ -18,10 +18,12 @@ from app.cards.proposal import outcome_card, proposal_card, stopped_card
 from app.cards.status import declared_card
 from app.domain.errors import BadInput, FirstmateError, NotFound
 from app.domain.incident import Incident
+from app.domain.ports import Locks
 from app.domain.value import JsonObject, digest
 from app.incidents import decide, execute, set_aside, stop, witness
 from app.incidents.desk import INCIDENT_CARD, TOPIC, Desk
 from app.incidents.group import symptom_of
+from app.jobs.locks import LocksHere, having
 from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
 from app.ledger import alerts, approvals, audit, executions, incidents, outbox, outcomes, proposals, runs, supersessions
 from app.ledger.ledger import Tx
@@ -40,9 +42,7 @@ SLOWEST_S = 60.0
 GIVEN_UP = {"answer": timedelta(minutes=25), "view": timedelta(minutes=5), "declared": timedelta(minutes=25)}
 """After how long it is no use any more, by kind: answers go to addresses that Slack forgets after half an hour."""
 GIVEN_UP_ELSE = timedelta(days=1)
-STRANDED = timedelta(seconds=30)
-"""A message whose sender has been silent for this long is looked for, then sent again."""
-
+CUT_OFF = "its sender stopped before Slack's answer was noted"
 LOOK_AGAIN_S = 2.0
 """The pause before a message is looked for again, after Slack did not let us look."""
 
@@ -53,50 +53,51 @@ Render = Callable[[Outgoing], Awaitable[tuple[Card, str | None] | None]]
 
 
 class OutboxWorker:
-    """Runs until stopped. Two of them on one ledger share the work: each row is taken once."""
+    """Runs until stopped. Several on one ledger share the work: to each place only the holder of its lock tells anything."""
 
-    def __init__(self, desk: Desk, surface: Surface) -> None:
+    def __init__(self, desk: Desk, surface: Surface, locks: Locks | None = None) -> None:
+        """`locks`: those of all processes that share the ledger; None: there is no other."""
         self._desk = desk
         self._surface = surface
+        self._locks = locks or LocksHere()
+        self._shared = desk.ledger.shared
         self._last_post: dict[str, float] = {}
         self._began = desk.clock()
         self._doubtful: set[str] = set()
+        self._elsewhere: set[str] = set()
         self._look_again: dict[int, float] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set."""
-        fresh = self._desk.ledger.url.get_backend_name() == "sqlite"  # whoever was sending there before us is dead
         while not stopping.is_set():
             try:
-                sent = await self.once(stranded=timedelta() if fresh else STRANDED)
-                fresh = False
+                sent = await self.once()
             except FirstmateError as error:
                 log.error("outbox.waits", action="outbox.waits", why=str(error))
                 sent = 0
             if not sent:
                 await asyncio.sleep(LOOK_EVERY_S)
 
-    async def once(self, *, stranded: timedelta = STRANDED) -> int:
-        """Send what is due now; how many rows were taken. What has been on its way for longer than `stranded` is looked for."""
+    async def once(self) -> int:
+        """Send what is due now; how many rows were taken. What is on its way to a place that nobody holds is looked for first."""
         now = self._desk.clock()
-        async with self._desk.ledger.write() as tx:
-            await outbox.strand(tx, before=now - stranded, at=now)
         async with self._desk.ledger.read() as tx:
-            lost = await outbox.ambiguous(tx)
+            under_way = await outbox.under_way(tx)
             due = await outbox.due(tx, now, limit=5 * AT_ONCE)
-        for row in lost:
-            await self._reconcile(row)
+        for row in under_way:
+            await self._alone_with(row, self._settle)
         if due:
             await self._seal()
         first: dict[str, Outgoing] = {}
         for row in due:
             first.setdefault(_place_of(row), row)
-        taken = list(first.values())[:AT_ONCE]
-        ends = await asyncio.gather(*(self._deliver(row) for row in taken), return_exceptions=True)
+        # What another process holds comes last: it may be paused, and must not take the room of those that can be told.
+        taken = sorted(first.values(), key=lambda row: _place_of(row) in self._elsewhere)[:AT_ONCE]
+        ends = await asyncio.gather(*(self._alone_with(row, self._deliver) for row in taken), return_exceptions=True)
         for error in ends:  # only now: nothing may still be on its way when it is looked again
             if isinstance(error, BaseException):
                 raise error
-        return len(taken)
+        return sum(end is True for end in ends)
 
     async def _seal(self) -> None:
         """Nothing is told before a root covers it; where none can be written, nothing is approved or run, and that must be told."""
@@ -105,11 +106,27 @@ class OutboxWorker:
         except FirstmateError as error:
             log.error("outbox.unsealed", action="outbox.unsealed", why=str(error))
 
-    async def _deliver(self, row: Outgoing) -> None:
-        """One row, to one of its ends; nothing where another worker took it."""
+    async def _alone_with(self, row: Outgoing, work: Callable[[Outgoing], Awaitable[bool]]) -> bool:
+        """`work`, while nobody else tells anything to the row's place; False where somebody does."""
+        place = _place_of(row)
+        async with having(self._locks, f"firstmate tells {place}") as mine:
+            (self._elsewhere.discard if mine else self._elsewhere.add)(place)
+            return mine and await work(row)
+
+    async def _settle(self, row: Outgoing) -> bool:
+        """Its sender is dead, for its place was free: nobody knows how far it came."""
+        if row.state == "sending":
+            async with self._desk.ledger.write() as tx:
+                if not await outbox.mark_ambiguous(tx, row.id, error=CUT_OFF, at=self._desk.clock()):
+                    return False
+        await self._reconcile(row)
+        return True
+
+    async def _deliver(self, row: Outgoing) -> bool:
+        """One row, to one of its ends; False where another worker took it."""
         async with self._desk.ledger.write() as tx:
             if not await outbox.mark_sending(tx, row.id, at=self._desk.clock()):
-                return
+                return False
         try:
             result = await self._send(row)
         except TryLater as error:
@@ -127,6 +144,7 @@ class OutboxWorker:
         else:
             async with self._desk.ledger.write() as tx:
                 await outbox.mark_sent(tx, row.id, result=dict(result), at=self._desk.clock())
+        return True
 
     async def _later(self, row: Outgoing, why: str, *, after_s: float) -> None:
         """Try again, each time after a longer pause, for as long as somebody could still use it."""
@@ -250,7 +268,7 @@ class OutboxWorker:
         """Post a card that has no place yet; where it may have been posted before (by a process that died, or without an answer),
         it is looked for first."""
         key = card_key(incident.id, which)
-        if key in self._doubtful or incident.declared_at < self._began:
+        if self._shared or key in self._doubtful or incident.declared_at < self._began:
             there = await self._surface.find(channel, key)
             if there is not None:
                 await self._surface.update(channel, there, card)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
 import structlog
@@ -39,6 +39,9 @@ class InProcessRunner:
         self._unfinished[key] = task
         task.add_done_callback(lambda _: self._unfinished.pop(key, None))
 
+    async def unfinished(self) -> frozenset[str]:
+        return frozenset(self._unfinished)
+
     def live(self, key: str) -> bool:
         """Whether a job of this key waits or runs."""
         return key in self._unfinished
@@ -68,17 +71,30 @@ class InProcessRunner:
             await self._try(kind, payload, key=key)
 
     async def _try(self, kind: str, payload: JsonObject, *, key: str) -> None:
-        handler = self._handlers.get(kind)
-        if handler is None:
-            log.error("job.unknown", action="job.unknown", kind=kind, key=key)
-            return
-        for pause in (*self._retries_s, None):
-            try:
-                await handler(payload)
-            except Exception:  # one of the three edges: a job that breaks is recorded, tried again, and never takes others along
-                log.exception("job.broke", action="job.broke", kind=kind, key=key, again_in_s=pause)
-                if pause is None or self._stopping:
-                    return
-                await asyncio.sleep(pause)
-            else:
+        await attempt(self._handlers, kind, payload, key=key, retries_s=self._retries_s, stopping=lambda: self._stopping)
+
+
+async def attempt(
+    handlers: Mapping[str, Handler],
+    kind: str,
+    payload: JsonObject,
+    *,
+    key: str,
+    retries_s: tuple[float, ...],
+    stopping: Callable[[], bool],
+) -> None:
+    """Have the job handled; where it breaks, again after each of these pauses, then no more. Never raises for a broken job."""
+    handler = handlers.get(kind)
+    if handler is None:
+        log.error("job.unknown", action="job.unknown", kind=kind, key=key)
+        return
+    for pause in (*retries_s, None):
+        try:
+            await handler(payload)
+        except Exception:  # one of the three edges: a job that breaks is recorded, tried again, and never takes others along
+            log.exception("job.broke", action="job.broke", kind=kind, key=key, again_in_s=pause)
+            if pause is None or stopping():
                 return
+            await asyncio.sleep(pause)
+        else:
+            return

@@ -27,6 +27,16 @@ BUSY_S = 10.0
 """How long a writer waits for another before it gives up, seconds."""
 
 
+HUNG_S = 5.0
+"""After how long without a statement PostgreSQL ends a writer, seconds: one whose process is paused must not stop all others."""
+
+# As on SQLite, so that what is read in a transaction still holds where it writes.
+_BEGIN_WRITING_POSTGRES = (
+    f"SET LOCAL idle_in_transaction_session_timeout = '{HUNG_S:g}s'; SET LOCAL lock_timeout = '{BUSY_S:g}s'; "
+    "SELECT pg_advisory_xact_lock(hashtextextended('firstmate writer', 0))"
+)
+
+
 @dataclass(frozen=True)
 class Tx:
     """One open transaction. Handed as first argument to every function of this package."""
@@ -81,11 +91,21 @@ class Ledger:
         writer, reader = _engines(parsed)
         return cls(parsed, writer=writer, reader=reader)
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes, on other machines too, may work on it beside this one."""
+        return self.url.get_backend_name() == "postgresql"
+
+    @property
+    def dsn(self) -> str:
+        """Of a shared one, as libpq reads it. Holds the password."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
         """A transaction that commits durably at the end of the block, or not at all when the block raises.
 
-        One writer at a time on SQLite, so keep blocks short and never ask another system inside one. They don't nest.
+        One writer at a time, among all processes, so keep blocks short and never ask another system inside one. They don't nest.
         Raises `Unreachable` when the database does not answer; nothing was changed then.
         """
         task = asyncio.current_task()
@@ -94,6 +114,8 @@ class Ledger:
         self._writing.add(task)
         try:
             async with self._writer.begin() as connection:
+                if self.shared:
+                    await connection.exec_driver_sql(_BEGIN_WRITING_POSTGRES)
                 yield Tx(connection, writing=True)
         except (OperationalError, PoolTimeout) as error:
             raise _unreachable(self.url, error) from error
@@ -179,7 +201,7 @@ def _scrub(url: URL) -> bool:
 
 def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     if url.get_backend_name() == "postgresql":
-        # Rows are claimed by compare-and-set and counters by row locks, so READ COMMITTED serves the writers.
+        # Writers come one after another (`_BEGIN_WRITING_POSTGRES`), so READ COMMITTED serves them: each sees what was before.
         engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_timeout=BUSY_S, pool_pre_ping=True)
         return engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     # `isolation_level: None` leaves BEGIN to us; the driver's own would begin late and deferred.

@@ -135,20 +135,10 @@ async def retry(tx: Tx, id: int, *, not_before: datetime, error: str, at: dateti
     return await _move(tx, id, ("sending", "ambiguous"), at, state="pending", not_before=not_before, error=error)
 
 
-async def strand(tx: Tx, *, before: datetime, at: datetime) -> int:
-    """Whatever has been `sending` since before `before` becomes `ambiguous`: its sender died. How many.
-
-    Likewise what has been since as long after `at`: the clock was set back.
-    """
-    silent = (outbox.c.changed_at < before) | (outbox.c.changed_at > at + (at - before))
-    stale = update(outbox).where(outbox.c.state == "sending", silent)
-    error = "its sender stopped before Slack's answer was noted"
-    return await tx.changed(stale.values(state="ambiguous", changed_at=at, error=error))
-
-
-async def ambiguous(tx: Tx) -> list[Outgoing]:
-    """To be read back, oldest first."""
-    return [_read(row) for row in await tx.execute(select(outbox).where(outbox.c.state == "ambiguous").order_by(outbox.c.id))]
+async def under_way(tx: Tx) -> list[Outgoing]:
+    """Being sent, or sent without an answer; oldest first. What a dead sender left is `sending`: its place's holder can tell."""
+    rows = select(outbox).where(outbox.c.state.in_(("sending", "ambiguous")))
+    return [_read(row) for row in await tx.execute(rows.order_by(outbox.c.id))]
 
 
 async def undelivered(tx: Tx, *, before: datetime, lanes: Sequence[Lane] = ("decision",)) -> list[Outgoing]:

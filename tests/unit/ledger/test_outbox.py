@@ -72,9 +72,9 @@ async def test_what_a_dead_sender_left_is_ambiguous_until_read_back(ledger: Ledg
         await put(tx, "a", incident, "decision")
         (a,) = await outbox.due(tx, NOON)
         await outbox.mark_sending(tx, a.id, at=NOON)
-        assert await outbox.strand(tx, before=NOON, at=later) == 0
-        assert await outbox.strand(tx, before=later, at=later) == 1
-        assert [row.key for row in await outbox.ambiguous(tx)] == ["a"]
+        assert [(row.key, row.state) for row in await outbox.under_way(tx)] == [("a", "sending")]
+        assert await outbox.mark_ambiguous(tx, a.id, error="its sender stopped", at=later)
+        assert [(row.key, row.state) for row in await outbox.under_way(tx)] == [("a", "ambiguous")]
         assert await keys(tx, later) == []
         assert [row.key for row in await outbox.undelivered(tx, before=later)] == ["a"]
         assert await outbox.mark_sent(tx, a.id, result={"ts": "1", "channel": "C"}, at=later)
@@ -129,14 +129,3 @@ async def test_what_was_put_off_before_the_clock_was_set_back_does_not_wait_for_
         await outbox.retry(tx, row.id, not_before=later, error="ratelimited", at=before)
         assert await keys(tx, before) == []  # put off by the clock as it is now
         assert await keys(tx, later) == ["a"]
-
-
-async def test_what_was_on_its_way_when_the_clock_was_set_back_is_looked_for(ledger: Ledger, incident: str) -> None:
-    before, half_a_minute = NOON - timedelta(hours=1), timedelta(seconds=30)
-    async with ledger.write() as tx:
-        await put(tx, "a", incident)
-        (row,) = await outbox.due(tx, NOON)
-        await outbox.mark_sending(tx, row.id, at=NOON)
-        just_before = NOON - timedelta(seconds=1)
-        assert await outbox.strand(tx, before=just_before - half_a_minute, at=just_before) == 0
-        assert await outbox.strand(tx, before=before - half_a_minute, at=before) == 1

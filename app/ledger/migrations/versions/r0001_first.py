@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from app.ledger.migrations import queue
 from app.ledger.types import Canonical, Json, Moment, Words
 
 revision = "0001"
@@ -417,6 +418,8 @@ def upgrade() -> None:
         _refuse(table, "UPDATE")
         _refuse(table, "DELETE")
     _refuse("audit_payloads", "UPDATE")
+    if op.get_bind().dialect.name == "postgresql":
+        _script(queue.schema())
 
 
 def _refuse(table: str, verb: str) -> None:
@@ -430,3 +433,10 @@ def _refuse(table: str, verb: str) -> None:
     op.execute(f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {name}()")
     if verb == "DELETE":
         op.execute(f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {name}()")
+
+
+def _script(statements: str) -> None:
+    """Many statements at once, which only the driver itself takes."""
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None  # a connection that just made our tables
+    driver.execute(statements.encode())

@@ -56,7 +56,7 @@ def postgres_server() -> Iterator[str]:
             pytest.skip("root may not run PostgreSQL, and there is no user postgres")
         os.chown(directory, owner.pw_uid, owner.pw_gid)
     data, port = directory / "data", _free_port()
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory} -c max_connections=60 -c fsync=off"
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory} -c max_connections=200 -c fsync=off"
     try:
         _as_owner([str(binaries / "initdb"), "-D", str(data), "-U", "firstmate", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"])
         _as_owner([str(binaries / "pg_ctl"), "-D", str(data), "-o", options, "-l", str(directory / "log"), "-w", "start"])
