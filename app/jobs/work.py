@@ -41,7 +41,7 @@ SEAL, SEAL_EVERY_S = "seal", 20.0
 TIDY, TIDY_EVERY_S = "tidy", 3600.0
 REPEATS = timedelta(days=3)
 """How long a delivery that was worked on is remembered: its sender may send it again."""
-GRACE_S = 1.0
+GRACE_S = 0.5
 """How long jobs may take to end by themselves once we are asked to end; others carry on with what did not."""
 BEGUN_S = 5.0
 """How much longer an approved action may take that runs already: torn off, nobody would know how it ended."""

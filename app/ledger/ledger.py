@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 from sqlalchemy import URL, Executable, Result, Table, create_engine, event, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult
-from sqlalchemy.exc import ArgumentError, OperationalError, StatementError
+from sqlalchemy.exc import ArgumentError, InternalError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -117,7 +117,7 @@ class Ledger:
                 if self.shared:
                     await connection.exec_driver_sql(_BEGIN_WRITING_POSTGRES)
                 yield Tx(connection, writing=True)
-        except (OperationalError, PoolTimeout) as error:
+        except (OperationalError, InternalError, PoolTimeout) as error:  # internal: we were paused, and ended after `HUNG_S`
             raise _unreachable(self.url, error) from error
         finally:
             self._writing.discard(task)

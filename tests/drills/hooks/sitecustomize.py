@@ -47,6 +47,7 @@ GATES = {
     "watched": ("app.incidents.verify", "_watch", AFTER),
     "undoing": ("app.incidents.verify", "propose_undo", AFTER),
     "channel-made": ("app.jobs.sender", "SlackSender.open_channel", AFTER),
+    "posting": ("app.jobs.sender", "SlackSender.post", BEFORE),
     "posted": ("app.jobs.sender", "SlackSender.post", AFTER),
     "updated": ("app.jobs.sender", "SlackSender.update", AFTER),
     "pinned": ("app.jobs.sender", "SlackSender.pin", AFTER),
@@ -204,6 +205,44 @@ def _twin(module):
         module.alone = crowd
     if TWIN == "together" and module.__name__ == "app.processes":
         module.watch_parent = lambda stopping: None
+    if TWIN == "dead-by-silence":
+        _dead_by_silence(module)
+    if TWIN == "two-clocks" and module.__name__ == "app.jobs.work":
+
+        async def keep_time(self):
+            self._for_all.start()
+
+        module.WorkProcess._keep_time = keep_time
+
+
+def _dead_by_silence(module, silent_s=3.0):
+    """Nobody's locks are asked: whoever was not heard of for so long counts as dead, as Procrastinate itself would have it."""
+    if module.__name__ == "app.jobs.sessions":
+        take = module.SessionLocks.take
+
+        async def everybody(self, name):
+            return await take(self, name) if name == "firstmate clock" else True
+
+        module.SessionLocks.take = everybody
+    if module.__name__ == "app.jobs.cluster":
+        run = module.App.run_worker_async
+
+        def beating(self, **given):
+            return run(self, update_heartbeat_interval=0.5, **given)
+
+        async def worked_on(self, job):
+            silent = await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_s)
+            return job.id not in {each.id for each in silent}
+
+        module.App.run_worker_async, module.ClusterRunner._worked_on = beating, worked_on
+    if module.__name__ == "app.jobs.outgoing":
+        settle = module.OutboxWorker._settle
+
+        async def after_a_while(self, row):
+            silent = self._desk.clock() - row.changed_at > module.timedelta(seconds=silent_s)
+            return silent and await settle(self, row)
+
+        module.OutboxWorker._settle = after_a_while
 
 
 def _cleaned(value):
@@ -237,6 +276,20 @@ def _note_company(module):
     module.WorkProcess.run = noted
 
 
+def _note_firing(module):
+    """Every tick of every clock, with whose it was."""
+    if module.__name__ != "app.jobs.schedule":
+        return
+    submit = module.Timetable._submit
+
+    async def noted(self, kind, every_s):
+        with (Path(FOLDER).parent / "fired").open("a") as fired:
+            fired.write(f"{kind} {int(time.time() // every_s)} {os.getpid()}\n")
+        await submit(self, kind, every_s)
+
+    module.Timetable._submit = noted
+
+
 class _Loader(importlib.abc.Loader):
     def __init__(self, inner):
         self.inner = inner
@@ -249,6 +302,7 @@ class _Loader(importlib.abc.Loader):
         _quicken(module)
         _twin(module)
         _note_company(module)
+        _note_firing(module)
         _gate(module)
 
     def __getattr__(self, name):
