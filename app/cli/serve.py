@@ -10,7 +10,10 @@ from app.cli.composition import Composition
 
 
 def serve(ctx: typer.Context) -> None:
-    """Run Firstmate for a Slack workspace (Socket Mode; HTTP with SLACK_SIGNING_SECRET)."""
+    """Run Firstmate for a Slack workspace (Socket Mode; HTTP with SLACK_SIGNING_SECRET).
+
+    With PostgreSQL as FIRSTMATE_DATABASE_URL, on as many machines as you like: each with a data folder of its own.
+    """
     compose: Composition = ctx.obj
     asyncio.run(compose.serve())
 

@@ -1,4 +1,4 @@
-"""`firstmate work`: the second of the two processes; `serve` and `demo` start it."""
+"""`firstmate work`: the second of the two processes; `serve` and `demo` start it. On PostgreSQL also one more of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def work(
     demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
     parent: Annotated[int, typer.Option("--parent", hidden=True)] = 0,
 ) -> None:
-    """Run jobs and tell people (started by `serve`)."""
+    """Run jobs and tell people (`serve` starts one; on PostgreSQL start more, each with a data folder of its own)."""
     if parent:
         threading.Thread(target=_end_with, args=(parent,), name="parent-watch", daemon=True).start()
     compose: Composition = ctx.obj

@@ -96,3 +96,14 @@ class SessionLocks:
 def _unreachable(error: psycopg.Error) -> Unreachable:
     cause = (str(error).splitlines() or ["no answer"])[0]
     return Unreachable(f"the ledger's server can't be asked for a lock: {cause}")
+
+
+async def at_work(url: str) -> list[str]:
+    """Host and process of everybody who holds such a connection to this database now. Raises `Unreachable`."""
+    asked = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)"
+    try:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=10) as connection:
+            rows = await (await connection.execute(asked, (f"{NAME} ",))).fetchall()
+    except psycopg.Error as error:
+        raise Unreachable(f"the ledger's server can't say who works: {(str(error).splitlines() or ['no answer'])[0]}") from error
+    return sorted(str(name).removeprefix(f"{NAME} ") for (name,) in rows)

@@ -172,7 +172,7 @@ def test_what_only_developers_need_leaves_the_image() -> None:
     dev = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["dev"]
     tools = {re.split(r"[\[>=<~]", each)[0] for each in dev}
     removed = set(re.search(r"pip uninstall (.*)", dict(IMAGE.steps[::-1])["RUN"]).group(1).split()) - {"--quiet", "--yes"}
-    needed_to_build, needed_to_run = {"hatchling", "editables"}, {"psycopg"}
+    needed_to_build, needed_to_run = {"hatchling", "editables"}, {"psycopg", "procrastinate"}
     assert removed == tools - needed_to_build - needed_to_run
 
 
@@ -320,7 +320,7 @@ def test_what_was_installed_runs_without_what_only_developers_need(built: Built)
     firstmate = str(built.root / "python" / "bin" / "firstmate")
     ran = built.run([firstmate, "--help"], cwd=built.at("/data"), timeout=60, **built.as_user())
     assert (ran.returncode, "serve" in ran.stdout) == (0, True), ran.stdout + ran.stderr
-    imports = "import app.processes, app.web.server, app.slack.bolt, graphs.triage, psycopg"
+    imports = "import app.processes, app.web.server, app.slack.bolt, graphs.triage, psycopg, app.jobs.cluster"
     probe = f"{imports}, importlib.util; print(importlib.util.find_spec('pytest'))"
     ran = built.run([str(built.root / "python" / "bin" / "python"), "-c", probe], cwd="/", timeout=60, **built.as_user())
     assert (ran.returncode, ran.stdout.strip()) == (0, "None"), ran.stderr
