@@ -50,7 +50,8 @@ async def doctor() -> list[tuple[str, Health]]:
     told.append(await _tried("database", lambda: _check_ledger(settings, Ledger)))
     told.append(await _tried("audit", lambda: _check_audit(settings)))
     told += await _check_inbox(settings)
-    told.append(await _tried("jobs", lambda: _check_jobs(settings)))
+    if settings.ledger_url.startswith("postgresql"):  # else they run in one process, and there is nothing to check
+        told.append(await _tried("jobs", lambda: _check_jobs(settings)))
     told.append(await _tried("policy", lambda: _check_policy(settings)))
     told.append(await _tried("runbooks", lambda: _check_runbooks(settings)))
     for folder, plugins, without in systems:
@@ -162,14 +163,11 @@ async def _check_audit(settings: Settings) -> Health:
 
 
 async def _check_jobs(settings: Settings) -> Health:
-    """Which of the two ways of running work is in force, and who works."""
-    from app.ledger.ledger import parse_url
-
-    if parse_url(settings.ledger_url).get_backend_name() != "postgresql":
-        return Health(ok=True, line="run in one process on this machine; with PostgreSQL as FIRSTMATE_DATABASE_URL on any number")
+    """How work is shared, and who works."""
     from app.jobs.sessions import at_work
+    from app.ledger.ledger import libpq, parse_url
 
-    there = await at_work(settings.ledger_url)
+    there = await at_work(libpq(parse_url(settings.ledger_url)))
     who = ", ".join(there) or "none yet; start one with: firstmate serve"
     return Health(
         ok=True, line=f"shared through PostgreSQL by Procrastinate; {counted(len(there), 'work process', 'work processes')}: {who}"

@@ -99,7 +99,7 @@ class Ledger:
     @property
     def dsn(self) -> str:
         """Of a shared one, as libpq reads it. Holds the password."""
-        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return libpq(self.url)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
@@ -170,6 +170,11 @@ def parse_url(url: str) -> URL:
             return parsed.set(drivername="postgresql+psycopg")
         case other:
             raise Misconfigured(f"{other} cannot hold the ledger; use sqlite:///path/to/ledger.db or postgresql://…")
+
+
+def libpq(url: URL) -> str:
+    """As PostgreSQL's own library reads it. Holds the password."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def own_file(path: Path) -> None:

@@ -122,9 +122,3 @@ async def test_the_audit_trails_key_and_roots_are_told(tmp_path: Path, monkeypat
     own_key(tmp_path / "audit.key")
     (foreign,) = (await told())["audit"]
     assert (foreign.ok, "is not the one you know" in foreign.line) == (False, True)
-
-
-async def test_which_way_work_is_run_is_said() -> None:
-    (health,) = (await told())["jobs"]
-    assert health.ok
-    assert health.line.startswith("run in one process on this machine")
