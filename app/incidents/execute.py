@@ -11,9 +11,10 @@ import structlog
 from app.domain.action import Outcome
 from app.domain.approval import Execution
 from app.domain.errors import FirstmateError
+from app.domain.priority import PRIORITY, class_of
 from app.domain.proposal import Proposal
 from app.domain.value import JsonObject
-from app.incidents import decide, glass, record, set_aside
+from app.incidents import decide, glass, meet, record, set_aside
 from app.incidents.desk import FIRSTMATE, Desk
 from app.incidents.hold import BEAT_S, CLAIM_S, held
 from app.incidents.propose import action_named
@@ -25,8 +26,6 @@ from app.policy.decision import Allowed
 
 log = structlog.get_logger()
 
-PRIORITY = 3
-"""Security and compliance 4 > incident response 3 > reliability 2 > cost 1."""
 VERIFY = "verify"
 TAKE_UP = "take up"
 CUT_OFF = "the run was cut off before its end was noted"
@@ -117,12 +116,17 @@ async def _start(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | Non
             await _stopped(desk, tx, proposal, reason=word.reason)
             return None
         holder = claims.held_by(executions.id_of(hash))
-        claim = await claims.acquire(tx, proposal.effects.target, holder=holder, priority=PRIORITY, now=now, ttl_s=CLAIM_S)
+        before = await claims.current(tx, proposal.effects.target, now=now)
+        priority = PRIORITY["incident"]
+        claim = await claims.acquire(tx, proposal.effects.target, holder=holder, priority=priority, now=now, ttl_s=CLAIM_S)
         if claim is None:
             other = await claims.current(tx, proposal.effects.target, now=now)
-            who = other.holder if other else "somebody"
-            await _stopped(desk, tx, proposal, reason=f"{who} holds {proposal.effects.target}")
+            who = f"{other.holder} ({class_of(other.priority)})" if other else "somebody"
+            until = f" until {other.expires_at:%H:%M:%S}Z at least" if other else ""
+            await _stopped(desk, tx, proposal, reason=f"{who} holds {proposal.effects.target}{until}; propose it again then")
             return None
+        if before is not None and before.holder != holder:
+            await meet.took_away(tx, before, claim, at=now, surface="jobs")
         used_up = await approvals.redeem(tx, hash, execution=executions.id_of(hash), at=now)
         await confirmations.redeem(tx, hash, at=now)
         if used_up == 0 and proposal.tier > 0:
@@ -152,7 +156,7 @@ async def _ended(desk: Desk, execution: Execution, proposal: Proposal, outcome: 
             await proposals.move(tx, proposal.hash, {"executing"}, "done" if outcome.ok else "failed", at=now)
             kind = audit.Action.EXECUTION_FINISHED if outcome.ok else audit.Action.EXECUTION_FAILED
         if not outcome.ok:
-            await claims.release(tx, proposal.effects.target, token)
+            await claims.release(tx, proposal.effects.target, token, now=now)
         word = {True: "ran", False: "failed", None: "may have run"}[outcome.ok]
         await _step(desk, tx, proposal, kind, subject=execution.id, text=f"{word}: {outcome.detail}")
         await outbox.put(

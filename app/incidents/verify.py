@@ -51,7 +51,7 @@ async def verify(desk: Desk, execution_id: str) -> None:
             tx, execution_id, met=watched.met, observed=watched.observed, detail=watched.sentence, at=now
         ):
             return
-        await claims.release(tx, proposal.effects.target, token)
+        await claims.release(tx, proposal.effects.target, token, now=now)
         if met and proposal.undoes is None:
             await _recovering(desk, tx, proposal.incident)
         await record.step(

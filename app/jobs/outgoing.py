@@ -12,6 +12,7 @@ from datetime import timedelta
 import structlog
 
 from app.cards.card import Card, note
+from app.cards.conflict import conflict_card
 from app.cards.findings import findings_card
 from app.cards.incident import Pending, incident_card
 from app.cards.proposal import outcome_card, proposal_card, stopped_card
@@ -20,12 +21,12 @@ from app.domain.errors import BadInput, FirstmateError, NotFound
 from app.domain.incident import Incident
 from app.domain.ports import Locks
 from app.domain.value import JsonObject, digest
-from app.incidents import decide, execute, set_aside, stop, witness
+from app.incidents import decide, execute, meet, set_aside, stop, witness
 from app.incidents.desk import INCIDENT_CARD, TOPIC, Desk
 from app.incidents.group import symptom_of
 from app.jobs.locks import LocksHere, having
 from app.jobs.surface import Ambiguous, SentNowhere, Surface, TryLater
-from app.ledger import alerts, approvals, audit, executions, incidents, outbox, outcomes, proposals, runs, supersessions
+from app.ledger import alerts, approvals, audit, conflicts, executions, incidents, outbox, outcomes, proposals, runs, supersessions
 from app.ledger.ledger import Tx
 from app.ledger.outbox import Message, Outgoing
 from app.ledger.proposals import Altered
@@ -335,6 +336,8 @@ class OutboxWorker:
                 if parent is None:
                     raise TryLater("it belongs under the incident's card, which is not there yet", after_s=0.5)
                 return note(str(row.body["sentence"])), parent.ts
+            if row.kind == meet.MET:
+                return await _conflict(tx, row), None
             if row.kind in (set_aside.ALTERED, stop.SAID):
                 return note(str(row.body["sentence"])), None
         raise SentNowhere(f"nobody knows how to write a {row.kind!r}")
@@ -367,6 +370,22 @@ class OutboxWorker:
         ts = await self._surface.post(channel, card, key=key, thread=thread)
         self._last_post[channel] = loop.time()
         return ts
+
+
+async def _conflict(tx: Tx, row: Outgoing) -> Card:
+    met = await conflicts.get(tx, str(row.body["conflict"]))
+    incident = await incidents.get(tx, row.incident or "")
+    times = int(str(row.body["times"]))
+    return conflict_card(
+        how=met.how,
+        resource=met.resource,
+        first=met.first,
+        first_priority=met.first_priority,
+        second=met.second,
+        second_priority=met.second_priority,
+        commander=incident.commander,
+        ask=times if times >= meet.TO_A_PERSON else 0,
+    )
 
 
 def _place_of(row: Outgoing) -> str:

@@ -208,9 +208,13 @@ claims = Table(
     Column("resource", Words, primary_key=True),
     Column("token", Integer, nullable=False),  # grows with every acquisition and never shrinks: the row outlives its holders
     Column("holder", Words),  # NULL: nobody
-    Column("priority", Integer, nullable=False),  # of the holder; higher wins
+    Column("priority", Integer, nullable=False),  # of the holder's class; higher wins
+    Column("rank", Integer, nullable=False),  # with what waiting added to it, as it was acquired
     Column("acquired_at", Moment),
     Column("expires_at", Moment),
+    Column("executing_at", Moment),  # from then on no class may take it away
+    Column("left_by", Words),  # who held it last, once it was let go
+    Column("left_at", Moment),
 )
 
 executions = Table(
@@ -405,6 +409,45 @@ follows = Table(
     Column("ended_at", Moment),  # NULL: nobody knows yet
     Column("sentence", Words, nullable=False),
     Index("ix_follows_open", "since", **_where("ended_at IS NULL")),
+)
+
+waits = Table(
+    "waits",
+    metadata,
+    Column("resource", Words, primary_key=True),
+    Column("holder", Words, primary_key=True),  # who would have it
+    Column("priority", Integer, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),  # when it asked last; who stops asking stops waiting
+    Column("asked", Integer, nullable=False),  # how often
+    Column("in_way", Words, nullable=False),  # what was in its way when it asked last
+)
+
+conflicts = Table(
+    "conflicts",
+    metadata,
+    Column("key", Words, primary_key=True),  # one meeting of two is one row, however often they ask
+    Column("resource", Words, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("how", Words, nullable=False),  # refused | preempted | followed | stale
+    Column("first", Words, nullable=False),  # who goes first
+    Column("first_priority", Integer, nullable=False),
+    Column("second", Words, nullable=False),  # who gives way
+    Column("second_priority", Integer, nullable=False),
+    Column("second_token", Integer),  # of the claim that was taken away
+    _incident(nullable=True),
+    Index(None, "resource", "at"),
+)
+
+states = Table(
+    "states",
+    metadata,
+    Column("resource", Words, primary_key=True),
+    Column("version", Integer, nullable=False),  # 1, 2, 3 …
+    Column("token", Integer, nullable=False),  # the claim's under which it was written
+    Column("by", Words, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("body", Json, nullable=False),
 )
 
 APPEND_ONLY = ("audit", "timeline")

@@ -7,6 +7,7 @@ from app.domain.incident import Alert
 from app.domain.quantity import counted
 from app.incidents.desk import Desk
 from app.incidents.group import group
+from app.incidents.meet import ESCALATED
 from app.jobs.intake import Handle
 from app.ledger import changes
 from app.ledger.deliveries import Pending
@@ -27,7 +28,7 @@ def handlers(desk: Desk) -> dict[str, Handle]:
                 recorded += await changes.record(tx, Change.model_validate(item), at=desk.clock())
         return counted(recorded, "new change")
 
-    return {ALERTS: alerts_came, CHANGES: changes_came}
+    return {ALERTS: alerts_came, CHANGES: changes_came, ESCALATED: alerts_came}
 
 
 def _items(delivery: Pending) -> list[object]:

@@ -192,7 +192,7 @@ async def test_an_action_that_breaks_while_reading_back_does_not_keep_the_rest_f
 
 async def held_by_another(world: World, proposal: Proposal) -> None:
     async with world.ledger.write() as tx:
-        taken = await claims.acquire(tx, proposal.effects.target, holder="scaling@2.0.0", priority=2, now=world.clock(), ttl_s=600)
+        taken = await claims.acquire(tx, proposal.effects.target, holder="audit@2.0.0", priority=4, now=world.clock(), ttl_s=600)
     assert taken is not None
 
 
@@ -225,7 +225,7 @@ async def handed_over(world: World, proposal: Proposal) -> None:
 @pytest.mark.parametrize(
     ("meanwhile", "why"),
     [
-        (held_by_another, "scaling@2.0.0 holds shop/service/checkout"),
+        (held_by_another, "audit@2.0.0 (security) holds shop/service/checkout"),
         (moved_meanwhile, "1.9.0"),
         (stopped_meanwhile, "drill"),
         (closed_meanwhile, "closed"),

@@ -84,8 +84,12 @@ def upgrade() -> None:
         sa.Column("token", sa.Integer, nullable=False),
         sa.Column("holder", Words),
         sa.Column("priority", sa.Integer, nullable=False),
+        sa.Column("rank", sa.Integer, nullable=False),
         sa.Column("acquired_at", Moment),
         sa.Column("expires_at", Moment),
+        sa.Column("executing_at", Moment),
+        sa.Column("left_by", Words),
+        sa.Column("left_at", Moment),
         sa.PrimaryKeyConstraint("resource", name="pk_claims"),
     )
     op.create_table(
@@ -414,6 +418,43 @@ def upgrade() -> None:
     )
     unended = sa.text("ended_at IS NULL")
     op.create_index("ix_follows_open", "follows", ["since"], sqlite_where=unended, postgresql_where=unended)
+    op.create_table(
+        "waits",
+        sa.Column("resource", Words, nullable=False),
+        sa.Column("holder", Words, nullable=False),
+        sa.Column("priority", sa.Integer, nullable=False),
+        sa.Column("since", Moment, nullable=False),
+        sa.Column("seen_at", Moment, nullable=False),
+        sa.Column("asked", sa.Integer, nullable=False),
+        sa.Column("in_way", Words, nullable=False),
+        sa.PrimaryKeyConstraint("resource", "holder", name="pk_waits"),
+    )
+    op.create_table(
+        "conflicts",
+        sa.Column("key", Words, nullable=False),
+        sa.Column("resource", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("how", Words, nullable=False),
+        sa.Column("first", Words, nullable=False),
+        sa.Column("first_priority", sa.Integer, nullable=False),
+        sa.Column("second", Words, nullable=False),
+        sa.Column("second_priority", sa.Integer, nullable=False),
+        sa.Column("second_token", sa.Integer),
+        sa.Column("incident", Words),
+        sa.ForeignKeyConstraint(["incident"], ["incidents.id"], name="fk_conflicts_incident"),
+        sa.PrimaryKeyConstraint("key", name="pk_conflicts"),
+    )
+    op.create_index("ix_conflicts_resource_at", "conflicts", ["resource", "at"])
+    op.create_table(
+        "states",
+        sa.Column("resource", Words, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("token", sa.Integer, nullable=False),
+        sa.Column("by", Words, nullable=False),
+        sa.Column("at", Moment, nullable=False),
+        sa.Column("body", Json, nullable=False),
+        sa.PrimaryKeyConstraint("resource", name="pk_states"),
+    )
     for table in ("audit", "timeline"):
         _refuse(table, "UPDATE")
         _refuse(table, "DELETE")
