@@ -99,14 +99,21 @@ class Composition:
     @asynccontextmanager
     async def intake(self, folder: Path, *, token: str) -> AsyncIterator[tuple[str, Inbox]]:
         from app.jobs.inbox import Inbox
+        from app.web.ledger_api import mounted
         from app.web.server import create, serve
+
+        settings = Settings.model_construct(data_dir=folder)  # the demo's own: nothing of it comes from the environment
 
         async def ready() -> list[str]:
             return []
 
         inbox = await Inbox.open(folder / "inbox.sqlite", clock=now)
+        web = create(inbox, token=token, ready=ready)
+        agents = mounted(
+            web, ledger_url=settings.ledger_url, clock=now, stop_file=settings.stop_path, read_policy=lambda: load_policy(settings)
+        )
         try:
-            async with serve(create(inbox, token=token, ready=ready), host="127.0.0.1", port=0) as url:
+            async with agents, serve(web, host="127.0.0.1", port=0) as url:
                 yield url, inbox
         finally:
             await inbox.close()

@@ -252,7 +252,7 @@ async def serve_alone(settings: Settings) -> None:
     from app.jobs.keeper import Keeper
     from app.slack import bolt, connection
     from app.slack.modals import offered
-    from app.web import server
+    from app.web import ledger_api, server
 
     policy = load_policy(settings)
     client, app_client = slack_client(settings), slack_client(settings, app_level=True)
@@ -284,8 +284,11 @@ async def serve_alone(settings: Settings) -> None:
     log.info("serve.catalogue", action="serve.catalogue", **catalogue())
     if policy is None or policy.empty:
         log.warning("serve.policy", action="serve.policy", why="no policy names approvers: nothing above tier 0 can be approved")
+    agents = ledger_api.mounted(
+        web, ledger_url=settings.ledger_url, clock=now, stop_file=settings.stop_path, read_policy=lambda: load_policy(settings)
+    )
     try:
-        async with server.serve(web, host=settings.host, port=settings.port) as url:
+        async with agents, server.serve(web, host=settings.host, port=settings.port) as url:
             log.info("serve.started", action="serve.started", url=url, slack="http" if settings.http_mode else "socket mode")
             async with nullcontext() if settings.http_mode else connection.over_sockets(slack, app_client):
                 await keeper.run(stopping)

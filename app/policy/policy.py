@@ -22,6 +22,7 @@ from app.domain.action import Tier
 from app.domain.errors import Misconfigured
 from app.domain.plain_yaml import only_plain
 from app.domain.value import digest
+from app.policy.agents import KnownAgent, all_different
 from app.policy.freeze import Freeze
 from app.policy.limits import BreakerLimits
 from app.policy.operators import Operator
@@ -171,6 +172,7 @@ class Policy(Part):
     local_operator: LocalOperator | None = None
     operators: tuple[Operator, ...] = Field(default=(), max_length=1000, strict=False)
     break_glass: BreakGlass | None = None  # None: nobody may
+    agents: tuple[KnownAgent, ...] = Field(default=(), max_length=200, strict=False)  # who may use the shared ledger
 
     @cached_property
     def version(self) -> str:
@@ -190,6 +192,11 @@ class Policy(Part):
                     raise ValueError(
                         f"approvers of {entry.target} name the environment {name!r}; say what it is under environments"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _agents_told_apart(self) -> Self:
+        all_different(self.agents)
         return self
 
     @model_validator(mode="after")
