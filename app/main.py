@@ -26,13 +26,14 @@ from app.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from app.cards.card import Card
-    from app.cli.composition import DemoEnd
+    from app.cli.composition import ClashEnd, DemoEnd
     from app.domain.approval import Person
     from app.domain.hypothesis import Diagnosis
     from app.domain.incident import Scope
     from app.domain.ports import Progress
     from app.domain.proposal import Proposal, State
     from app.domain.statement import Signed
+    from app.domain.value import JsonObject
     from app.evaluation.combinations import Combination
     from app.evaluation.export import Exported
     from app.incidents.erasing import Erasure
@@ -261,11 +262,29 @@ class Composition:
             told = tuple(await timeline.for_incident(tx, incident))
         return DemoEnd(timeline=told, diagnosis=run.diagnosis if run else None, actions=ran, truth=truth)
 
-    async def post(self, url: str) -> None:
+    async def clash_end(self, folder: Path, resource: str) -> ClashEnd:
+        from app.cli.composition import ClashEnd
+        from app.incidents.auditing import check
+        from app.ledger import conflicts, incidents, states
+        from app.ledger.ledger import Ledger
+
+        ledger = await Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}")
+        try:
+            async with ledger.read() as tx:
+                incident = (await incidents.list_recent(tx))[-1]
+                met = [each for each in await conflicts.list_since(tx, incident.declared_at) if each.resource == resource]
+                state = await states.get(tx, resource)
+            trail = await check(ledger)
+        finally:
+            await ledger.close()
+        return ClashEnd(incident=incident.id, state=state.body, conflicts=len(met), rows=trail.rows, problems=trail.problems)
+
+    async def post(self, url: str, body: JsonObject | None = None, *, token: str = "") -> None:
         import httpx2
 
+        head = {"Authorization": f"Bearer {token}"} if token else {}
         async with httpx2.AsyncClient(timeout=5.0) as http:
-            await http.post(url, json={})
+            await http.post(url, json=body or {}, headers=head)
 
     @asynccontextmanager
     async def _opened(self, folder: Path) -> AsyncIterator[Tx]:

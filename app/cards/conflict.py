@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.cards.card import Card, Code, Line, Note, Strong, Text, Who, line, paragraph
+from app.cards.card import Card, Code, Line, Note, Strong, Text, Who, line, paragraph, plain
 from app.domain.priority import class_of
 
 RULE = "The higher class goes first (security, incident, reliability, cost); between equals, who asked first."
 _WORDS = {
-    "refused": (" wanted ", " while ", " has it or goes first: refused, nothing was changed."),
+    "refused": (" wanted ", ", which ", " has, or goes first with: refused, nothing was changed."),
     "preempted": (" had claimed ", " when ", " took it before anything was changed; it was told."),
     "followed": (" took ", " right after ", " let it go: one may undo what the other did."),
     "stale": (" wrote about ", " without knowing what ", " had changed: refused, it must look again."),
@@ -20,13 +20,17 @@ def conflict_card(
     """`ask`: how often they have met within an hour, where that is reason to ask a person; 0: it is not."""
     of, by, end = _WORDS[how]
     met = line(*_named(second, second_priority), of, Code(text=resource), by, *_named(first, first_priority), end)
-    gist = f"{second} met {first} on {resource}: {how}"
+    gist = plain(met)
     if not ask:
         return Card(kind="note", gist=gist, parts=(paragraph(met), Note(line=line(RULE))))
     whom: tuple[Who | Text, ...] = (Who(id=commander), Text(text=": ")) if commander else ()
     todo = f"they have met {ask} times within an hour and won't settle it. Pause one of them where it runs, or take it out of "
     asked = line(*whom, todo, Code(text="agents"), " in the policy file: then it gets no claim any more.")
-    return Card(kind="note", gist=f"{gist}, {ask} times within an hour", parts=(paragraph(met, asked), Note(line=line(RULE))))
+    return Card(
+        kind="note",
+        gist=f"{gist} They have met {ask} times within an hour: a person must say who may.",
+        parts=(paragraph(met, asked), Note(line=line(RULE))),
+    )
 
 
 def _named(holder: str, priority: int) -> Line:

@@ -39,6 +39,16 @@ class DemoEnd(Value):
     truth: dict[str, Any]
 
 
+class ClashEnd(Value):
+    """How two agents came out of meeting on one resource. `problems`: what is wrong with the audit trail."""
+
+    incident: str
+    state: JsonObject
+    conflicts: int
+    rows: int
+    problems: dict[str, list[str]]
+
+
 class Composition(Protocol):
     def settings(self) -> Settings:
         """Raises `Misconfigured`, naming the variable."""
@@ -120,7 +130,9 @@ class Composition(Protocol):
 
     async def demo_end(self, folder: Path, control: str) -> DemoEnd: ...
 
-    async def post(self, url: str) -> None: ...
+    async def clash_end(self, folder: Path, resource: str) -> ClashEnd: ...
+
+    async def post(self, url: str, body: JsonObject | None = None, *, token: str = "") -> None: ...
 
     async def doctor(self) -> list[tuple[str, Health]]:
         """(what was checked, how it is), in the order in which things should be mended."""

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from app.cards.card import Card
 from app.cli.children import Children, Gone
+from app.cli.clash import Clash
 from app.cli.composition import Composition, DemoEnd, InboxPort
 from app.cli.lines import CHANNEL, PRESS
 from app.cli.scene import Scene
@@ -67,6 +68,10 @@ def demo(
         bool, typer.Option("--rush", help="No fault: visitors rush in, no change is guilty, nothing is repaired.")
     ] = False,
     crowd: Annotated[float, typer.Option(help="How many times the usual number of visitors.", min=0.25, max=4)] = 1.0,
+    scenario: Annotated[
+        str,
+        typer.Option(help="shop: the incident. conflict: at 2:27 AM a cost agent wants the nodes gone that remediation starts."),
+    ] = "shop",
     keep: Annotated[
         Path | None, typer.Option(help="Keep the data folder here, and in it the incident as a case to triage again.")
     ] = None,
@@ -81,13 +86,15 @@ def demo(
         for known in FAULTS.values():
             print(f"{known.name:16}{known.summary}")
         return
+    if scenario not in ("shop", "conflict"):
+        raise BadInput(f"there is no scenario {scenario!r}; there are shop, conflict")
     if fault not in FAULTS:
         raise BadInput(f"there is no fault {fault!r}; there are {', '.join(FAULTS)}")
     try:
         Names.parse(rename or [])
     except ValueError as wrong:
         raise BadInput(str(wrong)) from wrong
-    if not yes and not sys.stdin.isatty():
+    if not yes and scenario == "shop" and not sys.stdin.isatty():
         raise BadInput("the demo asks before it repairs, and there is no terminal to ask on: run it in one, or add --yes")
     extra = ["--fault", fault, "--seed", str(seed)]
     extra += ["--baseline", f"{baseline:g}", "--crowd", f"{crowd:g}"]
@@ -98,6 +105,8 @@ def demo(
         if keep and (folder / "ledger.sqlite").exists():
             raise BadInput(f"{folder} holds an earlier run; name another folder with --keep, or remove it")
         folder.mkdir(parents=True, exist_ok=True)
+        if scenario == "conflict":
+            raise typer.Exit(asyncio.run(Clash(ctx.obj, folder).run()))
         run = Demo(
             ctx.obj, folder, extra, yes=yes, kill_scraper=kill_scraper, keep=keep is not None, longer_s=baseline - BASELINE_S
         )

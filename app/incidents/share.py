@@ -202,7 +202,7 @@ async def _granted(tx: Tx, caller: KnownAgent, answer: Granted, *, why: str, now
         before = stood[each.resource]
         if each.resource in lost:
             await meet.took_away(tx, lost[each.resource], each, at=now, surface=SURFACE)
-        elif before.live is None and before.left_by not in (None, each.holder) and _just(before.left_at, now):
+        elif answer.asked == 1 and before.left_by not in (None, each.holder) and _just(before.left_at, now):  # not in its turn
             await meet.met(tx, _followed(each, before, now=now), surface=SURFACE)
 
 

@@ -52,12 +52,15 @@ async def get(tx: Tx, key: str) -> Conflict:
 
 
 async def lately(tx: Tx, conflict: Conflict) -> int:
-    """How often these two have met on this resource, whoever went first, up to this meeting."""
+    """How often these two have met on this resource, whoever went first, up to this meeting. A write that came too late follows
+    from a meeting, and is none of its own."""
     c = conflicts.c
     alike = or_(
         (c.first == conflict.first) & (c.second == conflict.second), (c.first == conflict.second) & (c.second == conflict.first)
     )
-    query = select(func.count()).where(c.resource == conflict.resource, c.at > conflict.at - LATELY, c.at <= conflict.at, alike)
+    query = select(func.count()).where(
+        c.resource == conflict.resource, c.at > conflict.at - LATELY, c.at <= conflict.at, c.how != "stale", alike
+    )
     return int((await tx.execute(query)).scalar_one())
 
 

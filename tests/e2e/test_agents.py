@@ -68,8 +68,8 @@ async def test_at_2_27_the_cost_agent_wants_the_booting_nodes_gone_and_they_come
         assert (now["state"], now["version"]) == ({"ready": 6, "booting": 0}, 2)
         await s.rest()
         met = {how for (how,) in s.rows("SELECT how FROM conflicts WHERE incident = 'INC-0001'")}
-        assert met == {"refused", "followed", "stale"}
-        assert said_in_channel(s, "cost-agent@1 met incident-agent@1 on shop/service/checkout/nodes: refused")
+        assert met == {"refused", "stale"}
+        assert said_in_channel(s, "cost-agent@1 (cost) wanted shop/service/checkout/nodes, which incident-agent@1 (incident) has")
         assert s.count("audit", "action = 'agent:claim:refuse' AND actor = 'cost-agent@1'") == 1
         wrong = await s.wrong()
         assert wrong == [], wrong
@@ -91,7 +91,10 @@ async def test_what_a_person_approved_and_what_agents_ask_for_go_by_one_set_of_c
             assert f"execution:{hash[:16]} (incident) is executing on {TARGET}" in refused.json()["error"]
         s.target.release()
         await s.until("it was verified", lambda: s.count("executions", "verified_at IS NOT NULL"))
-        await s.until("it is told", lambda: said_in_channel(s, f"cost-agent@1 met execution:{hash[:16]}"))
+        await s.until(
+            "it is told",
+            lambda: said_in_channel(s, f"cost-agent@1 (cost) had claimed {TARGET} when the approved repair {hash[:16]}"),
+        )
         assert (await ask(s, "security", "POST", "/claims", resources=[TARGET])).status_code == 201
         await s.rest()
         wrong = await s.wrong()
@@ -120,7 +123,7 @@ async def test_two_that_keep_meeting_are_taken_to_a_person(tmp_path: Path) -> No
                 assert (await ask(s, "cost", "POST", "/claims", resources=[resource])).status_code == 409
                 given = {resource: tokens[0]["token"]}
                 assert (await ask(s, "incident", "POST", "/claims/release", tokens=given)).status_code == 200
-        await s.until("it is told", lambda: said_in_channel(s, f"on {TARGET}: refused, 3 times within an hour"))
+        await s.until("it is told", lambda: said_in_channel(s, "They have met 3 times within an hour"))
         await s.until("they open an incident", lambda: s.count("incidents") == 2, 60)
         title = s.rows("SELECT title FROM incidents ORDER BY number DESC")[0][0]
         assert title == (

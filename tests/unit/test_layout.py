@@ -30,7 +30,10 @@ PLUGIN_FOLDERS = {
         {"casefiles", "caselines", "folder", "http", "logline", "logseek", "outside", "promql", "promshape"},
     ),
     "app.actions": ("ACTION", {"shop_client"}),
-    "app.cli": ("VERB", {"children", "composition", "evalreport", "evaltables", "lines", "presses", "scene", "steps", "terminal"}),
+    "app.cli": (
+        "VERB",
+        {"children", "clash", "composition", "evalreport", "evaltables", "lines", "presses", "scene", "steps", "terminal"},
+    ),
     "app.slack.commands": ("COMMAND", set()),
     "graphs.investigators": ("INVESTIGATOR", set()),
     "graphs.analysis.changes.kinds": ("KINDS", set()),

@@ -43,8 +43,19 @@ async def test_what_one_holds_another_is_refused_and_told_who_until_when_and_wha
         f"agent:resource:meet {R}",
         f"agent:claim:release {R}",
         f"agent:claim:acquire {R}",
-        f"agent:resource:meet {R}",
     ]
+
+
+async def test_who_comes_right_after_another_has_met_it_unless_it_waited_for_its_turn(door: Door) -> None:
+    for who in ("reliability", "cost"):
+        tokens = await door.got(who, R)
+        await door.ask(who, "POST", "/claims/release", tokens=tokens)
+        door.move(minutes=4)
+    (met,) = (await door.ask("cost", "GET", "/claims")).json()["conflicts"]
+    assert (met["how"], met["first"], met["second"]) == ("followed", "reliability-agent@1", "cost-agent@1")
+    door.move(minutes=6)
+    await door.got("reliability", R)
+    assert len((await door.ask("cost", "GET", "/claims")).json()["conflicts"]) == 1
 
 
 async def test_several_are_given_whole_or_not_at_all(door: Door) -> None:
