@@ -66,9 +66,11 @@ def held_by(execution: str) -> str:
 
 async def standing(tx: Tx, resource: str, *, now: datetime) -> Standing:
     """How it stands, and stays until this transaction ends."""
-    await tx.execute(tx.insert(claims).values(resource=resource, token=0, priority=0, rank=0).on_conflict_do_nothing())
     # Locked first and read after it: PostgreSQL would answer the rest of a locking query from before it had the lock.
-    await tx.execute(select(claims.c.token).where(claims.c.resource == resource).with_for_update())
+    lock = select(claims.c.token).where(claims.c.resource == resource).with_for_update()
+    if (await tx.execute(lock)).first() is None:
+        await tx.execute(tx.insert(claims).values(resource=resource, token=0, priority=0, rank=0).on_conflict_do_nothing())
+        await tx.execute(lock)
     row = (await tx.execute(_claims(now).where(claims.c.resource == resource))).one()
     live = _read(row) if row.taken else None
     before = (row.left_by, row.left_at) if row.holder is None else (row.holder, row.expires_at)
@@ -101,9 +103,8 @@ async def acquire(
             left_at=None,
         )
     )
-    if await tx.changed(taken) != 1:
-        return None
-    return await current(tx, resource, now=now)
+    row = (await tx.execute(taken.returning(*claims.c))).first()
+    return None if row is None else _read(row)
 
 
 async def heartbeat(tx: Tx, resource: str, token: int, *, now: datetime, ttl_s: float) -> bool:

@@ -1,6 +1,7 @@
 """Who waits for what: asked for whole or not at all, in the order of priority, then of age; who waits long comes first in the end.
 
 Nobody is given a part of what it asked for, so nobody holds one thing while it is kept waiting for the next: there is no deadlock.
+Where one asks piece by piece all the same, and two keep each other waiting, neither is renewed: it ends with the lease.
 Whoever waits rises by one class every `AGE_S`; what it then gets it keeps at that rank. A lease is not renewed once somebody who
 waits has risen above its holder's class, so that the lowest class is served within ten times the longest lease:
 ahead of whoever asks after 6 (age decides between equals), and whoever held it then has to let go by 10.
@@ -105,15 +106,13 @@ async def ask(tx: Tx, resources: Sequence[str], *, holder: str, priority: int, n
 
 async def ends(tx: Tx, claim: Claim, *, now: datetime) -> str | None:
     """Why this lease is not renewed any more, as a sentence; None when it may be."""
+    waiting = await list_waiting(tx, now=now)
+    if (other := _crosswise(claim, await claims.list_held(tx, now=now), waiting, now=now)) is not None:
+        return f"{other} waits for it, and you for what that one keeps from you: let go of it, or ask for everything at once"
     if claim.executing_at is not None and (now - claim.acquired_at).total_seconds() < LONGEST_S:
         return None
-    live = _live(now)
-    own = (await tx.execute(select(waits.c.resource).where(waits.c.holder == claim.holder, live))).scalars().first()
-    if own is not None:
-        return f"{claim.holder} waits for {own} meanwhile: let go of what you hold, or ask for everything at once"
-    others = select(waits).where(waits.c.resource == claim.resource, waits.c.holder != claim.holder, live)
-    waiting = [Wait.model_validate(dict(row._mapping)) for row in await tx.execute(others)]
-    above = next((each for each in waiting if each.rank(now) > claim.priority), None)
+    others = [each for each in waiting if each.resource == claim.resource and each.holder != claim.holder]
+    above = next((each for each in others if each.rank(now) > claim.priority), None)
     return None if above is None else f"{above.holder} has waited for it since {above.since:%H:%M:%S}Z and goes first now"
 
 
@@ -121,6 +120,25 @@ async def list_waiting(tx: Tx, *, now: datetime) -> list[Wait]:
     """Everybody who waits, by resource, the first to be served first."""
     found = [Wait.model_validate(dict(row._mapping)) for row in await tx.execute(select(waits).where(_live(now)))]
     return sorted(found, key=lambda each: (each.resource, -each.rank(now), each.since))
+
+
+def _crosswise(claim: Claim, held: Sequence[Claim], waiting: Sequence[Wait], *, now: datetime) -> str | None:
+    """Who waits for this claim and, directly or by others, keeps its holder from what it waits for itself; None: nobody."""
+    has = {each.resource: each.holder for each in held}
+
+    def kept_by(who: str) -> set[str]:
+        found: set[str] = set()
+        for own in (each for each in waiting if each.holder == who):
+            found |= {has[own.resource]} if own.resource in has else set()
+            found |= {each.holder for each in waiting if each.resource == own.resource and each.before(own, now)}
+        return found - {who}
+
+    reached, ahead = set[str](), kept_by(claim.holder)
+    while ahead:
+        reached |= ahead
+        ahead = set[str]().union(*(kept_by(each) for each in ahead)) - reached
+    wants = {each.holder for each in waiting if each.resource == claim.resource}
+    return min((reached & wants) - {claim.holder}, default=None)
 
 
 async def _mine(tx: Tx, wanted: Sequence[str], *, holder: str, priority: int, now: datetime) -> Wait:

@@ -337,14 +337,20 @@ class PolicyAgents:
         self._read, self._every_s = read, every_s
         self._known: dict[str, KnownAgent] = {}
         self._looked_at = -math.inf
+        self._looking = asyncio.Lock()
 
     async def __call__(self) -> Mapping[str, KnownAgent]:
-        now = asyncio.get_running_loop().time()
-        if now - self._looked_at >= self._every_s:
-            self._looked_at = now  # whoever asks meanwhile is answered by what was known
-            try:
-                policy = await asyncio.to_thread(self._read)
-                self._known = {each.token_sha256: each for each in policy.agents} if policy else {}
-            except Misconfigured as error:
-                log.error("ledger_api.policy", action="ledger_api.policy", why=str(error), then="who was known before still is")
+        loop = asyncio.get_running_loop()
+        async with self._looking:  # whoever comes first must not be refused because somebody else is looking
+            if loop.time() - self._looked_at >= self._every_s:
+                await self._look()
+                self._looked_at = loop.time()
         return self._known
+
+    async def _look(self) -> None:
+        try:
+            policy = await asyncio.to_thread(self._read)
+        except Misconfigured as error:
+            log.error("ledger_api.policy", action="ledger_api.policy", why=str(error), then="who was known before still is")
+            return
+        self._known = {each.token_sha256: each for each in policy.agents} if policy else {}

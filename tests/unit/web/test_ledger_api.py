@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -152,18 +153,43 @@ async def test_whoever_waits_long_is_served_and_nobody_renews_past_it(door: Door
     assert (await door.claim("security", R)).status_code == 409, "what was waited for is not taken away at once"
 
 
-async def test_who_waits_is_not_renewed_meanwhile_so_two_that_hold_and_want_end(door: Door) -> None:
+async def test_two_that_hold_what_the_other_wants_are_not_renewed_even_while_they_execute(door: Door) -> None:
     one, two = await door.got("cost", R, ttl_s=30), await door.got("cost2", Q, ttl_s=30)
     for _ in range(3):
         assert (await door.claim("cost", Q, ttl_s=30)).status_code == 409
         assert (await door.claim("cost2", R, ttl_s=30)).status_code == 409
         for who, tokens in (("cost", one), ("cost2", two)):
-            said = await door.hold(who, tokens)
-            assert "meanwhile" in next(iter(said.json()["ending"].values()))
+            said = await door.hold(who, tokens, executing=True)
+            assert "ask for everything at once" in next(iter(said.json()["ending"].values()))
         door.move(seconds=9)
     door.move(seconds=4)
     assert (await door.claim("cost", Q, ttl_s=30)).status_code == 201
     assert (await door.claim("cost2", R, ttl_s=30)).status_code == 201
+
+
+async def test_who_holds_one_thing_and_waits_for_another_is_renewed_while_nobody_is_kept_by_it(door: Door) -> None:
+    one = await door.got("cost", R, ttl_s=30)
+    await door.got("cost2", Q, ttl_s=120)
+    assert (await door.claim("cost", Q)).status_code == 409
+    assert (await door.claim("cost3", R)).status_code == 409
+    assert (await door.hold("cost", one)).json()["ending"] == {}
+
+
+async def test_three_in_a_ring_and_one_who_is_kept_by_who_goes_first_end_too(door: Door) -> None:
+    ring = {"cost": (R, Q), "cost2": (Q, "shop/a"), "cost3": ("shop/a", R)}
+    held = {who: await door.got(who, has, ttl_s=30) for who, (has, _) in ring.items()}
+    for who, (_, wants) in ring.items():
+        assert (await door.claim(who, wants)).status_code == 409
+    for who, tokens in held.items():
+        assert (await door.hold(who, tokens, executing=True)).json()["ending"] != {}, who
+    free = await door.got("reliability", "shop/b", ttl_s=30)
+    assert (await door.claim("incident", "shop/b", "shop/c")).status_code == 201
+    assert free  # taken away
+    kept = await door.got("security", "shop/d", ttl_s=30)
+    assert (await door.claim("reliability", "shop/d", "shop/e")).status_code == 409
+    door.move(seconds=1)
+    assert (await door.claim("cost", "shop/e")).status_code == 409, "kept free for who waits for it and more"
+    assert (await door.hold("security", kept)).json()["ending"] == {}
 
 
 async def test_changes_are_told_and_read_back_under_the_name_of_who_told_them(door: Door) -> None:
@@ -175,6 +201,11 @@ async def test_changes_are_told_and_read_back_under_the_name_of_who_told_them(do
     assert (seen["source"], seen["author"], seen["kind"]) == ("reliability-agent", "reliability-agent@1", "scale")
     assert (await door.ask("cost", "GET", "/changes?from=2026-03-01T13:00:00Z")).status_code == 400
     assert (await door.ask("cost", "GET", "/changes?from=2026-02-01T13:00:00Z&to=2026-02-02T00:00:00Z")).json() == {"changes": []}
+
+
+async def test_the_first_to_come_are_known_however_many_come_at_once(door: Door) -> None:
+    said = await asyncio.gather(*(door.ask("cost", "GET", "/claims") for _ in range(8)))
+    assert {each.status_code for each in said} == {200}
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer fma_unknown", "Basic x", f"bearer {TOKENS['cost']}"])
