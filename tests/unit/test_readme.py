@@ -142,7 +142,7 @@ def test_every_command_that_is_named_exists_with_its_options() -> None:
     assert {"serve", "doctor", "policy init"} <= named
     for command in sorted(named):
         words = command.split()
-        verb = [words[0]] + (words[1:2] if words[0] in ("policy", "audit") and len(words) > 1 else [])
+        verb = [words[0]] + (words[1:2] if words[0] in ("policy", "audit", "agents") and len(words) > 1 else [])
         options = {word.split("=")[0] for word in words if word.startswith("--")}
         text = told_by_help(*verb)
         assert [option for option in options if option not in text] == [], command
