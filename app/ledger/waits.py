@@ -27,8 +27,9 @@ AGE_S = 2 * MOST_TTL_S
 """How long a wait raises whoever waits by one class."""
 LONGEST_S = 3 * MOST_TTL_S
 """How long one who executes is renewed whoever waits."""
-ASKS_WITHIN = timedelta(seconds=20)
-"""Who has not asked again for this long does not wait any more."""
+ASKS_WITHIN = timedelta(seconds=6)
+"""Who has not asked again for this long does not wait any more: three times the pause that is suggested. Until then what it wanted
+is kept for it, and nobody below gets it, so it is short."""
 
 
 class Wait(Value):

@@ -41,7 +41,7 @@ async def test_waiting_raises_who_waits_and_what_it_gets_it_keeps_at_that_rank(l
     now, longest = NOON, 120.0
     await ask(ledger, "busy", A, priority=3)
     while isinstance(answer := await ask(ledger, "poor", A, at=now), Refused):
-        now += timedelta(seconds=10)
+        now += timedelta(seconds=5)
         async with ledger.write() as tx:
             claim = await claims.current(tx, A, now=now)
             if claim is not None and claim.holder == "busy" and await waits.ends(tx, claim, now=now) is None:

@@ -142,7 +142,7 @@ async def test_whoever_waits_long_is_served_and_nobody_renews_past_it(door: Door
     tokens = await door.got("security", R, ttl_s=120)
     began = door.at
     while (await door.claim("cost", R)).status_code == 409:
-        door.move(seconds=10)
+        door.move(seconds=5)
         said = await door.hold("security", tokens, ttl_s=120)
         if said.status_code == 409:
             await door.claim("security", R, ttl_s=120)
