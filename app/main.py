@@ -267,14 +267,16 @@ class Composition:
         from app.incidents.auditing import check
         from app.ledger import conflicts, incidents, states
         from app.ledger.ledger import Ledger
+        from app.ledger.roots import FILE, read_key
 
+        there = Settings(data_dir=folder)
         ledger = await Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}")
         try:
             async with ledger.read() as tx:
                 incident = (await incidents.list_recent(tx))[-1]
                 met = [each for each in await conflicts.list_since(tx, incident.declared_at) if each.resource == resource]
                 state = await states.get(tx, resource)
-            trail = await check(ledger)
+            trail = await check(ledger, there.roots_dir / FILE, keys=[read_key(there.audit_key_path).public], told=())
         finally:
             await ledger.close()
         return ClashEnd(incident=incident.id, state=state.body, conflicts=len(met), rows=trail.rows, problems=trail.problems)

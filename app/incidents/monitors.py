@@ -94,11 +94,6 @@ def _texts(raw: dict[str, Any], key: str, *, most: int) -> dict[str, str]:
     return {name: str(redact_value(str(v), name))[:most] for name, v in ((str(k), v) for k, v in held.items())}
 
 
-def without_secrets(value: Any) -> Any:
-    """Anything JSON, its texts redacted."""
-    return _redacted(value)
-
-
 def changes_of(body: Any, unreadable: Told | None = None) -> list[Change]:
     """One change, or {"changes": [...]}. Raises `BadInput` naming the field, also when no change can be read."""
     listed = body.get("changes") if isinstance(body, dict) and "changes" in body else [body]

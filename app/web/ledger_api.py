@@ -23,10 +23,10 @@ from pydantic import BaseModel, ValidationError
 from app.domain.errors import BadInput, Denied, FirstmateError, Misconfigured
 from app.domain.ports import Clock
 from app.domain.priority import class_of
-from app.domain.redaction import redact
+from app.domain.redaction import redact, redact_value
 from app.domain.window import Window
 from app.incidents import share
-from app.incidents.monitors import changes_of, moment, without_secrets
+from app.incidents.monitors import changes_of, moment
 from app.incidents.reload import ReadPolicy
 from app.incidents.share import Lost, Renewed, Shared, Stale
 from app.ledger import changes, claims, conflicts, states, waits
@@ -188,7 +188,7 @@ def create(shared: Callable[[], Awaitable[Shared]], known: KnownAgents) -> FastA
     async def write_state(request: Request, resource: str) -> Response:
         caller = await asked(request)
         given = await _read(request, Write, largest=LARGEST_STATE)
-        body = without_secrets(given.state)
+        body = redact_value(given.state)
         answer = await share.write(await shared(), caller, _named(resource), body, version=given.version, token=given.token)
         if isinstance(answer, Lost):
             return _not_held([answer])
