@@ -107,7 +107,7 @@ def test_the_catalogue_tells_what_is_used_from_what_is_only_there(tmp_path: Path
 
 async def test_the_audit_trails_key_and_roots_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRSTMATE_DATA_DIR", str(tmp_path))
-    assert (await told())["audit"] == [Health(True, "nothing is signed yet; the first start makes the key")]
+    assert "audit" not in await told()
     ledger = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     key = own_key(tmp_path / "audit.key")
     async with ledger.write() as tx:

@@ -86,7 +86,7 @@ async def test_what_was_shed_is_told_once_recorded_and_said_by_the_doctor(tmp_pa
         incident = (await world.declared()).id
         runner = InProcessRunner(retries_s=())
         process = WorkProcess(world.desk, runner, held, _no_surface(world), handlers={}, apologise=_no_apology)
-        tell = process._handlers()[SHED]
+        tell = process._own_handlers()[SHED]
         await tell({})
         await tell({})
         told = [each for each in await world.told(incident) if "could not be kept" in each]
