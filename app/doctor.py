@@ -48,9 +48,7 @@ async def doctor() -> list[tuple[str, Health]]:
     told += ignored
     told += await _check_slack(settings)
     told.append(await _tried("database", lambda: _check_ledger(settings, Ledger)))
-    if (
-        settings.audit_key_path.exists() or settings.roots_dir.exists()
-    ):  # else nothing is signed yet, and the first start makes the key
+    if settings.audit_key_path.exists() or settings.roots_dir.exists():  # else nothing is signed yet
         told.append(await _tried("audit", lambda: _check_audit(settings)))
     told += await _check_inbox(settings)
     if settings.ledger_url.startswith("postgresql"):  # else they run in one process, and there is nothing to check

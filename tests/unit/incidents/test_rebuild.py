@@ -72,7 +72,7 @@ async def test_the_trail_alone_tells_where_every_proposal_stands(world: World, g
     "done",
     [
         "UPDATE proposals SET state = 'approved'",
-        "INSERT INTO approvals SELECT 9, hash, 'approve', 'U9', '2026-03-01T12:00:00', 'slack', '', NULL, NULL, NULL FROM proposals",
+        "INSERT INTO approvals SELECT 9, hash, 'approve', 'U9', '2026-03-01T12:00:00', 'x', '', NULL, NULL, NULL FROM proposals",
         "DELETE FROM approvals",
         "UPDATE approvals SET by = 'USECOND'",
         "UPDATE approvals SET redeemed_at = '2026-03-01T12:00:00.000000+00:00'",
