@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from app.jobs.inbox import Inbox
@@ -22,6 +23,7 @@ from tests.drills.nursery import Nursery, alive, nursery
 from tests.drills.stack import Lost, Stack, stack
 from tests.gates import FULL, Gate, size
 
+pytestmark = pytest.mark.timeout(size(full=7200, small=300))
 KILLS = size(full=1000, small=8)
 A_STACK = size(full=50, small=4)
 """How many kills one ledger sees."""
