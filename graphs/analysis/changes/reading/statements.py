@@ -255,9 +255,10 @@ def _all_observing(chains: Iterable[str]) -> bool:
 
 
 _DEFINES = re2.compile(
-    r"\b(?:func|def|function|fn|class|interface|struct|sub|proc|macro_rules!)\s+(?:\([^)]*\)\s*)?([A-Za-z_]\w*)"
+    r"\b(?:func|fun|def|defp|function|fn|class|interface|struct|sub|proc|macro_rules!)\s+(?:\([^)]*\)\s*)?([A-Za-z_]\w*)"
     r"|^(?:(?:public|private|protected|internal|static|final|async|override|virtual|inline)\s+)+"
     r"[\w<>\[\],\.\? ]*?\b(\w+)\s*\([^;]*\)[^;=]*\{?$"
+    r"|^(?:[A-Z]\w*(?:<[\w<>\[\], .?]*>)?|void|int|long|boolean|double)(?:\[\])? (\w+)\([^;=]*\)(?: throws [\w, .]+)? ?\{$"
     r"|\b(?:const|let|var)\s+(\w+)\s*=\s*(?:async\s*)?(?:\([^)]*\)|\w+)\s*=>"
 )
 
