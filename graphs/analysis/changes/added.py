@@ -12,7 +12,6 @@ from graphs.analysis.changes.kinds import kinds
 from graphs.analysis.changes.kinds.memory import keeping
 from graphs.analysis.changes.kinds.queries import rows_asked, scanning
 from graphs.analysis.changes.kinds.schema import ddl
-from graphs.analysis.changes.kinds.waiting import holds_the_loop
 from graphs.analysis.changes.matching.harmless import FOR_PEOPLE
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.parts.patterns import backtracking
@@ -76,8 +75,6 @@ def _does(one: Statement, come: Sequence[Statement]) -> Effect | None:
     if one.text.startswith("go ") or names & _SPAWNERS:
         once = one.indent == 0 and file_kind(one.path) == "code"  # when the module is read, and not with every call
         return effect_of("spawned", 0.3 if once else 0.6, "work is left running behind the call", one)
-    if holds_the_loop(one, names):
-        return effect_of("blocking", 0.7, f"{called_name(one)} blocks the loop it is called in", one)
     if blocks(names):
         return effect_of("blocking", 0.75, f"{called_name(one)} blocks", one)
     for found in (keeping(one), backtracking(one), scanning(one)):

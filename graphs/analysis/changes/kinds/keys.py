@@ -135,7 +135,7 @@ def _named(one: Statement) -> _Made | None:
     name = own_name(one)
     place = next((at for at, token in enumerate(one.tokens) if token.text in ASSIGNS), 0)
     inside = any(token.text == "(" for token in one.tokens[:place])
-    if not _is_key(name) or not place or inside or one.tokens[place].text == "=>":
+    if not is_key(name) or not place or inside or one.tokens[place].text == "=>":
         return None
     here = name in [item.strip("\"'`") for item in one.key[:place]]
     if not here or (file_kind(one.path) != "code" and not stem_set([name]) & _TELLERS):
@@ -143,7 +143,7 @@ def _named(one: Statement) -> _Made | None:
     return _Made("key", one.tokens[place + 1 :])
 
 
-def _is_key(name: str) -> bool:
+def is_key(name: str) -> bool:
     words = stem_set([name])
     return bool(words & _KEYS) and not words & _SECRETS
 
@@ -153,7 +153,7 @@ def _argued(one: Statement) -> _Made | None:
     sorts = {name.rpartition(".")[2] for name in called(one)} & _SORTERS or {*one.key} & {"lambda"}
     for place, (token, following) in enumerate(pairwise(one.tokens)):
         named = token.kind == "word" or (token.kind == "string" and following.text == ":" and file_kind(one.path) == "code")
-        if place and following.text in ("=", ":") and named and _is_key(token.text) and not sorts:
+        if place and following.text in ("=", ":") and named and is_key(token.text) and not sorts:
             return _Made(token.text.strip("\"'`"), _until_comma(one.tokens[place + 2 :]))
     return None
 
@@ -190,7 +190,7 @@ _CONTEXTS = listed("ctx context cancellationtoken background todo")
 
 
 def _answered(one: Statement) -> _Made | None:
-    if not one.parents or not _is_key(one.parents[-1]):
+    if not one.parents or not is_key(one.parents[-1]):
         return None
     if one.path.endswith(_LAST_ANSWERS) and one.tokens and one.tokens[0].kind == "string":
         return _Made("key", one.tokens)

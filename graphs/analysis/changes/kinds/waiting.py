@@ -98,15 +98,6 @@ def _handed_on(one: Statement, deferred: Sequence[Statement]) -> bool:
     return bool((last_names(one) - _PUTS_OFF) & said)
 
 
-def holds_the_loop(one: Statement, names: frozenset[str]) -> bool:
-    """Asks the outside without `await` in a coroutine of a language whose usual clients then stop everybody else."""
-    inside = _COROUTINE.search(one.nearby) is not None or one.nearby.startswith("async ")
-    roots = {name.partition(".")[0] for name in called(one)}
-    return inside and one.path.endswith(".py") and "await " not in one.text and bool(roots & _BLOCKING_CLIENTS) and bool(names)
-
-
-_COROUTINE = re2.compile(r"\basync def\b")
-_BLOCKING_CLIENTS = listed("requests urllib urllib3 subprocess socket psycopg2 pymysql boto3 smtplib shutil")
 _DETACHED = ("context.Background", "context.TODO", "context.WithoutCancel", "CancellationToken.None")
 
 

@@ -44,6 +44,7 @@ class Shown:
     old: Image
     new: Image
     image: tuple[tuple[Statement, ...], ...]  # what stands now, by hunks
+    former: tuple[tuple[Statement, ...], ...] = ()  # what stood before, by hunks
 
     @property
     def standing(self) -> tuple[Statement, ...]:
@@ -52,7 +53,8 @@ class Shown:
 
 def shown(hunks: Sequence[Hunk]) -> Shown:
     listed = [hunk for hunk in hunks if file_kind(hunk.path) not in INERT]
-    old = [one for hunk in listed for one in stood(hunk)]
+    former = tuple(tuple(stood(hunk)) for hunk in listed)
+    old = [one for hunk in former for one in hunk]
     image = tuple(tuple(standing(hunk)) for hunk in listed)
     new = [one for hunk in image for one in hunk]
-    return Shown(*amounts(old, new), tuple(defaults(new)), Image.of(old), Image.of(new), image)
+    return Shown(*amounts(old, new), tuple(defaults(new)), Image.of(old), Image.of(new), image, former)

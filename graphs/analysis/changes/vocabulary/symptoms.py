@@ -81,6 +81,8 @@ KIND_OF_EFFECT: dict[str, str] = {
     "fixed": "wrong_literal",
     "whole": "memory_leak",
     "flag": "feature_flag",
+    "endless": "wrong_condition",
+    "unfiltered": "wrong_condition",
 }
 
 
@@ -94,6 +96,8 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "whole": ("memory", "crash", "latency"),
     "fixed": ("wrong", "rejected", "missing", "errors"),
     "growth": ("memory", "crash"),
+    "endless": ("load", "cpu", "rejected", "memory", "latency"),
+    "unfiltered": ("wrong", "load", "memory", "missing", "rejected", "latency"),
     "leak": ("waits", "exhausted", "memory", "connections"),
     "spawned": ("memory", "crash", "waits", "exhausted"),
     "backtracking": ("cpu", "latency", "deadline", "errors"),
