@@ -17,7 +17,7 @@ from graphs.analysis.changes.kinds.schema import schema_altered
 from graphs.analysis.changes.matching.restyled import KEPT
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.parts.calls import calls
-from graphs.analysis.changes.parts.conditions import asks_for_nothing, conditions
+from graphs.analysis.changes.parts.conditions import asks_for_nothing, branched, conditions
 from graphs.analysis.changes.parts.missing import unguarded
 from graphs.analysis.changes.parts.numbers import flags_of_programs, numbers, rounded
 from graphs.analysis.changes.parts.patterns import backtracking
@@ -57,7 +57,7 @@ def between(before: Statement, after: Statement) -> list[Effect]:
         return [schema_altered(before, after)]
     if asks_for_nothing(before) and asks_for_nothing(before) == asks_for_nothing(after):
         return []
-    if same_setting(before, after):
+    if same_setting(before, after) or branched(before, after):
         return []
     if file_kind(before.path) == "config":
         if flags := [*flags_of_programs(before, after)]:

@@ -16,6 +16,30 @@ from graphs.analysis.changes.reading.words import stem_set, stemmed
 from graphs.analysis.changes.vocabulary.marks import TYPES
 from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
+_LOCKING = (
+    *("foreign key", "add foreign", "create foreign", "addforeign", ".foreign(", " references ", "add reference", "validates"),
+    *("add primary key", "vacuum full", "cluster ", "reindex ", "optimize table", "lock table", "add constraint", "addconstraint"),
+    *(
+        "engine=",
+        "engine =",
+        "convert to character set",
+        "addindex",
+        "set not null",
+        "change column null",
+        "alterfield",
+        "alter column",
+    ),
+)
+"""Marks of statements under which nobody else writes to a table for as long as it takes to go through it."""
+_UNHELD = (
+    "not valid",
+    "validate: false",
+    "concurrently",
+    "addindexconcurrently",
+    "algorithm=inplace",
+    "lock=none",
+    "validate constraint",
+)
 _DDL: tuple[tuple[tuple[str, ...], str, float, str], ...] = (
     (("drop index", "remove index"), "index_gone", 0.6, "an index was dropped"),
     (
@@ -25,10 +49,12 @@ _DDL: tuple[tuple[tuple[str, ...], str, float, str], ...] = (
         "something was dropped or renamed",
     ),
     (("add column", "create index", "create unique", "add index"), "schema_lock", 0.5, "a change under lock"),
+    (_LOCKING, "schema_lock", 0.65, "a table is held while all its rows are checked or written anew"),
     (("not null", "unique", "constraint", "check ("), "schema", 0.6, "a stricter constraint"),
     (("alter column", "type "), "schema", 0.6, "another type"),
 )
 """Marks of a statement, what it is, its weight and name; the first that fits counts."""
+_EVERY_ROW = re2.compile(r"^update [\w.\"]+ set |^(?:op\.)?execute\(.*\bupdate [\w.\"]+ set |\.update all\b")
 _ASIDE = ("comment on", "begin", "commit", "start transaction", "set search path", "analyze", "set local", "set lock timeout")
 """Statements of a migration that say something about it, or bound it, and alter no table."""
 
@@ -37,9 +63,15 @@ def ddl(one: Statement) -> Effect:
     low = one.text.lower().replace("_", " ")
     if low.startswith(_ASIDE):
         return effect_of("schema", 0.02, "schema: nothing of the tables", one)
+    if _EVERY_ROW.search(low) and " where " not in low and "batch" not in low:
+        return effect_of("schema_lock", 0.6, "schema: every row is written in one go", one)
     for marks, kind, weight, note in _DDL:
         if any(mark in low for mark in marks):
-            beside = kind == "schema_lock" and ("concurrently" in low or ("add column" in low and "not null" not in low))
+            beside = kind == "schema_lock" and (
+                any(mark in low for mark in _UNHELD)
+                or ("add column" in low and not any(mark in low for mark in ("not null", "references")))
+                or low.startswith(("create table", "t.", "grant "))
+            )
             return effect_of("schema" if beside else kind, 0.15 if beside else weight, f"schema: {note}", one)
     return effect_of("schema", 0.15 if low.startswith("on ") else 0.3, "schema: an addition", one)
 

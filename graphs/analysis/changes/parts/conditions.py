@@ -76,6 +76,12 @@ def conditions(before: Statement, after: Statement) -> list[Effect]:
     return []
 
 
+def branched(before: Statement, after: Statement) -> bool:
+    """Whether only the block went that stood on the condition's own line, to lines of its own."""
+    old, new = before.key, after.key
+    return before.text.startswith(GUARD) and new == old[: len(new)] and old[len(new) : len(new) + 1] in (("{",), (":",), ("then",))
+
+
 def _provides(before: Statement, after: Statement) -> bool:
     """Whether all that came to a value is what it is where there is none: `name or "unknown"`."""
     if after.text.startswith((*GUARD, "while")) or any(text in COMPARE for text in after.key):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import re2
@@ -100,9 +100,9 @@ def _number(key: str, was: Measure, now: Measure, before: Statement, after: Stat
     return effect_of("number", weight, note, after, resource=resource, direction=direction, before=was, after=now, other=before)
 
 
-def number_step(key: str, was: Measure, now: Measure, before: Statement, after: Statement) -> Effect:
-    """What it is worth that `was`, which one statement said, is `now`, as another one says."""
-    texts = ["".join(item.text for item in _last_value(one)) for one in (before, after)]
+def number_step(key: str, was: Measure, now: Measure, before: Statement, after: Statement, *, texts: Sequence[str] = ()) -> Effect:
+    """What it is worth that `was`, which one statement said, is `now`, as another one says. `texts`: both, as they are written."""
+    texts = texts or ["".join(item.text for item in _last_value(one)) for one in (before, after)]
     found = _number(key, was, now, before, after, texts=(texts[0], texts[1]))
     resource = resource_at(key, before)
     return replace(found, resource=found.resource or resource)
