@@ -74,6 +74,13 @@ RESOURCES: tuple[Resource, ...] = (
         slow=True,
     ),
     _resource(
+        "timeout",
+        "idle timeout keepalive keep alive",  # what is closed while nobody uses it: no deadline of any work
+        shrinks="connections errors",
+        grows="connections memory",
+        goes="connections memory",
+    ),
+    _resource(
         "rate_limit",
         "limit limiter quota throttle ratelimit burst rps qps allowance per",
         shrinks="rejected",
@@ -168,7 +175,7 @@ RESOURCES: tuple[Resource, ...] = (
 )
 
 
-RESOURCE = {one.kind: one for one in RESOURCES}
+RESOURCE = {one.kind: one for one in reversed(RESOURCES)}
 
 
 def resources_of(words: frozenset[str]) -> list[Resource]:
