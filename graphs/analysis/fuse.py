@@ -17,7 +17,7 @@ FURTHER = 0.3
 """A second suspicion of the same signal on the same target repeats more than it adds: it counts this much."""
 SIGNAL_CAP = 5.5
 """One kind of signal alone never says more than this, nats."""
-CHANGE_PRIOR = 1.2
+CHANGE_PRIOR = 0.9
 """Most changes are innocent: one must bring this many nats to be as good an explanation as no change at all."""
 ELSEWHERE = 0.8
 """A guilty change explains symptoms at the service that shows them this well, compared with symptoms at its own service."""

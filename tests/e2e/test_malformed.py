@@ -58,7 +58,7 @@ async def test_a_body_of_another_shape_is_a_bad_request_and_one_line_in_the_log(
     with structlog.testing.capture_logs() as logged:
         said = {name: (await signed(rig, body)).status_code for name, body in SHAPES.items()}
     assert said == dict.fromkeys(SHAPES, 400)
-    assert [each["event"] for each in logged] == ["slack.refused"] * len(SHAPES)
+    assert [each["event"] for each in logged if each["event"] != "clock.kept"] == ["slack.refused"] * len(SHAPES)
     assert "Traceback" not in "".join(capsys.readouterr())
     assert await rig.inbox.waiting() == 0
     assert (await rig.slack.command("U01ALICE", "general", "/incident", "status")).acked

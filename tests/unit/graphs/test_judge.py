@@ -349,7 +349,7 @@ def test_a_change_is_checked_by_undoing_what_people_know_it_by(rival: Suspicion,
 
 
 def test_a_change_beside_a_cause_without_one_is_checked_by_leaving_it_out() -> None:
-    change = suspicion("back", 1.0, CHANGE, change="c0ffee1", called="deploy 1.7.6")
+    change = suspicion("back", 0.7, CHANGE, change="c0ffee1", called="deploy 1.7.6")
     assert (
         check(suspicion("back", 4.0, METRIC), change) == "Does back behave so without deploy 1.7.6 too? If not, it was that change."
     )
@@ -367,7 +367,7 @@ def test_what_the_first_leaves_is_shared_as_the_others_odds_would_have_it_but_fo
 def test_the_next_check_tells_from_another_target_before_it_tells_from_a_change_of_the_same() -> None:
     said = weighed(
         report("metrics", suspicion("back", 4.0, METRIC), suspicion("side", 1.0, METRIC), findings=(METRIC,)),
-        report("deploys", suspicion("back", 1.0, CHANGE, change="c0ffee1"), findings=(CHANGE,)),
+        report("deploys", suspicion("back", 0.7, CHANGE, change="c0ffee1"), findings=(CHANGE,)),
     )
     assert [(h.target, h.change) for h in said.hypotheses] == [("back", None), ("back", "c0ffee1"), ("side", None)]
     assert str(said.hypotheses[0].next_check).endswith("look at side.")

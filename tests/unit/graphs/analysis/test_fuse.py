@@ -164,7 +164,7 @@ def test_where_no_change_is_guilty_its_repair_is_the_one_for_what_is() -> None:
 
 
 def test_where_nothing_from_outside_is_a_cause_a_fitting_change_outweighs_none() -> None:
-    seen, fits = suspicion("back", 3.0, METRIC), suspicion("back", 1.0, CHANGE, change="c0ffee1")
+    seen, fits = suspicion("back", 3.0, METRIC), suspicion("back", 0.7, CHANGE, change="c0ffee1")
     due = suspicion("front", -0.7, CHANGE, no_change=True)
     assert possibilities([seen, fits], alerting="front")[0].change is None
     best = possibilities([seen, fits, due], alerting="front")[0]
