@@ -13,8 +13,16 @@ from app.domain.incident import Scope
 from app.domain.telemetry import Topology
 from graphs.analysis.changes.reading.words import stem_set, stemmed
 from graphs.analysis.changes.suspects.blame import ChangeSuspect
-from graphs.analysis.changes.suspects.outside import KEPT_OFF_BY, OUTSIDE, PLACES_OF_PROVIDERS, RAN_OUT, of_one_part, ran_out
-from graphs.analysis.changes.suspects.remedies import DATA, EXPIRED, PROVIDER, SURGE
+from graphs.analysis.changes.suspects.outside import (
+    KEPT_OFF_BY,
+    OUTSIDE,
+    PLACES_OF_PROVIDERS,
+    RAN_OUT,
+    broken,
+    of_one_part,
+    ran_out,
+)
+from graphs.analysis.changes.suspects.remedies import DATA, EXPIRED, HARDWARE, PROVIDER, SURGE
 from graphs.analysis.changes.suspects.said import metric_of, words_of
 from graphs.analysis.changes.suspects.ties import EXPLAINS
 from graphs.analysis.metrics.words import read
@@ -24,7 +32,7 @@ _CLEARED = 1.6  # the weight of the best suspect from which on there is nothing 
 _HINT = 3  # different words
 _SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within an hour
 _UNEXPLAINED = 1.2  # nats against innocence where nothing from outside reads like the cause: things break for a reason
-_OUTAGE = 0.9  # nats for a provider that admits trouble since the onset, and as many where what fails here names it
+_OUTAGE = 1.5  # nats for a provider that admits trouble since the onset, and as many where what fails here names it
 _DATED = 3.0  # nats for an end that was written down long before, and is when it began
 _AROUND = timedelta(minutes=10)
 _ENOUGH = 1.2  # nats: so many more requests fill things up without anybody's change
@@ -73,6 +81,8 @@ def innocence(
         outside = 0.0  # the very thing that this change stopped
     if dated and not (_does(best, EXPIRED) and best.effect is not None and best.effect.direction == "gone"):
         hint, words, outside = EXPIRED, _HINT, outside + _DATED + max(0.0, best.weight - _CLEARED)
+    if broken(one.excerpt or "" for one in symptoms):
+        hint, words, outside = HARDWARE, _HINT, outside + _DATED
     cleared = min(most, _CLEARED - best.weight) + outside
     if hint is None:
         return Innocence(max(-3.0, cleared - min(_UNEXPLAINED, 1.5 * max(0.0, best.weight))))

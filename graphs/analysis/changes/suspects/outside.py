@@ -63,6 +63,17 @@ _AFTER = timedelta(minutes=12)  # what holds a connection, or a token, notices w
 _BEFORE = timedelta(minutes=3)
 
 
+_BROKEN = re2.compile(
+    r"(?i)\b(?:(?:medium|media|hardware|ecc|parity) error|uncorrect(?:able|ed) (?:\w+ )?error|machine check|"
+    r"i/o error,? (?:on )?dev|blk_update_request|nvme\d*:? .{0,40}(?:timeout|aborting)|smart .{0,40}fail)"
+)
+
+
+def broken(texts: Iterable[str]) -> bool:
+    """Whether a machine's own kernel tells of parts of it that fail: no program does that to it."""
+    return any(_BROKEN.search(text) is not None for text in texts)
+
+
 def ran_out(texts: Iterable[str], onset: datetime) -> bool:
     """Whether something says that it is no longer valid since about `onset`: an end that was written down long before."""
     return any(-_BEFORE <= onset - end <= _AFTER for text in texts if stem_set([text]) & _LAPSED for end in _ends(text))

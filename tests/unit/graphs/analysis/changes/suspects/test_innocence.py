@@ -62,3 +62,11 @@ def test_records_that_cannot_be_read_do_not_clear_a_change_that_explains_what_is
     innocent = explain(deploy("a", -5, "orders", REFACTOR, path="app/a.py"), scope(), ONSET, lines, CALLS)
     assert guilty[0].weight > 1.6 > innocent[0].weight
     assert innocence(guilty, scope(), lines, CALLS).weight < 0 < innocence(innocent, scope(), lines, CALLS).weight
+
+
+def test_a_disk_that_fails_outweighs_a_query_that_changed_nearby() -> None:
+    disk = symptom("orders", "kernel: blk_update_request: critical medium error, dev sdb; reads took more than 500 ms")
+    suspects = explain(deploy("a", -5, "orders", LOOP, path="app/a.py"), scope(), ONSET, [disk], CALLS)
+    assert innocence(suspects, scope(), [disk], CALLS).weight > 1.0
+    calm = symptom("orders", "reads took more than 500 ms")
+    assert innocence(suspects, scope(), [calm], CALLS).weight < 1.0

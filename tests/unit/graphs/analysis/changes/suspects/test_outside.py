@@ -14,7 +14,7 @@ from app.domain.telemetry import Topology
 from app.domain.window import Window
 from graphs.analysis.changes.suspects.blame import explain
 from graphs.analysis.changes.suspects.innocence import innocence
-from graphs.analysis.changes.suspects.outside import of_one_part, ran_out
+from graphs.analysis.changes.suspects.outside import broken, of_one_part, ran_out
 
 ONSET = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 WINDOW = Window(start=ONSET - timedelta(hours=1), end=ONSET + timedelta(minutes=20))
@@ -77,3 +77,20 @@ def test_one_of_many_who_asks_more_is_told_from_all_who_do() -> None:
     assert of_one_part([whole, one, part])
     assert not of_one_part([whole, part])
     assert not of_one_part([whole, most])
+
+
+@pytest.mark.parametrize(
+    ("line", "fails"),
+    [
+        ("kernel: blk_update_request: critical medium error, dev sdb, sector 1187", True),
+        ("kernel: nvme nvme1: I/O 115 QID 7 timeout, aborting", True),
+        ("mce: [Hardware Error]: CPU 4: Machine Check Exception", True),
+        ("EDAC MC0: 1 uncorrected ECC error on DIMM_B2", True),
+        ("Buffer I/O error on dev dm-2, logical block 99", True),
+        ("upload failed: unsupported media type", False),
+        ("disk usage 97 % on /var/lib/data", False),
+        ("connection timeout, aborting the request", False),
+    ],
+)
+def test_a_machine_whose_own_parts_fail_says_so_in_its_kernel_s_words(line: str, fails: bool) -> None:
+    assert broken([line]) is fails
