@@ -13,10 +13,12 @@ from app.ledger.audit import Action
 from app.policy import rules
 from app.policy.decision import Allowed
 from tests.drills.lever import KEYS, asked, levers, sign
+from tests.gates import Gate
 from tests.unit.incidents.world import World, member, unreachable
 
 # yes at tiers 0 1 2 3, no at tiers 0 1 2 3. Y: it counts. -: refused and recorded. At tier 3 everything else is there: another
 # approver's yes, the name typed, the judge's word; what is asked is whether this person's word adds to it.
+WHAT = "who may press, cell by cell"
 TABLE = """
 UCOMMANDER   Y Y - -   Y Y Y Y   the commander of the incident, no approver
 UAPPROVER    Y Y Y Y   Y Y Y Y   an approver who did not ask
@@ -83,18 +85,24 @@ async def differing(folder: Path) -> list[str]:
     return wrong
 
 
-async def test_who_may_say_what_is_the_table_in_every_cell(tmp_path: Path) -> None:
+async def test_who_may_say_what_is_the_table_in_every_cell(tmp_path: Path, gate: Gate) -> None:
     wrong = await differing(tmp_path)
-    print(f"G8: {len(cells())} cells, {len(wrong)} differ")
-    assert wrong == []
+    print(wrong)
+    as_told = len(cells()) - len(wrong)
+    gate("G8", WHAT, figure=f"{as_told} of {len(cells())} as the table says", bar="every cell", met=not wrong)
 
 
-async def test_rules_that_ask_nobody_who_they_are_would_be_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rules_that_ask_nobody_who_they_are_would_be_found_out(
+    tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The known-bad twins: one rule at a time says yes to everybody."""
+    found = {}
     for rule in (rules.PersonKnown, rules.AuthorityByTier, rules.MayReject):
         with monkeypatch.context() as patched:
             patched.setattr(rule, "check", lambda self, context: Allowed("whoever"))
-            assert await differing(tmp_path / rule.__name__), rule
+            found[rule.__name__] = len(await differing(tmp_path / rule.__name__))
+    told = "/".join(map(str, found.values()))
+    gate.twin("G8", WHAT, figure=f"{told} cells differ, a rule each", fails=all(found.values()))
 
 
 async def test_a_key_at_a_shell_is_one_person_and_nothing_more(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from graphs import supervisor, triage
 from graphs.context import MemoryStore, TriageContext
 from graphs.contract import Sources
 from graphs.models.scripted import ScriptedModel
+from tests.gates import Gate, size
 
 MOST = 50
 NAMED = {"answered", "no_sources", "nothing_would_separate", "rounds_spent", triage.STEPS_SPENT}
-OWN = find_cases(Path(__file__).parents[2] / "cases")[:4]
+OWN = find_cases(Path(__file__).parents[2] / "cases")[: size(full=100, small=4)]
+WHAT = "a run ends, and says why"
 
 
 async def ran(case: Path) -> tuple[int, str, int]:
@@ -52,22 +54,23 @@ def for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(triage, "after_judge", lambda _: "supervisor")
 
 
-@pytest.mark.parametrize("case", OWN, ids=lambda path: path.name)
-async def test_a_run_ends_within_its_steps_and_names_why(case: Path) -> None:
-    steps, why, asked = await ran(case)
-    assert (steps <= MOST, why in NAMED, asked) == (True, True, 0)
-
-
-async def test_a_supervisor_that_never_stops_is_stopped_and_what_was_known_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_run_ends_within_its_steps_and_names_why(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one whose supervisor never stops: what was known by then is the answer."""
+    found = [await ran(case) for case in OWN]
+    assert all(0 < steps <= MOST and why in NAMED and asked == 0 for steps, why, asked in found), found
     for_ever(monkeypatch)
-    steps, why, _ = await ran(OWN[0])
-    print(f"\nG16: a supervisor that never stops was stopped after {steps} steps: {why}")
-    assert why == triage.STEPS_SPENT
-    assert 0 < steps <= MOST
+    steps, why, asked = await ran(OWN[0])
+    gate(
+        "G16",
+        WHAT,
+        figure=f"{len(found) + 1} runs, most {max(steps, *(each[0] for each in found))} steps, {asked} model calls",
+        bar=f"≤ {MOST} steps, a named reason, ≤ cap + 1 calls",
+        met=0 < steps <= MOST and why == triage.STEPS_SPENT and asked == 0,
+    )
 
 
-async def test_a_limit_as_the_library_has_it_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_limit_as_the_library_has_it_would_be_found_out(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     for_ever(monkeypatch)
     monkeypatch.setattr(triage, "RECURSION_LIMIT", 200)
-    steps, _, _ = await ran(OWN[0])
-    assert steps > MOST
+    steps, why, _ = await ran(OWN[0])
+    gate.twin("G16", WHAT, figure=f"{steps} steps, {why}", fails=steps > MOST)
