@@ -207,6 +207,10 @@ def _twin(module):
         module.watch_parent = lambda stopping: None
     if TWIN == "dead-by-silence":
         _dead_by_silence(module)
+    if TWIN == "dead-by-long-silence":
+        _dead_by_silence(module, silent_s=12.0)
+    if TWIN == "waits-them-out" and module.__name__ == "app.jobs.work":
+        module.GRACE_S = 8.0
     if TWIN == "two-clocks" and module.__name__ == "app.jobs.work":
 
         async def keep_time(self):
