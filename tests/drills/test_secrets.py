@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import polars as pl
 import pytest
 from aiohttp import web
 
+from app.connectors import casefiles
 from app.connectors.case import open_case
+from app.domain import redaction
 from app.plugged import calibration
 from app.plugins import discover
 from graphs import triage as graph
@@ -30,8 +33,9 @@ from graphs.models.scripted import ScriptedModel
 from tests.drills.canaries import Canary, canaries, encodings, gives_away, harmless
 from tests.drills.stack import ROOT, TOKEN, Stack, stack
 from tests.e2e.shop import write_case
+from tests.gates import Gate
 
-SEED = 20261121
+MANY, RAW, HARMLESS, ENCODED = 200, "secrets in every sink", "harmless lines altered", "secrets found encoded"
 SINKS = ("prompt", "database", "slack", "trace", "audit", "log", "export", "exception")
 BATCH = 25
 
@@ -212,25 +216,26 @@ def leaks(held: Iterable[Canary], text: str) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-async def test_no_secret_is_kept_shown_or_written_anywhere(tmp_path: Path) -> None:
-    held = canaries(SEED)
+async def test_no_secret_is_kept_shown_or_written_anywhere(tmp_path: Path, gate: Gate) -> None:
+    held = canaries(gate.random.randrange(10**9))
     found = await everything(tmp_path / "s", held)
     assert sorted(found) == sorted(SINKS)
     reached = {sink: len(set(_placeholders(text))) for sink, text in found.items()}
     leaking = {sink: told for sink, text in found.items() if (told := leaks(held, text))}
-    print(f"\nG11 seed {SEED}: {len(held)} canaries x {len(found)} sinks, raw leaks {sum(map(len, leaking.values()))}; ", end="")
-    print("placeholders that reached each sink: " + ", ".join(f"{sink} {n}" for sink, n in reached.items()))
-    assert leaking == {}, leaking
+    print(leaking, "placeholders that reached each sink:", reached)
     assert all(n >= 10 for n in reached.values()), reached
+    raw = sum(map(len, leaking.values()))
+    gate("G11", RAW, figure=f"{raw} raw, {len(held)} × {len(found)} sinks", bar=f"{MANY} × 8 sinks: 0 raw", met=not leaking)
 
 
 @pytest.mark.timeout(600)
-async def test_redacting_only_what_is_posted_would_be_found_out(tmp_path: Path) -> None:
-    held = canaries(SEED, 25)
+async def test_redacting_only_what_is_posted_would_be_found_out(tmp_path: Path, gate: Gate) -> None:
+    held = canaries(gate.random.randrange(10**9), 25)
     found = await everything(tmp_path / "s", held, twin="redacts-when-posting")
     assert len(leaks(held, found["slack"])) < 5  # names and topics are no cards
-    assert len(leaks(held, found["database"])) > 20
-    assert leaks(held, found["audit"]) != []
+    raw = {sink: len(leaks(held, found[sink])) for sink in ("database", "audit")}
+    told = f"redacts when posting: {raw['database']} raw of {len(held)}"
+    gate.twin("G11", RAW, figure=told, fails=raw["database"] > 20 and raw["audit"] > 0)
 
 
 def _placeholders(text: str) -> list[str]:
@@ -253,29 +258,55 @@ def spoilt(folder: Path, lines: list[str]) -> Path:
     return case
 
 
-async def test_most_secrets_are_found_encoded_too(tmp_path: Path) -> None:
-    held = [(each, how, line) for each in canaries(SEED) for how, line in encodings(each).items()]
+async def found_encoded(tmp_path: Path, seed: int) -> tuple[float, int]:
+    """(the share of them, of how many)"""
+    held = [(each, how, line) for each in canaries(seed) for how, line in encodings(each).items()]
     clean = await read(tmp_path, [line for _, _, line in held])
     given: dict[str, list[bool]] = {}
     for (each, how, _), line in zip(held, clean, strict=True):
         given.setdefault(how, []).append(gives_away(line, each.needle))
     shares = {how: 1 - sum(told) / len(told) for how, told in given.items()}
     overall = 1 - sum(map(sum, given.values())) / len(held)
-    print(f"\nG11 encoded, {len(held)} lines: {overall:.1%} found; " + ", ".join(f"{how} {s:.0%}" for how, s in shares.items()))
-    assert overall >= 0.8
+    print(", ".join(f"{how} {s:.0%}" for how, s in shares.items()))
     assert all(gives_away(line, each.needle) for each, _, line in held)  # else nothing was measured
+    return overall, len(held)
 
 
-async def test_ids_and_hashes_stay_readable(tmp_path: Path) -> None:
-    lines = harmless(SEED)
+LEAST_ENCODED = 0.8
+
+
+async def test_most_secrets_are_found_encoded_too(tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    share, number = await found_encoded(tmp_path / "a", gate.random.randrange(10**9))
+    gate("G11", ENCODED, figure=f"{share:.1%} of {number:,}", bar="≥ 80%", met=share >= LEAST_ENCODED)
+    monkeypatch.setattr(redaction, "DEEPEST", 0)  # the known-bad twin looks behind nothing
+    share, number = await found_encoded(tmp_path / "b", gate.random.randrange(10**9))
+    gate.twin("G11", ENCODED, figure=f"looks behind nothing: {share:.1%}", fails=share < LEAST_ENCODED)
+
+
+async def altered(tmp_path: Path, seed: int) -> tuple[int, int]:
+    """(lines without a secret that were changed, of how many)"""
+    lines = harmless(seed)
     clean = await read(tmp_path, lines)
-    altered = [line for line, now in zip(lines, clean, strict=True) if line != now]
-    print(f"\nG11 harmless: {len(altered)} of {len(lines)} lines altered")
-    assert len(altered) <= len(lines) / 1000, altered[:5]
+    found = [line for line, now in zip(lines, clean, strict=True) if line != now]
+    print(found[:5])
+    return len(found), len(lines)
+
+
+async def test_ids_and_hashes_stay_readable(tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed, number = await altered(tmp_path / "a", gate.random.randrange(10**9))
+    gate("G11", HARMLESS, figure=f"{changed} of {number:,}", bar="≤ 0.1%", met=changed <= number / 1000)
+    monkeypatch.setattr(casefiles, "redact_strings", whatever_looks_random)
+    changed, number = await altered(tmp_path / "b", gate.random.randrange(10**9))
+    gate.twin("G11", HARMLESS, figure=f"guesses by randomness: {changed:,} of {number:,}", fails=changed > number / 1000)
+
+
+def whatever_looks_random(frame: pl.DataFrame) -> pl.DataFrame:
+    """The known-bad twin: long hexadecimal words are taken for secrets."""
+    return frame.with_columns(pl.col(pl.String).str.replace_all(r"[0-9a-f-]{16,}", "[redacted:random:000000]"))
 
 
 def test_the_canaries_are_many_and_different() -> None:
-    held = canaries(SEED)
-    assert len({each.needle for each in held}) == len(held) == 200
+    held = canaries(4)
+    assert len({each.needle for each in held}) == len(held) == MANY
     assert len({each.kind for each in held}) >= 45
     assert all(each.needle in each.line.replace("\\n", "\n") for each in held)
