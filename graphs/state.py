@@ -27,6 +27,7 @@ class TriageState(TypedDict, total=False):
     asked: Annotated[list[str], operator.add]
     answered: Annotated[list[str], operator.add]  # "metrics/1": whose report of which round is stored
     stop_reason: str
+    ended: bool  # set by the last node: a checkpoint without a next one may also be from before a node was renamed
 
 
 class InvestigatorInput(TypedDict):

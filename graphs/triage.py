@@ -154,7 +154,7 @@ async def finish(state: TriageState, runtime: Runtime[TriageContext]) -> dict[st
         for draft in await proposer.drafts(diagnosis, context):
             await context.progress({"agent": str(proposer.AGENT), "step": "propose", "text": draft.why})
             await context.propose(state["run"], draft)
-    return {}
+    return {"ended": True}
 
 
 def after_judge(state: TriageState) -> str:
@@ -183,10 +183,10 @@ async def run(graph: Graph, context: TriageContext, *, run: str) -> Diagnosis:
     begun = ended = False
     if isinstance(graph.checkpointer, BaseCheckpointSaver):
         kept = await graph.aget_state(config)
-        begun, ended = bool(kept.next), bool(kept.values) and not kept.next
-        if ended and await context.store.diagnosis(run) is None:  # its end without its bodies: over again, from a clean slate
+        begun, ended = bool(kept.next), kept.values.get("ended", False) and await context.store.diagnosis(run) is not None
+        if kept.values and not begun and not ended:
+            # Its end without its bodies, or before a node that an upgrade renamed: over again, from a clean slate.
             await graph.checkpointer.adelete_thread(run)
-            ended = False
     durability: Any = {"durability": "sync"} if graph.checkpointer else {}
     if not ended:
         try:
