@@ -17,7 +17,7 @@ from graphs.analysis.changes.effect import Effect
 from graphs.analysis.changes.reading.stacks import hits, touched
 from graphs.analysis.changes.suspects.place import Places
 from graphs.analysis.changes.suspects.shipping import Shipment, shipments
-from graphs.analysis.changes.suspects.taken import missed
+from graphs.analysis.changes.suspects.taken import missed, named
 from graphs.analysis.changes.suspects.ties import Seen, Tie, of_alert, of_finding, tie, together
 from graphs.analysis.naming import bare
 
@@ -25,6 +25,7 @@ SAMPLING_S = 120.0  # onsets are found on samples a minute or two apart
 _PROOF = 5.0  # nats: nearly proof
 _SWITCHED = 0.45  # behaviour of code that a flag lets run
 _UNREAD = 0.3  # behaviour of a change that nobody can read
+_NAMED = 0.4  # behaviour of a change that rewrote what the failing lines name
 _MISSED = 1.5  # nats: what fails speaks of what the change took away altogether
 _THROWN = 3.0  # nats: the line that throws is one that the change wrote
 _SLOW_S, _QUICK_S = 6 * 3600.0, 1800.0
@@ -133,6 +134,8 @@ def _suspect(
     onset: datetime | None,
     places: Places,
 ) -> ChangeSuspect:
+    if shipment.live and reading.effects and named(shipment.change.diff, shipment.change.files, seen):
+        reading = _read_as_named(reading)
     ties = [tie(effect, seen, rarity) for effect in reading.effects] or _unread_ties(shipment, reading, seen, rarity)
     ties = together(ties)
     best = max(ties, key=lambda one: one.nats) if ties else None
@@ -173,6 +176,12 @@ def _suspect(
         thrown=thrown,
         explains=places.beside(shipment.service, best.at) if best is not None else (),
     )
+
+
+def _read_as_named(reading: Reading) -> Reading:
+    """What fails names the very thing that was rewritten: that no rule knows the edit acquits it of nothing."""
+    effects = tuple(replace(one, weight=max(one.weight, _NAMED)) for one in reading.effects)
+    return replace(reading, effects=effects, neutral=None)
 
 
 def _thrown(shipment: Shipment, seen: Sequence[Seen]) -> float:

@@ -23,3 +23,14 @@ def missed(diff: str, files: Sequence[str], seen: Sequence[Seen]) -> bool:
     """Whether what fails now speaks of something that was taken away."""
     told = frozenset(name for symptom in seen for name in symptom.peculiar)
     return bool(told) and bool(taken_away(diff, files) & told)
+
+
+def named(diff: str, files: Sequence[str], seen: Sequence[Seen]) -> bool:
+    """Whether what fails now names, in a name of several words, something on both sides of the diff."""
+    told = frozenset(name for symptom in seen for name in symptom.peculiar)
+    old, new = [], []
+    for hunk in hunks(diff, files):
+        if file_kind(hunk.path) not in INERT:
+            old += [line.text for line in hunk.lines if line.sign == "-"]
+            new += [line.text for line in hunk.lines if line.sign == "+"]
+    return bool(told & peculiar("\n".join(old)) & peculiar("\n".join(new)))

@@ -425,3 +425,12 @@ def test_a_flag_that_a_commit_switched_is_that_commit_and_acts_where_the_flag_do
     assert len(explain(code, scope(), ONSET, [SLOW], CALLS)) == 2
     earlier = [*deploy("next", -40, "flag-store", switch, path="config/flags.yaml"), flag]
     assert len(explain(earlier, scope(), ONSET, [SLOW], CALLS)) == 2
+
+
+def test_an_edit_that_no_rule_knows_is_a_suspect_where_what_fails_names_what_it_rewrote() -> None:
+    diff = "@@\n-    return stock_left(rows).scaled()\n+    return stock_left(rows).aligned()\n"
+    lines = [symptom("orders", "refused: stock_left is off"), symptom("orders", "refused: no reason")]
+    told, silent = (explain(deploy("a", -5, "orders", diff, path="app/a.py"), scope(), ONSET, [one], CALLS)[0] for one in lines)
+    assert told.weight > 0.5 > silent.weight
+    same = "@@\n-    return stock_left(rows, now)\n+    return stock_left(rows, now=now)\n"
+    assert explain(deploy("a", -5, "orders", same, path="app/a.py"), scope(), ONSET, lines, CALLS)[0].weight < 0  # it does the same
