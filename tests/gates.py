@@ -184,12 +184,16 @@ class Collected:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "drill: one of the drills; `make drills` runs these in full")
+    config.addinivalue_line("markers", "in_full: takes minutes whatever its size, so that `make drills` alone runs it")
     if config.pluginmanager.has_plugin("terminalreporter") and "PYTEST_XDIST_WORKER" not in os.environ:
         config.pluginmanager.register(Collected(), "firstmate-gates")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m drill` chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not FULL and (left := [item for item in items if item.get_closest_marker("in_full")]):
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     for item in items:
         if "drills" in item.path.parts or "gate" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.drill)

@@ -65,6 +65,7 @@ async def dies_in_a_triage(c: Cluster, windows: Sequence[str]) -> list[str]:
     return await c.wrong()
 
 
+@pytest.mark.in_full
 async def test_a_machine_dies_in_a_triage_and_the_other_one_carries_on(tmp_path: Path, postgres_url: str, gate: Gate) -> None:
     async with cluster(tmp_path / "c", postgres_url) as c:
         await c.start()
@@ -87,6 +88,7 @@ async def dies_around_an_action(c: Cluster, windows: Sequence[str]) -> tuple[dic
     return hashes, await c.wrong()
 
 
+@pytest.mark.in_full
 async def test_dead_only_after_a_long_silence_would_be_found_out(tmp_path: Path, postgres_url: str, gate: Gate) -> None:
     """As the queue itself would have it."""
     async with cluster(tmp_path / "c", postgres_url, twin="dead-by-long-silence") as c:
@@ -151,6 +153,7 @@ async def pauses(c: Cluster, triage: tuple[str, ...], running: tuple[str, ...]) 
     return [*wrong, *(f"{run} was worked on {n} times" for run, n in twice), *await c.wrong()]
 
 
+@pytest.mark.in_full
 async def test_a_paused_work_process_is_harmless_when_it_wakes_up(tmp_path: Path, postgres_url: str, gate: Gate) -> None:
     async with cluster(tmp_path / "c", postgres_url) as c:
         await c.start()
@@ -161,6 +164,7 @@ async def test_a_paused_work_process_is_harmless_when_it_wakes_up(tmp_path: Path
         gate("PG", PAUSED, figure=figure, bar="harmless when it wakes up", met=not wrong)
 
 
+@pytest.mark.in_full
 async def test_without_the_session_locks_a_paused_process_would_be_found_out(tmp_path: Path, postgres_url: str, gate: Gate) -> None:
     async with cluster(tmp_path / "c", postgres_url, twin="dead-by-silence") as c:
         await c.start()
