@@ -26,6 +26,7 @@ from app.jobs.runner import InProcessRunner
 from app.ledger import ledger as ledgers
 from app.ledger import proposals
 from app.ledger.ledger import Ledger
+from app.ledger.roots import Roots, own_key
 from app.policy.policy import load
 from tests.gates import size
 
@@ -36,6 +37,7 @@ approvers:
     people: [UAPPROVER]
 open_proposals: 50
 presses_per_hour: 1000
+breaker: {bad_ends: 100}
 storm: {most_incidents: 1000}
 """
 BY = "UCOMMANDER"
@@ -70,6 +72,7 @@ async def desk_on(folder: Path, url: str) -> AsyncIterator[tuple[Desk, InProcess
                 judge=Agent(name="judge", version="1.0.0"),
                 people=people,
                 home_team="THOME",
+                roots=Roots(ledger, folder / "audit", key=own_key(folder / "audit.key"), clock=lambda: datetime.now(UTC)),
             ),
             runner,
         )

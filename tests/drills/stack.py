@@ -38,6 +38,7 @@ approvers:
   - target: shop/**
     people: [U02BOB]
 verification: {hold_s: 1, within_s: 2}
+breaker: {bad_ends: 100}
 """
 
 
