@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from string import hexdigits
 from typing import Any
 
@@ -26,6 +27,13 @@ class Rule:
     hints: tuple[str, ...]
     pattern: Any
     applies: Callable[[Any], bool] = _always
+
+    @cached_property
+    def span(self) -> Any:
+        """`pattern` without its groups."""
+        options = re2.Options()
+        options.never_capture = True
+        return re2.compile(self.pattern.pattern, options)
 
 
 # Written where a value could stand; what a person needs to read rather than a secret.
@@ -192,7 +200,7 @@ RULES = (
         "password",
         ("password", "identified by"),
         re2.compile(
-            r"""(?i)((?:\bidentified\s+by|\bpassword(?:\s+(?:is|was))?|\b(?:login|user(?:name)?)\s+\S+\s+password)\s+)"""
+            r"""(?i)((?:\bidentified\s+by|\bpassword(?:\s{1,64}(?:is|was))?|\b(?:login|user(?:name)?)\s+\S+\s+password)\s{1,64})"""
             r"""(\\*'[^'\r\n]+'|\\*"[^"\r\n]+"|[^\s"',;:=()\[\\]+)()"""
         ),
         _quoted_or_has_digit,

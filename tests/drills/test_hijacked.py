@@ -147,13 +147,18 @@ class Attack:
         self.seen.append(made.hash)
         await execute.execute(self.desk, made.hash)
 
-    async def person(self) -> None:
-        """Somebody who may really approves."""
+    async def asks(self) -> Proposal:
+        """A proposal as it should be."""
         made = await propose(
             self.desk, incident=self.incident, call=Call(action=NAME, arguments=RIGHT), asked_by="proposer@1.0.0", by_agent=True,
             surface="graph", why="it fails",
         )  # fmt: skip
         self.seen.append(made.hash)
+        return made
+
+    async def person(self) -> None:
+        """Somebody who may really approves."""
+        made = await self.asks()
         if (await self.world.press(made)).complete:
             self.approved.add(made.hash)
         await self.world.runner.idle()
@@ -166,7 +171,7 @@ class Attack:
         self.world.tool.version, self.seen = "1.8.0", self.seen[-20:]
 
 
-def kinds(attack: Attack) -> list[Callable[[], Awaitable[None]]]:
+def everything(attack: Attack) -> list[Callable[[], Awaitable[object]]]:
     """How often each is tried, by standing here more than once."""
     cheap = [attack.proposes] * 12 + [attack.runs] * 6 + [attack.takes_up] * 4 + [attack.drafts] * 2
     return [
@@ -180,7 +185,14 @@ def kinds(attack: Attack) -> list[Callable[[], Awaitable[None]]]:
     ]
 
 
-async def hijacked(world: World, chance: random.Random, calls: int) -> tuple[int, int, Counter[str]]:
+def forgeries(attack: Attack) -> list[Callable[[], Awaitable[object]]]:
+    """What is left to the check before a run alone: a yes in the ledger that nobody gave."""
+    return [attack.asks, attack.forges_state]
+
+
+async def hijacked(
+    world: World, chance: random.Random, calls: int, kinds: Callable[[Attack], list[Callable[[], Awaitable[object]]]]
+) -> tuple[int, int, Counter[str]]:
     """(effects without a matching approval, effects with one, how often each thing was tried)."""
     for who, kind in (("UBOT", "bot"), ("UGUEST", "guest"), ("USTRANGER", "stranger"), ("UGONE", "deleted")):
         world.folk[who] = member(who, **{kind: True})
@@ -206,7 +218,7 @@ WHAT = "adversarial calls, verdicts and proposals"
 
 
 async def test_a_hijacked_model_reaches_no_effect_that_nobody_approved(world: World, gate: Gate) -> None:
-    without, approved, tried = await hijacked(world, gate.random, CALLS)
+    without, approved, tried = await hijacked(world, gate.random, CALLS, everything)
     print(tried)
     assert approved >= CALLS // PERSON_EVERY // 2, "hardly anything ran: the gates may be shut for another reason"
     gate(
@@ -221,7 +233,7 @@ async def test_a_hijacked_model_reaches_no_effect_that_nobody_approved(world: Wo
 async def test_a_bare_gate_without_the_check_is_found_out(world: World, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "decide_run", lambda context: Allowed("nobody looks"))
     calls = size(full=5000, small=200)
-    without, _, _ = await hijacked(world, gate.random, calls)
+    without, _, _ = await hijacked(world, gate.random, calls, forgeries)
     gate.twin("G1", WHAT, figure=f"{without} unapproved of {calls:,}", fails=without > 0)
 
 

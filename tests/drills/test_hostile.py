@@ -63,8 +63,7 @@ DOORS: dict[str, Callable[[str], object]] = {"redaction": redact, "a log line": 
 
 def test_no_pattern_backtracks(gate: Gate) -> None:
     worst, where = 0.0, ""
-    chosen = gate.random.sample(evil(), size(full=2 * len(ENDS), small=8))
-    for text, (door, read) in itertools.product(chosen, DOORS.items()):
+    for text, (door, read) in itertools.product(evil(), DOORS.items()):
         spent = _spent(read, text)
         for _ in range(4):  # whoever shares our core slows it down, too
             spent = min(spent, _spent(read, text)) if spent > MOST_S else spent

@@ -175,10 +175,10 @@ def _twin(module):
     if TWIN == "acks-before-writing" and module.__name__ == "app.jobs.inbox":
         put, late = module.Inbox.put, set()
 
-        async def hasty(self, key, kind, body):
+        async def hasty(self, *delivery, **terms):
             async def later():
                 await asyncio.sleep(0.5)
-                await put(self, key, kind, body)
+                await put(self, *delivery, **terms)
 
             late.add(asyncio.create_task(later()))
             return True

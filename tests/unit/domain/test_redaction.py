@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import polars as pl
@@ -107,6 +108,15 @@ def test_the_same_secret_has_the_same_placeholder_and_another_has_another() -> N
 )
 def test_redacting_twice_is_redacting_once(text: str) -> None:
     assert redact(redact(text)) == redact(text)
+
+
+def test_a_long_text_is_redacted_like_its_lines_and_a_long_secret_whole() -> None:
+    lines = ["password=hunter22", "curl -u ada:hunter22 https://example.com", "nothing here", 'token: "abcdefgh12345678" and more']
+    assert redact("\n".join(lines * 500)) == "\n".join(redact(line) for line in lines * 500)
+    endless = "4f" * 8000
+    assert redact(f"before password={endless}1 after") != redact(f"before password={endless}2 after")
+    told = redact(f"before password={endless} after {'x ' * 5000}")
+    assert re.fullmatch(r"before password=\[redacted:secret:\d{6}\] after (x )+", told)
 
 
 def test_a_column_is_redacted_like_its_values_and_nulls_stay() -> None:
