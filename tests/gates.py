@@ -44,6 +44,7 @@ GATES = {
 LONGEST_S = 1800
 """How long one test may take in full, where it does not say itself."""
 MISSING = "MISSING"
+LEFT = "left to `make drills`"
 _PROPERTY = "gate"
 
 
@@ -115,8 +116,11 @@ class Line:
 HEAD = ("gate", "what", "today", "bar", "", "the known-bad twin")
 
 
-def table(figures: Sequence[Figure]) -> list[Line]:
-    """Every figure beside its twin, gates in order; a gate without any figure has one line that says so."""
+def table(figures: Sequence[Figure], *, whole: bool = True) -> list[Line]:
+    """Every figure beside its twin, gates in order; a gate without any figure has one line that says so.
+
+    Not `whole`: a twin may have been left to `make drills`.
+    """
     lines: list[Line] = []
     for gate, title in GATES.items():
         own = [each for each in figures if each.gate == gate]
@@ -124,8 +128,8 @@ def table(figures: Sequence[Figure]) -> list[Line]:
         measured = {each.what: each for each in own if not each.twin}
         for what, each in measured.items():
             bad = twins.pop(what, None)
-            shown = bad.figure if bad else MISSING
-            lines.append(Line(gate, what, each.figure, each.bar, shown, each.met and bad is not None and bad.met))
+            shown = bad.figure if bad else MISSING if whole else LEFT
+            lines.append(Line(gate, what, each.figure, each.bar, shown, each.met and (bad.met if bad else not whole)))
         lines += [Line(gate, what, MISSING, "", bad.figure, False) for what, bad in twins.items()]
         if not own:
             lines.append(Line(gate, title, MISSING, "", MISSING, False))
@@ -161,7 +165,7 @@ class Collected:
 
     def lines(self) -> list[Line]:
         """In full every gate; of a small or narrowed run what was measured."""
-        lines = table(self.all())
+        lines = table(self.all(), whole=FULL)
         return lines if FULL else [line for line in lines if line.figure != MISSING]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -172,8 +176,7 @@ class Collected:
         terminalreporter.line(head)
         terminalreporter.line(rule)
         for line, row in zip(lines, rows, strict=True):
-            wrong = not line.good if FULL else MISSING not in line.cells and not line.good
-            terminalreporter.line(row, red=wrong)
+            terminalreporter.line(row, red=not line.good)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -246,7 +246,7 @@ def say(*what):
     print(json.dumps(what), flush=True)
 for line in sys.stdin:
     resource = line.strip()
-    code, got = call("POST", "/claims", {"resources": [resource], "ttl_s": 1})
+    code, got = call("POST", "/claims", {"resources": [resource], "ttl_s": 60})
     mine = got["claims"][0]["token"]
     assert call("POST", "/claims/heartbeat", {"tokens": {resource: mine}, "ttl_s": 1, "executing": True})[0] == 200
     say("held", mine)

@@ -9,16 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.gates import GATES, MISSING, Figure, Gate, Line, table
+from tests.gates import GATES, LEFT, MISSING, Figure, Gate, Line, table
 
 ROOT = Path(__file__).resolve().parents[2]
 
 TESTS = """
+import pytest
+
 def test_a(gate):
     gate("G5", "click race", figure="1000 wins of 1000", bar="exactly one each", met=True)
 
 def test_a_twin(gate):
     gate.twin("G5", "click race", figure="1011 wins of 1000", fails=True)
+
+def test_scheduler(gate):
+    gate("PG", "scheduler", figure="1 of 2", bar="exactly one", met=True)
+
+@pytest.mark.in_full
+def test_scheduler_twin(gate):
+    gate.twin("PG", "scheduler", figure="2 of 2", fails=True)
 
 def test_misses(gate):
     gate("G7", "replays", figure="1 accepted", bar="0", met=False)
@@ -69,6 +78,16 @@ def test_the_table_stands_at_the_end_under_xdist_too(tmp_path: Path, options: tu
     assert not any(each.startswith("G11") for each in told.splitlines())
 
 
+def test_a_test_that_takes_minutes_whatever_its_size_is_left_to_the_drills(tmp_path: Path) -> None:
+    small = run(tmp_path, "-n", "0", "-k", "scheduler", drills="").stdout
+    assert "1 passed" in small
+    assert " met " in line(small, "PG")
+    assert LEFT in line(small, "PG")
+    full = run(tmp_path, "-n", "0", "-k", "scheduler", drills="full").stdout
+    assert "2 passed" in full
+    assert "2 of 2" in line(full, "PG")
+
+
 def test_in_full_a_gate_without_a_figure_fails_the_run(tmp_path: Path) -> None:
     told = run(tmp_path, "-n", "0", "-k", "test_a", drills="full")
     assert told.returncode == 1
@@ -79,6 +98,11 @@ def test_in_full_a_gate_without_a_figure_fails_the_run(tmp_path: Path) -> None:
 def test_a_figure_without_its_twin_is_not_met() -> None:
     lines = [each for each in table([Figure("G5", "race", "1", "1")]) if each.gate == "G5"]
     assert lines == [Line("G5", "race", "1", "1", MISSING, False)]
+
+
+def test_a_small_run_may_leave_a_twin_but_no_bar_unmet() -> None:
+    small = table([Figure("G5", "race", "1", "1"), Figure("G6", "cards", "1", "0", met=False)], whole=False)
+    assert [(each.twin, each.good) for each in small if each.gate in ("G5", "G6")] == [(LEFT, True), (LEFT, False)]
 
 
 def test_every_gate_has_a_line_whatever_was_measured() -> None:
