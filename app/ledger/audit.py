@@ -218,6 +218,11 @@ async def heads(tx: Tx) -> list[Head]:
     return [Head.model_validate(dict(row._mapping)) for row in found]
 
 
+async def hash_of(tx: Tx, incident: str, seq: int) -> str | None:
+    """Of one row; None where there is none."""
+    return (await tx.execute(select(audit.c.hash).where(audit.c.incident == incident, audit.c.seq == seq))).scalar()
+
+
 async def read_into(check: Check, tx: Tx) -> None:
     """Every row of every chain, chain by chain, in order. One that can't be read ends its chain there."""
     for incident in (await tx.execute(select(audit.c.incident).distinct().order_by(audit.c.incident))).scalars():

@@ -29,13 +29,15 @@ from app.domain.errors import Misconfigured
 from app.domain.ports import Clock
 from app.domain.value import JsonObject, canonical
 from app.ledger import audit
-from app.ledger.ledger import Ledger
+from app.ledger.audit import Head
+from app.ledger.ledger import Ledger, Tx
 from app.ledger.tables import audit_heads
 from app.verify_alone import Root
 
 log = structlog.get_logger()
 
 FILE = "roots.jsonl"
+_TOTAL = select(func.coalesce(func.sum(audit_heads.c.seq), 0))
 
 
 class Key:
@@ -102,14 +104,19 @@ class Roots:
     async def seal(self) -> Root | None:
         """Sign how all chains stand now, safe on disk when it returns; the last root there is, None where nothing was ever written.
 
-        Nothing is added while nothing moved. Raises `Misconfigured` where it can't be signed or written; the sentence says why.
+        Nothing is added while nothing moved. Raises `Misconfigured` where it can't be signed or written, and where the ledger does
+        not hold what an earlier root covers; the sentence says why.
         """
         async with self._one:
             async with self._ledger.read() as tx:
-                total = (await tx.execute(select(func.coalesce(func.sum(audit_heads.c.seq), 0)))).scalar_one()
-                ends = await audit.heads(tx) if total != self._total else []
-            if ends:  # row numbers only grow: the same sum means that nothing was added
-                await asyncio.to_thread(self._sign, [(end.incident, end.seq, end.hash) for end in ends])
+                total = (await tx.execute(_TOTAL)).scalar_one()
+            if total != self._total:  # row numbers only grow: the same sum means that nothing was added
+                await asyncio.to_thread(self._look)  # before the rows are read: what a root covers was committed before it
+                async with self._ledger.read() as tx:
+                    total, ends = (await tx.execute(_TOTAL)).scalar_one(), await audit.heads(tx)
+                    await self._demand_covered(tx, ends)
+                if ends:
+                    await asyncio.to_thread(self._sign, [(end.incident, end.seq, end.hash) for end in ends])
                 self._total = total
             return self._last
 
@@ -121,6 +128,27 @@ class Roots:
         """The body with our public key, and our signature over all of it."""
         ours: JsonObject = {**body, "key": self.key}
         return {**ours, "signature": self._key.sign(canonical(ours))}
+
+    def _look(self) -> None:
+        """Take in what other processes added."""
+        try:
+            with suppress(FileNotFoundError), self.path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                self._catch_up(file)
+        except OSError as error:
+            raise self._closed(error) from error
+
+    async def _demand_covered(self, tx: Tx, ends: list[Head]) -> None:
+        """An older copy of the ledger knows nothing of what ran since, and would run it again. Raises `Misconfigured`."""
+        now = {end.incident: (end.seq, end.hash) for end in ends}
+        for incident, covered in self._covered.items():
+            if now.get(incident) != covered and await audit.hash_of(tx, incident, covered[0]) != covered[1]:
+                raise Misconfigured(
+                    f"{self.path} covers {incident or 'what belongs to no incident'} to row {covered[0]}, and the ledger does not "
+                    "hold that row: an older copy was put back, or rows were changed. What it calls approved may have run since, "
+                    "so nothing is approved or run. Run firstmate stop 'ledger put back' and firstmate audit verify, look at the "
+                    "targets, reject what waits; then move that file away to begin a new one, start again, and firstmate stop --off"
+                )
 
     def _sign(self, ends: list[tuple[str, int, str]]) -> None:
         try:
@@ -137,10 +165,7 @@ class Roots:
             if new:
                 _sync_folder(self.path.parent)
         except OSError as error:
-            raise Misconfigured(
-                f"the audit trail's root can't be written to {self.path} ({error.strerror}): nothing is approved or run until it "
-                "can be; make room there, or name another folder with FIRSTMATE_AUDIT_DIR"
-            ) from error
+            raise self._closed(error) from error
 
     def _of(self, incident: str) -> tuple[int, str]:
         return self._covered.get(incident, (0, ""))
@@ -182,6 +207,12 @@ class Roots:
         if body is not None and not verify_alone.signed(body):
             raise self._damaged(f"root {body['seq']} is not signed by its key")
         return b""
+
+    def _closed(self, error: OSError) -> Misconfigured:
+        return Misconfigured(
+            f"the audit trail's root can't be written to {self.path} ({error.strerror}): nothing is approved or run until it "
+            "can be; make room there, or name another folder with FIRSTMATE_AUDIT_DIR"
+        )
 
     def _damaged(self, how: str) -> Misconfigured:
         return Misconfigured(
