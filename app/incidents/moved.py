@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from app.domain.action import Call
 from app.domain.ports import ActionPort
+from app.domain.priority import PRIORITY
 from app.domain.proposal import Proposal
 from app.incidents.desk import Desk
 from app.ledger import alerts, claims, executions, runs
@@ -33,8 +34,11 @@ async def around(desk: Desk, proposal: Proposal) -> str | None:
 
 
 async def _claimed(desk: Desk, tx: Tx, proposal: Proposal) -> str | None:
+    """Not where the run would take it away: who changed nothing yet must not keep people from a repair by claiming anew."""
     claim = await claims.current(tx, proposal.effects.target, now=desk.clock())
     if claim is None or claim.acquired_at <= proposal.asked_at or claim.holder == claims.held_by(executions.id_of(proposal.hash)):
+        return None
+    if claim.yields_to(PRIORITY["incident"]):
         return None
     return f"{claim.holder} holds {proposal.effects.target} since {claim.acquired_at:%H:%M:%S} UTC"
 

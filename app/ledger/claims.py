@@ -37,6 +37,10 @@ class Claim(Value):
         """From then on nobody takes it away."""
         return self.executing_at is not None or self.under_way
 
+    def yields_to(self, priority: int) -> bool:
+        """Whether who asks with this class alone, whatever the holder had waited, takes it away."""
+        return not self.executing and priority > self.priority
+
 
 class Standing(Value):
     """How a resource stands for whoever asks for it. `left_by` held it last and let it go, or let it run out, at `left_at`."""
@@ -56,7 +60,7 @@ class Standing(Value):
             return True
         if self.live.holder == holder:
             return self.live.executing_at is None
-        return not self.live.executing and rank > (self.live.rank if ageing else self.live.priority)
+        return (not self.live.executing and rank > self.live.rank) if ageing else self.live.yields_to(rank)
 
 
 def held_by(execution: str) -> str:

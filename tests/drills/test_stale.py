@@ -56,7 +56,9 @@ async def taken(world: World, lever: Lever, proposal: Proposal) -> None:
     world.clock.move(seconds=1)
     async with world.ledger.write() as tx:
         target, now = proposal.effects.target, world.clock()
-        await claims.acquire(tx, target, holder="autoscaler@1", priority=2, now=now, ttl_s=3600)
+        claim = await claims.acquire(tx, target, holder="autoscaler@1", priority=2, now=now, ttl_s=3600)
+        if claim is not None:  # else it runs already, which it should not
+            await claims.execute(tx, target, claim.token, now=now)  # until it does, the run would take it away
 
 
 async def late(world: World, lever: Lever, proposal: Proposal) -> None:

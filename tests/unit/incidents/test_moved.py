@@ -8,7 +8,7 @@ from app.domain.action import Call
 from app.domain.errors import BadInput, Conflict, Denied
 from app.domain.incident import Alert
 from app.domain.proposal import Proposal
-from app.incidents import investigate
+from app.incidents import execute, investigate
 from app.incidents.acknowledge import objections
 from app.incidents.again import plan_again
 from app.incidents.expire import expire
@@ -36,9 +36,32 @@ async def why_not(world: World, proposal: Proposal) -> str:
 async def test_who_took_the_target_since_is_named(world: World) -> None:
     proposal = await world.proposed((await world.declared()).id)
     world.clock.move(seconds=10)
-    async with world.ledger.write() as tx:
-        await claims.acquire(tx, proposal.effects.target, holder="autoscaler@2", priority=2, now=world.clock(), ttl_s=60)
+    await claimed(world, proposal, priority=2, executing=True)
     assert "autoscaler@2 holds shop/service/checkout since 12:00:10 UTC" in await why_not(world, proposal)
+
+
+async def claimed(world: World, proposal: Proposal, *, priority: int, executing: bool = False) -> None:
+    target, now = proposal.effects.target, world.clock()
+    async with world.ledger.write() as tx:
+        claim = await claims.acquire(tx, target, holder="autoscaler@2", priority=priority, now=now, ttl_s=60)
+        assert claim is not None
+        assert not executing or await claims.execute(tx, target, claim.token, now=now)
+
+
+@pytest.mark.parametrize(
+    ("priority", "executing", "kept"), [(1, False, False), (2, False, False), (3, False, True), (1, True, True)]
+)
+async def test_a_lower_class_keeps_nobody_from_a_repair_by_claiming_anew_only_by_executing(
+    world: World, priority: int, executing: bool, kept: bool
+) -> None:
+    proposal = await world.proposed((await world.declared()).id)
+    world.clock.move(seconds=10)
+    await claimed(world, proposal, priority=priority, executing=executing)  # what an agent can do every second
+    said = await world.press(proposal)
+    assert said.complete is not kept
+    await execute.execute(world.desk, proposal.hash)
+    assert await world.state(proposal) == ("superseded" if kept else "done")
+    assert world.tool.effects == (not kept)
 
 
 def firing(**fields: object) -> Alert:
