@@ -7,6 +7,8 @@ import csv
 import hashlib
 import io
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -195,5 +197,8 @@ def _table(actions: list[dict[str, str]]) -> str:
 
 
 def _inert(text: str) -> str:
-    """What a spreadsheet would take for a formula stays text."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """What a spreadsheet would take for a formula stays text: also behind blanks and the invisible, and in full width."""
+    return f"'{text}" if _FORMULA.match(unicodedata.normalize("NFKC", text)) else text
+
+
+_FORMULA = re.compile(r"[\t\r\n]|[^\w!-~]*[=+\-@]")

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from app.domain.action import Call
 from app.domain.errors import BadInput
+from app.incidents import auditing
 from app.incidents.auditing import COLUMNS, check, export
 from app.ledger import audit
 from app.verify_alone import Report
@@ -85,6 +86,15 @@ async def test_a_cell_is_never_a_formula(world: World, tmp_path: Path) -> None:
     )
     (row,) = await written(world, tmp_path / "out")
     assert row["asked_by"] == "'=1+1"
+
+
+@pytest.mark.parametrize(
+    "text", ["=1", "+1", "-1", "@A1", "\t=1", "\n=1", " =1", "\u00a0=1", "\u200b=1", "\ufeff=1", "\uff1d1", "\uff20A1"]
+)
+def test_what_some_spreadsheet_takes_for_a_formula_is_text(text: str) -> None:
+    assert auditing._inert(text) == f"'{text}"
+    assert auditing._inert(f"a {text}") == f"a {text}"
+    assert auditing._inert('{"a":"=1"}') == '{"a":"=1"}'
 
 
 async def test_chains_that_nobody_touched_hold(world: World) -> None:
