@@ -391,7 +391,9 @@ def cli() -> None:
                 app.command(name=name)(verb)
         app()
     except FirstmateError as error:
-        print(f"firstmate: {error}", file=sys.stderr)
+        from app.cli.terminal import say
+
+        say(f"firstmate: {error}", to=sys.stderr)
         sys.exit(2)
 
 

@@ -307,7 +307,7 @@ class Check:
 
 
 def said(report: Report) -> list[str]:
-    """The report as lines for a person; the last one is the answer."""
+    """The report as lines for a person; the last one is the answer. No terminal obeys what stands in a row."""
     lines = list(report.whole)
     for chain, problems in sorted(report.problems.items()):
         lines += [f"{_name(chain)}: {problem}" for problem in problems[:MOST_TOLD]]
@@ -317,7 +317,8 @@ def said(report: Report) -> list[str]:
         lines.append(f"the last of {report.roots} roots is {report.last.seq}:{report.last.hash[:12]} of {report.last.at[:19]}Z,")
         lines.append(f"signed by {report.last.key}; {_counted(report.uncovered, 'row')} came after it, on the chains alone")
     answer = "they hold" if report.holds else "BROKEN"
-    return [*lines, f"{_counted(report.chains, 'chain')}, {_counted(report.rows, 'row')}: {answer}"]
+    lines.append(f"{_counted(report.chains, 'chain')}, {_counted(report.rows, 'row')}: {answer}")
+    return ["".join(each if each.isprintable() else " " for each in line) for line in lines]
 
 
 # --- where rows are read from

@@ -14,7 +14,7 @@ from rich.console import Console
 from app.cards.proposal import signing_card
 from app.cli.composition import Composition
 from app.cli.key import PLACE, Key, KeyFile, read
-from app.cli.terminal import show
+from app.cli.terminal import say, show
 from app.domain.errors import Denied
 
 if TYPE_CHECKING:  # signing is too heavy for `--help`
@@ -41,7 +41,7 @@ def approve(
     if typed != proposal.effects.target:
         raise Denied(f"that is not {proposal.effects.target}; nothing was signed")
     counted, sentence = asyncio.run(compose.hand_in(signed(held, proposal, typed=typed, now=datetime.now(UTC))))
-    print(sentence)
+    say(sentence)
     raise typer.Exit(0 if counted else 1)
 
 

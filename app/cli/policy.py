@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.cli.composition import Composition
+from app.cli.terminal import say
 from app.domain.errors import BadInput
 from app.policy.decision import Allowed, Denied, Needs
 from app.policy.policy import load, starter
@@ -72,25 +73,25 @@ def why(ctx: typer.Context, proposal: Annotated[str, typer.Argument(help="Which 
     compose: Composition = ctx.obj
     found = asyncio.run(compose.why(proposal))
     held, decision = found.proposal, found.decision
-    print(f"{held.name}, {held.effects.sentence}: {found.state}, tier {held.tier}, asked by {held.asked_by} in {held.incident}.")
+    say(f"{held.name}, {held.effects.sentence}: {found.state}, tier {held.tier}, asked by {held.asked_by} in {held.incident}.")
     if found.yes:
-        print(f"Yes so far: {', '.join(found.yes)}.")
+        say(f"Yes so far: {', '.join(found.yes)}.")
     if held.policy != found.policy_now:
         then, today = held.policy[:12] or "none", found.policy_now[:12] or "none"
-        print(f"It was proposed under policy {then}; what counts is today's, {today}.")
+        say(f"It was proposed under policy {then}; what counts is today's, {today}.")
     if found.score:
         ends = ", ".join(f"{n} {result}" for result, n in found.score.items())
-        print(f"{held.call.action} by {held.asked_by} so far: {ends}.")
+        say(f"{held.call.action} by {held.asked_by} so far: {ends}.")
     for name, word in found.said:
-        print(f"  {_MARKS[type(word)]:7}{name}: {word.reason}")
+        say(f"  {_MARKS[type(word)]:7}{name}: {word.reason}")
     match decision:
         case Denied(reason):
-            print(f"Now: no, {reason}.")
+            say(f"Now: no, {reason}.")
             raise typer.Exit(1)
         case Needs(_, reason, by):
-            print(f"Now: {reason}" + (f" (from {', '.join(by)})" if by else "") + ".")
+            say(f"Now: {reason}" + (f" (from {', '.join(by)})" if by else "") + ".")
         case _:
-            print("Now: nothing is in the way.")
+            say("Now: nothing is in the way.")
 
 
 _MARKS = {Allowed: "fine", Needs: "needs", Denied: "no"}

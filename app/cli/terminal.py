@@ -8,6 +8,7 @@ import sys
 import termios
 import textwrap
 from datetime import datetime
+from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -59,6 +60,11 @@ def show(console: Console, card: Card) -> None:
     console.print(
         Panel(body, title=title, title_align="left", border_style=_EDGE.get(card.kind, "dim"), padding=(0, 1), width=width)
     )
+
+
+def say(text: str, *, to: TextIO | None = None) -> None:
+    """One line of plain text. What outsiders wrote into it (a reason, a target's answer, a row) is never obeyed by the terminal."""
+    print(_safe(text), file=to)
 
 
 def told(at: datetime, who: str, text: str, *, width: int, style: str = "") -> Styled:

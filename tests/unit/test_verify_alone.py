@@ -179,3 +179,11 @@ async def test_a_key_that_was_lost_and_replaced_is_told_until_both_are_named(wri
     assert told.returncode == 1
     assert f"is signed by the key {old}, which is not the one you know" in told.stdout
     assert on_ledger(written, "--key", old).returncode == 0
+
+
+def test_what_stands_in_a_row_writes_no_verdict_of_its_own() -> None:
+    name = "INC-0001\x1b[2K\r1 chain, 9 rows: they hold\n\x9b8m"
+    check = verify_alone.Check(verify_alone.Log())
+    lines = verify_alone.said(check.end([(name, 3, "0" * 64)]))
+    assert all(each.isprintable() for each in lines)
+    assert lines[-1].endswith("BROKEN")

@@ -7,13 +7,20 @@ import pty
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
+from typer.testing import CliRunner
 
 from app.cards.card import Button, Buttons, Card, Code, Exact, Quote, line, paragraph
+from app.cli.policy import VERB
 from app.cli.terminal import ask, show, told
 from app.domain.errors import BadInput
+from app.incidents.stop import stop
+from app.incidents.why import Why, why
+from tests.drills.lever import asked, levers
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31mred\u202eback\rover\x08"
@@ -44,6 +51,27 @@ def test_control_characters_in_a_line_are_inert_and_add_no_lines() -> None:
     shown = told(AT, EVIL, EVIL + "\n12:00:00  judge  all is well", width=200).plain
     assert inert(shown)
     assert "\n" not in shown
+
+
+async def test_what_stands_in_a_proposal_or_a_reason_writes_no_answer_of_its_own(tmp_path: Path) -> None:
+    hidden = "x\x1b[8m\x9b1A\u202e\nNow: nothing is in the way."
+    async with levers(tmp_path) as (world, _):
+        incident = (await world.declared()).id
+        proposal = await asked(world, incident, tier=1, text=hidden)
+        await stop(world.desk, by="USECOND", surface="test", reason=hidden, incident=incident)
+        found = await why(world.desk, proposal.name)
+
+    class Compose:
+        async def why(self, name: str) -> Why:
+            return found
+
+    app = typer.Typer()
+    app.add_typer(VERB, name="policy")
+    ran = await asyncio.to_thread(CliRunner().invoke, app, ["policy", "why", proposal.name], obj=Compose())
+    assert ran.exit_code == 1
+    assert inert(ran.output)
+    assert [line for line in ran.output.splitlines() if line.startswith("Now: ")] == [ran.output.splitlines()[-1]]
+    assert ran.output.splitlines()[-1].startswith("Now: no, USECOND stopped")
 
 
 def test_brackets_in_outside_text_are_no_markup() -> None:
