@@ -52,6 +52,7 @@ async def doctor() -> list[tuple[str, Health]]:
         told.append(await _tried("audit", lambda: _check_audit(settings)))
     told += await _check_inbox(settings)
     if settings.ledger_url.startswith("postgresql"):  # else they run in one process, and there is nothing to check
+        told.append(await _tried("role", lambda: _check_role(settings, Ledger)))
         told.append(await _tried("jobs", lambda: _check_jobs(settings)))
     told.append(await _tried("policy", lambda: _check_policy(settings)))
     told.append(await _tried("runbooks", lambda: _check_runbooks(settings)))
@@ -120,6 +121,21 @@ async def _check_ledger(settings: Settings, ledger_kind: Any) -> Health:
         return health
     finally:
         await ledger.close()
+
+
+async def _check_role(settings: Settings, ledger_kind: Any) -> Health:
+    """Whether whom we connect as can do to the audit trail what its triggers refuse."""
+    from app.ledger.roles import MAKE_ONE, beyond
+
+    ledger = await ledger_kind.open(settings.ledger_url)
+    try:
+        name, can = await beyond(ledger)
+    finally:
+        await ledger.close()
+    if can:
+        why = "; ".join(can)
+        return Health(ok=False, line=f"connects as {name}, and who has its URL can rewrite the audit trail: {why}; {MAKE_ONE}")
+    return Health(ok=True, line=f"connects as {name}, which adds to the audit trail and can't change it")
 
 
 async def _check_inbox(settings: Settings) -> list[tuple[str, Health]]:

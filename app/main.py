@@ -234,6 +234,12 @@ class Composition:
             roots = Roots(ledger, settings.roots_dir, key=own_key(settings.audit_key_path), clock=now)
             return await export(ledger, roots, folder, start=start, end=end, by=by, at=now())
 
+    async def ledger_grant(self, role: str) -> None:
+        from app.ledger.roles import grant
+
+        async with self._ledger() as ledger:
+            await grant(ledger, role)
+
     @asynccontextmanager
     async def _ledger(self) -> AsyncIterator[Ledger]:
         from app.ledger.ledger import Ledger

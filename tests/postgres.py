@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -10,10 +11,15 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+
+from app.ledger.ledger import Ledger
+from app.ledger.roles import grant
 
 
 def _binaries() -> Path | None:
@@ -77,3 +83,60 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     yield postgres_server.rsplit("/", 1)[0] + "/" + name
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(scope="session")
+def _running(postgres_server: str) -> Iterator[tuple[str, str]]:
+    """(a database with the schema, for others to be copied from; its URL for the role that the processes connect as)."""
+    name = f"firstmate_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    owner = postgres_server.rsplit("/", 1)[0] + "/" + name
+    with role_in(owner) as (role, url):
+        with ThreadPoolExecutor(1) as elsewhere:  # where it is asked for, a loop may be running
+            elsewhere.submit(asyncio.run, granted(owner, role)).result()
+        yield name, url
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def running_url(postgres_server: str, _running: tuple[str, str]) -> Iterator[str]:
+    """A new database whose owner made the schema, for the role that the processes connect as."""
+    (template, url), name = _running, f"firstmate_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    yield url.rsplit("/", 1)[0] + "/" + name
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def owner_url(postgres_server: str, running_url: str) -> str:
+    """The same database for its owner."""
+    return postgres_server.rsplit("/", 1)[0] + "/" + running_url.rsplit("/", 1)[1]
+
+
+@contextmanager
+def role_in(url: str) -> Iterator[tuple[str, str]]:
+    """A new role that may do nothing yet: (its name, the database's URL for it)."""
+    role, (scheme, rest) = f"running_{uuid.uuid4().hex[:8]}", url.split("://")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'running'".encode())
+    try:
+        yield role, f"{scheme}://{role}:running@{rest.split('@')[-1]}"
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            ours = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
+            connection.execute(ours.encode(), (role,))
+            connection.execute(f"DROP OWNED BY {role}".encode())
+            connection.execute(f"DROP ROLE {role}".encode())
+
+
+async def granted(url: str, role: str) -> None:
+    """The schema by its owner, and to `role` what running takes."""
+    ledger = await Ledger.open(url)
+    try:
+        await grant(ledger, role)
+    finally:
+        await ledger.close()

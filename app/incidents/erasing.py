@@ -57,6 +57,11 @@ async def erase(ledger: Ledger, subject: str, *, by: str, at: datetime, because:
     _demand_name(subject)
     if _names(because, subject) or _names(by, subject) or not because.strip():
         raise BadInput("say why without naming them: the reason stays in the trail for ever")
+    if not await ledger.owned():
+        raise BadInput(
+            "only the owner of the ledger's tables can rewrite them, so that nothing is left in its files: run this once with that "
+            "one's URL in FIRSTMATE_DATABASE_URL"
+        )
     receipt = f"e-{secrets.token_hex(4)}"
     async with ledger.write() as tx:
         payloads, kept = await _payloads(tx, subject)

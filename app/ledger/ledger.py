@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
-from sqlalchemy import URL, Executable, Result, Table, create_engine, event, make_url, select
+from sqlalchemy import URL, Executable, Result, Table, create_engine, event, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult
-from sqlalchemy.exc import ArgumentError, InternalError, OperationalError, StatementError
+from sqlalchemy.exc import ArgumentError, InternalError, OperationalError, ProgrammingError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -50,6 +50,8 @@ class Tx:
         except StatementError as error:
             if isinstance(error.orig, FirstmateError):
                 raise error.orig from error  # a value that a column refuses (types.py): its own sentence says more
+            if isinstance(error, ProgrammingError) and getattr(error.orig, "sqlstate", None) == migrations.NOT_PERMITTED:
+                raise migrations.not_permitted(self.connection.engine.url, error) from error
             raise
 
     async def changed(self, statement: Executable) -> int:
@@ -78,8 +80,8 @@ class Ledger:
     async def open(cls, url: str) -> Self:
         """Open the ledger at `url` (`sqlite:///path` or `postgresql://…`), bringing an older schema up to date.
 
-        A new SQLite file gets mode 0600. Raises `Misconfigured` for a URL of another kind and for a schema newer than this
-        program; `Unreachable` when the database does not answer.
+        A new SQLite file gets mode 0600. Raises `Misconfigured` for a URL of another kind, for a schema newer than this program,
+        and for an older one where `url` is not its owner's; `Unreachable` when the database does not answer.
         """
         parsed = parse_url(url)
         try:
@@ -139,6 +141,14 @@ class Ledger:
         except Unreachable as error:
             return Health(ok=False, line=str(error))
         return Health(ok=True, line=f"ledger {_shown(self.url)}: open, schema {migrations.HEAD}")
+
+    async def owned(self) -> bool:
+        """Whether it is opened as who owns its tables, as a file always is: only then can it be rewritten."""
+        if not self.shared:
+            return True
+        async with self.read() as tx:
+            ours = "SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class WHERE oid = 'audit_payloads'::regclass"
+            return bool((await tx.execute(text(ours))).scalar())
 
     async def scrub(self) -> bool:
         """Rewrite the database, so that what was deleted is not in its files any more. False where a reader of SQLite's log kept

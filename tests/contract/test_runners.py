@@ -43,7 +43,7 @@ class Opened:
             await self.locks.close()
 
 
-@pytest.fixture(params=["in this process", "on PostgreSQL"])
+@pytest.fixture(params=["in this process", "on PostgreSQL", "on PostgreSQL as the role that runs"])
 async def make(request: pytest.FixtureRequest) -> AsyncIterator[Make]:
     async with AsyncExitStack() as open_ones:
         if request.param == "in this process":
@@ -53,7 +53,7 @@ async def make(request: pytest.FixtureRequest) -> AsyncIterator[Make]:
 
             yield alone
             return
-        url = request.getfixturevalue("postgres_url")
+        url = request.getfixturevalue("running_url" if "role" in request.param else "postgres_url")
         await (await Ledger.open(url)).close()
 
         async def shared(*, retries_s: tuple[float, ...] = (), at_once: dict[str, int] | None = None) -> JobRunner:

@@ -21,15 +21,16 @@ from tests.drills.stack import PATIENCE_S, Lost, Stack, processes
 from tests.drills.target import Target
 from tests.fake_slack import FakeSlack
 from tests.fake_slack.plugin import seeded
+from tests.postgres import granted, role_in
 
 
 class Machine(Stack):
     """One of them. What it reads of the ledger is the same for all."""
 
-    def __init__(self, folder: Path, slack: FakeSlack, target: Target, *, url: str, twin: str = "") -> None:
+    def __init__(self, folder: Path, slack: FakeSlack, target: Target, *, url: str, running: str, twin: str = "") -> None:
         super().__init__(folder, slack, target, twin=twin)
         self.url = url
-        self.environment["FIRSTMATE_DATABASE_URL"] = url
+        self.environment["FIRSTMATE_DATABASE_URL"] = running
         self._ledger = psycopg.connect(url, autocommit=True)
 
     async def up(self) -> None:
@@ -162,22 +163,24 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(folder: Path, url: str, *, twin: str = "") -> AsyncIterator[Cluster]:
-    """Up to their folders; `start` starts the processes. `url`: an empty database."""
+    """Up to their folders; `start` starts the processes. `url`: an empty database, of which they own nothing."""
     await asyncio.to_thread(folder.mkdir)
     target = Target()
     runner = await target.start()
-    async with FakeSlack(rates="observe") as slack:
-        seeded(slack)
-        made = Cluster(*(Machine(folder / name, slack, target, url=url, twin=twin) for name in ("a", "b")))
-        try:
-            yield made
-        except BaseException:
-            for each in made.machines:
-                print(each.folder.name, json.dumps(each.unfinished()), each.log()[-6000:])
-            raise
-        finally:
-            for each in made.machines:
-                await each.abandon()
-                each.close()
-            target.release()
-            await runner.cleanup()
+    with role_in(url) as (role, running):
+        await granted(url, role)
+        async with FakeSlack(rates="observe") as slack:
+            seeded(slack)
+            made = Cluster(*(Machine(folder / name, slack, target, url=url, running=running, twin=twin) for name in ("a", "b")))
+            try:
+                yield made
+            except BaseException:
+                for each in made.machines:
+                    print(each.folder.name, json.dumps(each.unfinished()), each.log()[-6000:])
+                raise
+            finally:
+                for each in made.machines:
+                    await each.abandon()
+                    each.close()
+                target.release()
+                await runner.cleanup()

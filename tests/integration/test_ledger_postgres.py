@@ -25,19 +25,27 @@ def _load(path: Path) -> ModuleType:
     return module
 
 
-def _offer(module: ModuleType, *, tests_as: str) -> None:
-    """Make a module's tests and fixtures this one's; pytest collects what it finds by name."""
-    for name, found in vars(module).items():
+def _offered(module: ModuleType, *, tests_as: str) -> dict[str, object]:
+    """A module's tests and fixtures, for another one; pytest collects what it finds by name."""
+    found: dict[str, object] = {}
+    for name, each in vars(module).items():
         if name.startswith("test_"):
-            globals()[f"{tests_as}_{name.removeprefix('test_')}"] = found
-        elif type(found).__name__ == "FixtureFunctionDefinition" and name != "ledger_url":
-            globals()[name] = found
+            found[f"{tests_as}_{name.removeprefix('test_')}"] = each
+        elif type(each).__name__ == "FixtureFunctionDefinition" and name != "ledger_url":
+            found[name] = each
+    return found
 
 
-_offer(_load(_UNIT / "conftest.py"), tests_as="test")
-for _path in sorted(_UNIT.glob("test_*.py")):
-    if _path.stem not in _ONLY_SQLITE:
-        _offer(_load(_path), tests_as=_path.stem)
+def offered() -> dict[str, object]:
+    """Everything of the ledger's suite but the fixture `ledger_url`."""
+    found = _offered(_load(_UNIT / "conftest.py"), tests_as="test")
+    for path in sorted(_UNIT.glob("test_*.py")):
+        if path.stem not in _ONLY_SQLITE:
+            found |= _offered(_load(path), tests_as=path.stem)
+    return found
+
+
+globals().update(offered())
 
 
 @pytest.fixture
