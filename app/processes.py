@@ -92,6 +92,7 @@ async def work_alone(settings: Settings, stopping: asyncio.Event, *, demo: bool)
             apologise=outside.apologise(desk),
             read_policy=lambda: load_policy(settings),
             locks=locks,
+            payload_days=settings.audit_payload_days,
         )
         await process.run(stopping)
 

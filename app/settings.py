@@ -31,6 +31,12 @@ class Settings(BaseSettings):
         default=None,
         description="Where the audit trail's signed roots are kept, best on another disk; empty: audit in the data folder.",
     )
+    audit_payload_days: int = Field(
+        default=400,
+        ge=1,
+        le=36500,
+        description="How long audit rows keep what they carried, days; rows and hashes stay for ever. The same on every machine.",
+    )
     runbooks_dir: Path | None = Field(default=None, description="Your runbooks; empty: the ones that come with Firstmate.")
     host: str = Field(default="127.0.0.1", description="The address webhooks and health checks listen on.")
     port: int = Field(default=8723, ge=0, le=65535, description="The port of webhooks and health checks; 0: any free one.")

@@ -39,7 +39,8 @@ READ = (*COLUMNS, "hash")
 INCIDENT, SEQ, PAYLOAD_HASH, PREV = (COLUMNS.index(name) for name in ("incident", "seq", "payload_hash", "prev"))
 HASH, PAYLOAD = len(COLUMNS), len(READ)
 FORMAT = "audit-root/1"
-ERASED = "person:audit:erase"
+ERASED = ("person:audit:erase", "firstmate:audit:erase")
+"""What a row says that records erasing, by a person or because it was too old."""
 MOST_TOLD = 20
 """Problems of one chain that are told one by one."""
 
@@ -250,7 +251,7 @@ class Check:
             chain = self._chains[incident] = Chain(incident, self._anchors.get(incident, {}))
         chain.take(row)
         self._rows += 1
-        if row[0] == ERASED and incident == "":
+        if row[0] in ERASED and incident == "":
             self._erased |= _erased_by(row[PAYLOAD])
 
     def unreadable(self, why: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Text, or_, select, type_coerce, update
 
+from app import verify_alone
 from app.domain.errors import BadInput
 from app.domain.value import Value
 from app.ledger import audit
@@ -89,7 +90,7 @@ async def _payloads(tx: Tx, subject: str) -> tuple[dict[str, tuple[int, ...]], i
     same = (rows.c.incident == audit_payloads.c.incident) & (rows.c.seq == audit_payloads.c.seq)
     body = type_coerce(audit_payloads.c.body, Text)
     query = select(rows.c.incident, rows.c.seq, body.label("text")).join(rows, same).where(_holds(body, subject))
-    query = query.where(rows.c.action != audit.Action.PAYLOAD_ERASED.value).order_by(rows.c.incident, rows.c.seq)
+    query = query.where(rows.c.action.not_in(verify_alone.ERASED)).order_by(rows.c.incident, rows.c.seq)
     still_open = set((await tx.execute(select(incidents.c.id).where(incidents.c.closed_at.is_(None)))).scalars())
     found: dict[str, tuple[int, ...]] = {}
     kept = 0

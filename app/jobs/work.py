@@ -19,6 +19,7 @@ from app.domain.value import JsonObject
 from app.incidents import decide, execute, expire, follow, investigate, resume, shed, verify, witness
 from app.incidents.desk import Desk
 from app.incidents.reload import ReadPolicy, Reload
+from app.incidents.retention import retain
 from app.jobs.inbox import Inbox
 from app.jobs.intake import JOB as DELIVER
 from app.jobs.intake import Apologise, Handle, Intake
@@ -63,14 +64,17 @@ class WorkProcess:
         apologise: Apologise,
         read_policy: ReadPolicy | None = None,
         locks: Locks | None = None,
+        payload_days: int = 400,
     ) -> None:
         """`read_policy`: where the policy is looked at again while the process lives; None: it stays as it is.
 
-        `locks`: those of all processes that share the ledger; None: there is no other.
+        `locks`: those of all processes that share the ledger; None: there is no other. `payload_days`: how long audit rows keep
+        what they carried.
         """
         self._desk, self._runner, self._inbox = desk, runner, inbox
         self._intake = Intake(inbox, desk.ledger, runner, desk.clock, handlers=handlers, apologise=apologise)
         self._locks = locks or LocksHere()
+        self._payload_days = payload_days
         self._outbox = OutboxWorker(desk, surface, self._locks)
         self._reload = Reload(desk, read_policy or (lambda: desk.policy))
         for_all = {EXPIRE: EXPIRE_EVERY_S, RESUME: RESUME_EVERY_S, FOLLOW: FOLLOW_EVERY_S, SEAL: SEAL_EVERY_S}
@@ -169,6 +173,8 @@ class WorkProcess:
             await self._inbox.prune(before)
             async with self._desk.ledger.write() as tx:
                 await deliveries.forget(tx, before=before)
+            if gone := await retain(self._desk.ledger, days=self._payload_days, now=self._desk.clock()):
+                log.info("audit.outdated", action="audit.outdated", rows=gone, days=self._payload_days)
 
         async def do_shed(payload: JsonObject) -> None:
             for each in await self._inbox.shed():

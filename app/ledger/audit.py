@@ -107,6 +107,8 @@ class Action(StrEnum):
     CATALOGUE_LOADED = "firstmate:catalogue:load"
     EXPORTED = "person:audit:export"
     PAYLOAD_ERASED = "person:audit:erase"
+    PAYLOAD_OUTDATED = "firstmate:audit:erase"
+    """It was older than the retention."""
 
 
 class AuditRow(Value):
@@ -257,7 +259,9 @@ async def _read_chain(check: Check, tx: Tx, incident: str) -> None:
         seq = chunk[-1].seq
 
 
-async def erase(tx: Tx, incident: str, seqs: Sequence[int], *, by: str, at: datetime, reason: str) -> None:
+async def erase(
+    tx: Tx, incident: str, seqs: Sequence[int], *, by: str, at: datetime, reason: str, action: Action = Action.PAYLOAD_ERASED
+) -> None:
     """Remove what these rows carried (a person's data, or what is too old), and say so in the chain of no incident.
 
     The rows stay, and so do their hashes. Raises `NotFound` when one has no payload any more.
@@ -266,7 +270,7 @@ async def erase(tx: Tx, incident: str, seqs: Sequence[int], *, by: str, at: date
     if await tx.changed(gone) != len(set(seqs)):
         raise NotFound(f"not all of the rows {sorted(seqs)} of {incident or 'the common chain'} hold something to erase")
     payload: JsonObject = {"incident": incident, "seqs": [*sorted(set(seqs))], "reason": reason}
-    await append(tx, Action.PAYLOAD_ERASED, at=at, actor=by, surface="", subject=incident, payload=payload)
+    await append(tx, action, at=at, actor=by, surface="", subject=incident, payload=payload)
 
 
 def _with_payload(*columns: Any) -> Select[Any]:

@@ -239,7 +239,8 @@ def _pragmas(connection: Any, *pragmas: str) -> None:
 
 def _writes_durably(connection: Any, _record: Any) -> None:
     # FULL, not NORMAL: in WAL mode NORMAL may lose the last commits with the power, and "approved" was already said.
-    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+    # And what is deleted is overwritten: else it stays in the file until something else takes its place.
+    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 
 
 def _only_reads(connection: Any, _record: Any) -> None:

@@ -271,11 +271,11 @@ def criterion(**fields: Any) -> Criterion:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[World]:
-    """A whole world on a ledger in `folder`; what runs is ended at the end."""
+async def opened(folder: Path, url: str = "") -> AsyncIterator[World]:
+    """A whole world on a ledger in `folder`, or at `url`; what runs is ended at the end."""
     clock, tool = MovedClock(), DeployTool()
     folk: dict[str, Person | Exception] = {id: member(id) for id in ("UCOMMANDER", "UAPPROVER", "USECOND", "UNOBODY")}
-    ledger = await Ledger.open(f"sqlite:///{folder / 'ledger.db'}")
+    ledger = await Ledger.open(url or f"sqlite:///{folder / 'ledger.db'}")
     runner = InProcessRunner(retries_s=())
     found: list[Callable[[Scope], Diagnosis]] = []
 

@@ -25,9 +25,10 @@ async def test_nobody_else_may_read_the_file(ledger: Ledger, tmp_path: Path) -> 
 async def test_writers_sync_each_commit_and_keep_references_whole(ledger: Ledger) -> None:
     async with ledger.write() as tx:
         said = {
-            name: (await tx.execute(text(f"PRAGMA {name}"))).scalar() for name in ("journal_mode", "synchronous", "foreign_keys")
+            name: (await tx.execute(text(f"PRAGMA {name}"))).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         }
-    assert said == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert said == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
 
 
 async def test_a_writer_that_waits_too_long_says_so(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
