@@ -28,6 +28,8 @@ from tests.unit.incidents.world import World
 
 CARDS = size(full=2000, small=200)
 PAIRS = 10_000
+REFUSED = ("in full", "longer than", "looks like a secret")
+"""Why what is asked may be refused: an address with somebody's name before its host is one of such texts, too."""
 WHAT, PINS = "hostile cards", "pins narrow"
 pytestmark = pytest.mark.timeout(size(full=2400, small=300))
 
@@ -106,9 +108,9 @@ async def attacked(folder: Path, number: int, dice: random.Random, *, run: bool 
             fields: dict[str, Any] = {"why": hostile(dice), "if_we_wait": hostile(dice)[:300]}
             try:
                 proposal = await asked(world, incident, tier=dice.choice((1, 2, 3)), name=f"l{each}", text=hostile(dice), **fields)
-            except Denied as error:
+            except (Denied, BadInput) as error:
                 refused += 1
-                wrong += [] if "in full" in str(error) or "longer than" in str(error) else [str(error)]
+                wrong += [] if any(why in str(error) for why in REFUSED) else [str(error)]
                 continue
             async with world.ledger.read() as tx:
                 stored = (await proposals.get(tx, proposal.hash)).proposal
