@@ -56,9 +56,20 @@ def covered_blocks(old: Sequence[Statement], new: Sequence[Statement], helpers: 
         calls = {name.rpartition(".")[2] for one in come for name in called(one)} - known - (_accessors(come) - helpers)
         # Where nothing went away that a helper could do now, the statement only calls more than before.
         extracted = bool(calls & helpers) or bool(Counter(atoms(gone)) - Counter(atoms(come)))
-        if come and calls and extracted and replaced_by(gone, come, calls | helpers):
+        if come and calls and extracted and replaced_by(gone, come, calls | helpers) and not _another_call(gone, come, helpers):
             covered.add(block)
     return covered
+
+
+def _another_call(gone: Sequence[Statement], come: Sequence[Statement], helpers: AbstractSet[str]) -> bool:
+    """Whether a call merely took another one's place, of something that nobody shows and that is named otherwise: that makes
+    no less of the statement, as a helper would, and nobody knows what it does."""
+    before, after = Counter(atoms(gone)), Counter(atoms(come))
+    lost, gained = before - after, after - before
+    names = [{atom.removeprefix("call ") for atom in side if atom.startswith("call ")} for side in (lost, gained)]
+    if len(names[0]) != len(lost) or not lost or lost.total() > gained.total() or names[1] & helpers:
+        return False
+    return len(gone) == len(come) and not stem_set(names[0]) & stem_set(names[1])
 
 
 _KEYWORDS = listed("await async break continue raise throw for while yield lock synchronized defer with go spawn goto")
