@@ -35,6 +35,10 @@ class Sources:
     statuses: tuple[StatusSource, ...] = ()
 
 
+UNEXPLAINED = "unexplained"
+"""Name of a finding's number: 1 where changes were live before it began and nothing from outside reads like the cause."""
+
+
 class Question(Value):
     """What the supervisor asks one investigator in one round.
 

@@ -19,7 +19,7 @@ from graphs.analysis.metrics.picture import ENTRY
 from graphs.analysis.metrics.words import read
 from graphs.analysis.naming import Names, bare
 from graphs.analysis.objects.fault import EFFECTS
-from graphs.contract import Report
+from graphs.contract import UNEXPLAINED, Report
 
 AGENT = Agent(name="judge", version="1.1.0")
 
@@ -31,6 +31,9 @@ STALE = timedelta(minutes=5)
 STALE_CAP, THIN_CAP, OUTSIDER_CAP, ONE_SIGNAL_CAP = 0.6, 0.7, 0.6, 0.9
 NOTHING_POSITIVE_CAP = 0.35
 """That no change is guilty says what it is not. Alone it makes nothing likely."""
+UNEXPLAINED_CAP = 0.7
+"""Where things were changed before it began, that none of them is guilty needs something from outside that did it: an edit that
+nobody knows as harmful is no proof of innocence."""
 THIN = 0.5
 """Coverage below this is thin."""
 
@@ -116,6 +119,8 @@ def _hypothesis(
     caps = _caps([findings[i] for i in supporting], scope)
     if all(s.no_change and s.signal == "changes" for s in found.speaking):
         caps.append(Cap(most=NOTHING_POSITIVE_CAP, why="only the absence of a guilty change speaks for it"))
+    if found.change is None and any(findings[i].numbers.get(UNEXPLAINED) for term in found.terms for i in term.findings):
+        caps.append(Cap(most=UNEXPLAINED_CAP, why="changes went live before it, and nothing from outside explains it"))
     confidence = min([believed, *(cap.most for cap in caps)])
     verdict: Verdict = "supported"
     if sum(s.weight for s in found.against) < -sum(s.weight for s in found.speaking):

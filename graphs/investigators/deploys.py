@@ -16,13 +16,13 @@ from app.domain.telemetry import ObjectTable, Topology
 from app.domain.window import Window
 from graphs.analysis.changes.reading.names import clean
 from graphs.analysis.changes.suspects.blame import ChangeSuspect, considered, explain
-from graphs.analysis.changes.suspects.innocence import Innocence, innocence
+from graphs.analysis.changes.suspects.innocence import LONG_AGO, Innocence, innocence
 from graphs.analysis.changes.suspects.remedies import remedy
 from graphs.analysis.naming import Names
 from graphs.analysis.objects import ObjectFault, examine
 from graphs.analysis.objects.writes import Failing, failing
 from graphs.asking import ask_all
-from graphs.contract import Budget, Question, Report, View
+from graphs.contract import UNEXPLAINED, Budget, Question, Report, View
 
 AGENT = Agent(name="deploys", version="1.1.0")
 _BACK = timedelta(hours=24)
@@ -138,7 +138,7 @@ def _about_changes(
     suspicions = [made for one, finding in pairs[:_SUSPECTS] if (made := _suspicion(one, finding, scope)) is not None]
     target = scope.alert.service
     if nobody.weight and target is not None:
-        cleared = _cleared(suspects, nobody.hint, scope, asked) if nobody.weight > 0.0 else _due(suspects, scope, asked)
+        cleared = _cleared(suspects, nobody, scope, asked) if nobody.weight > 0.0 else _due(suspects, nobody, scope, asked)
         findings.append(cleared)
         suspicions.append(
             Suspicion(
@@ -249,18 +249,24 @@ def _suspicion(one: ChangeSuspect, finding: Finding, scope: Scope) -> Suspicion 
     )
 
 
-def _cleared(suspects: list[ChangeSuspect], hint: str | None, scope: Scope, asked: _Asked) -> Finding:
+def _cleared(suspects: list[ChangeSuspect], nobody: Innocence, scope: Scope, asked: _Asked) -> Finding:
     """That no change is guilty, as one finding: the changes that were ruled out are no evidence for a cause."""
     count = len(suspects)
     considered_ = "the one change considered does not explain" if count == 1 else f"none of the {count} changes considered explains"
-    return _about_all(
-        f"no change is guilty: {considered_} the symptoms{f'; they read like {hint}' if hint else ''}", count, scope, asked
-    )
+    like = f"; they read like {nobody.hint}" if nobody.hint else ""
+    text = f"no change is guilty: {considered_} the symptoms{like}"
+    return _about_all(text, count, scope, asked, unexplained=_unexplained(suspects, nobody))
 
 
-def _due(suspects: list[ChangeSuspect], scope: Scope, asked: _Asked) -> Finding:
+def _due(suspects: list[ChangeSuspect], nobody: Innocence, scope: Scope, asked: _Asked) -> Finding:
     """That something was changed is the best reason there is, where nothing from outside is one."""
-    return _about_all("nothing from outside reads like the cause, and a change that was live fits", len(suspects), scope, asked)
+    text = "nothing from outside reads like the cause, and something was changed where it fails before it began"
+    return _about_all(text, len(suspects), scope, asked, unexplained=_unexplained(suspects, nobody))
+
+
+def _unexplained(suspects: list[ChangeSuspect], nobody: Innocence) -> bool:
+    """Whether changes were live before it began and nothing from outside reads like the cause."""
+    return nobody.remedy is None and any(one.shipment.live and one.time > LONG_AGO for one in suspects)
 
 
 def _summary(silent: int, considered_count: int, scope: Scope, asked: _Asked) -> Finding:
@@ -272,7 +278,7 @@ def _summary(silent: int, considered_count: int, scope: Scope, asked: _Asked) ->
     return _about_all(text, silent, scope, asked)
 
 
-def _about_all(text: str, changes: int, scope: Scope, asked: _Asked) -> Finding:
+def _about_all(text: str, changes: int, scope: Scope, asked: _Asked, *, unexplained: bool = False) -> Finding:
     return Finding.of(
         agent=AGENT,
         signal="changes",
@@ -282,7 +288,7 @@ def _about_all(text: str, changes: int, scope: Scope, asked: _Asked) -> Finding:
         as_of=asked.window.end,
         statement=text,
         entity=scope.alert.service,
-        numbers={"changes": float(changes)},
+        numbers={"changes": float(changes)} | ({UNEXPLAINED: 1.0} if unexplained else {}),
     )
 
 

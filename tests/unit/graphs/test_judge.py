@@ -15,7 +15,7 @@ from app.domain.incident import Scope
 from graphs import judge
 from graphs.analysis.calibration import AS_IT_IS, Calibration
 from graphs.analysis.fuse import possibilities
-from graphs.contract import Report
+from graphs.contract import UNEXPLAINED, Report
 from tests.unit.graphs.said import SCOPE, finding, report, suspicion
 
 METRIC = finding("errors of back up")
@@ -110,6 +110,20 @@ def test_stale_lines_make_what_objects_say_no_less_certain_than_without_them() -
     assert certain(objects, old).hypotheses[0].confidence == certain(objects).hypotheses[0].confidence == judge.ONE_SIGNAL_CAP
     changed = finding("a deploy", signal="changes")
     assert certain(changed, old).hypotheses[0].confidence == judge.STALE_CAP
+
+
+@pytest.mark.parametrize(("numbers", "word"), [({"changes": 4.0}, "conclusive"), ({"changes": 4.0, UNEXPLAINED: 1.0}, "likely")])
+def test_nobody_s_change_is_no_conclusion_where_some_were_live_and_nothing_from_outside_did_it(
+    numbers: dict[str, float], word: str
+) -> None:
+    cleared = finding("none of the 4 changes considered explains the symptoms", signal="changes", numbers=numbers)
+    said = weighed(
+        report("metrics", suspicion("back", 5.0, METRIC), findings=(METRIC,)),
+        report("logs", suspicion("back", 5.0, LOG), findings=(LOG,)),
+        report("deploys", suspicion("front", 1.0, cleared, no_change=True), findings=(cleared,)),
+    )
+    assert said.hypotheses[0].target == "back"
+    assert said.verdict == word
 
 
 def test_that_no_change_is_guilty_makes_nothing_likely_alone() -> None:

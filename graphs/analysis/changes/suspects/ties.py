@@ -20,6 +20,8 @@ from graphs.analysis.changes.vocabulary.symptoms import SEEN_OF_EFFECT, is_commo
 _TELLING = {"errors": 0.3, "latency": 0.55, "load": 0.65, "cpu": 0.7, "rejected": 0.8, "missing": 0.9}
 _RANKED = (1.0, 0.85, 0.7, 0.6)
 _NAMING = listed("literal schema changed call_removed tightened dependency flag")
+_TIED = {"flag": 0.5, "unread": 0.5} | dict.fromkeys(("changed", "called", "came", "call_removed"), 0.3)
+"""Least that words in common count with an edit of which nobody knows what it does: a small weight is no knowledge."""
 EXPLAINS = 0.25  # mechanism from which on a symptom elsewhere counts as this change's doing
 _FIGURE = re2.compile(r"\b[1-9]\d{3,5}\b")
 _JOINED = re2.compile(r"[\pL_][\pL\pN_]{2,}(?:[:.-][\pL_][\pL\pN_]{2,})*")
@@ -55,7 +57,7 @@ class Tie:
     def nats(self) -> float:
         """A value of the diff that is measured shows that the change is live; it accuses as far as the mechanism fits."""
         b = self.effect.weight
-        tied = max(b, 0.5) if self.effect.kind in ("flag", "unread") else b
+        tied = max(b, _TIED.get(self.effect.kind, 0.0))
         met = tied * (1.8 * self.link + 1.8 * self.mechanism + 1.5 * self.spelled)
         return 3.0 * (b - 0.35) - 0.8 + met + 1.5 * b * self.mechanism * self.measured
 

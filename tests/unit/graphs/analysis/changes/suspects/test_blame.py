@@ -434,3 +434,13 @@ def test_an_edit_that_no_rule_knows_is_a_suspect_where_what_fails_names_what_it_
     assert told.weight > 0.5 > silent.weight
     same = "@@\n-    return stock_left(rows, now)\n+    return stock_left(rows, now=now)\n"
     assert explain(deploy("a", -5, "orders", same, path="app/a.py"), scope(), ONSET, lines, CALLS)[0].weight < 0  # it does the same
+
+
+def test_what_fails_ties_an_edit_that_no_rule_knows_as_much_as_one_that_nobody_can_read() -> None:
+    edit = "@@\n     order = load(key)\n-    total = quote(order)\n+    total = estimate(order.lines)\n"
+    told = symptom("orders", "estimate for order 8812 is off")
+    silent = symptom("orders", "checksum differs")
+    made = deploy("a", -5, "orders", edit, path="app/a.py")
+    linked, loose = (explain(made, scope(), ONSET, [one], CALLS)[0] for one in (told, silent))
+    assert linked.link > loose.link
+    assert linked.weight - loose.weight >= 0.3 * 1.8 * (linked.link - loose.link) > 0.0

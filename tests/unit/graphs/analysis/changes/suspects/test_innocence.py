@@ -70,3 +70,27 @@ def test_a_disk_that_fails_outweighs_a_query_that_changed_nearby() -> None:
     assert innocence(suspects, scope(), [disk], CALLS).weight > 1.0
     calm = symptom("orders", "reads took more than 500 ms")
     assert innocence(suspects, scope(), [calm], CALLS).weight < 1.0
+
+
+UNKNOWN = "@@\n     order = load(key)\n-    total = quote(order)\n+    total = estimate(order.lines)\n"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "service", "diff", "due"),
+    [
+        (-5, "orders", UNKNOWN, True),
+        (-5, "orders", REFACTOR, False),  # alters nothing
+        (-5, "profile", UNKNOWN, False),  # nowhere near
+        (20, "orders", UNKNOWN, False),  # too late
+    ],
+)
+def test_an_edit_that_no_rule_knows_is_due_where_it_fails_unless_something_from_outside_reads_like_the_cause(
+    minutes: float, service: str, diff: str, due: bool
+) -> None:
+    plain = [symptom("orders", "checksum differs for order 8812", z=20.0)]
+    suspects = explain(deploy("a", minutes, service, diff, path="app/a.py"), scope(), ONSET, plain, CALLS)
+    told = innocence(suspects, scope(), plain, CALLS)
+    assert (told.weight < 0) is due
+    outside = [symptom("orders", "spot interruption notice: node will be reclaimed in 120 s; 9 nodes unschedulable", z=20.0)]
+    suspects = explain(deploy("a", minutes, service, diff, path="app/a.py"), scope(), ONSET, outside, CALLS)
+    assert innocence(suspects, scope(), outside, CALLS).weight > 0
