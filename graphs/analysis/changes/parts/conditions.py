@@ -54,7 +54,7 @@ def conditions(before: Statement, after: Statement) -> list[Effect]:
             return [effect_of("arithmetic", 0.6, f"{left.text} became {right.text}", after, other=before)]
     if conditional and len(new) < len(old) and subsequence(new, old) and before.text.startswith((*GUARD, "return", "while")):
         return [effect_of("condition", 0.8, "part of a condition was dropped", after, other=before)]
-    if conditional and sum(text in LOGIC for text in new) != sum(text in LOGIC for text in old):
+    if conditional and _asked(new) != _asked(old):
         if _provides(before, after):
             return [effect_of("guard", 0.15, "something is given where nothing was", after, other=before)]
         if _refuses_more(before, after):
@@ -74,6 +74,11 @@ def conditions(before: Statement, after: Statement) -> list[Effect]:
     if steps and file_kind(after.path) != "config" and not conditional and not texts and not same and _arithmetic_differs(old, new):
         return [effect_of("arithmetic", 0.55, "a calculation has other parts", after, other=before)]
     return []
+
+
+def _asked(texts: Sequence[str]) -> int:
+    """How often something is asked besides; `a ||= b` asks only whether it was made already."""
+    return sum(text in LOGIC and following != "=" for text, following in zip(texts, [*texts[1:], ""], strict=True))
 
 
 def branched(before: Statement, after: Statement) -> bool:
