@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import re2
 
@@ -43,6 +44,7 @@ def _amounts(token: Token) -> bool:
     return measured_by(token.text)
 
 
+@lru_cache(maxsize=1 << 12)
 def measured_by(name: str) -> bool:
     """Whether a name says in which unit a number is, and nothing else: `ofSeconds`, `time.Minute`, `from_millis`."""
     return all(word in SECONDS or word in BYTES or word in _OF_TIME for word in split_identifier(name))

