@@ -8,12 +8,13 @@ from typing import NoReturn, cast
 from pydantic import BaseModel, ValidationError
 
 from app.cards.proposal import MOST_EXACT, MOST_FACT, before_text, exact_text, facts_too_long, shown_length
-from app.cards.wording import clipped
+from app.cards.wording import clipped, to_the_letter
 from app.domain.action import Call, Effects, Preview
 from app.domain.errors import BadInput, Denied, FirstmateError, NotFound
 from app.domain.ports import ActionPort
 from app.domain.proposal import Criterion, Proposal
 from app.domain.redaction import redact, redact_value
+from app.domain.resource import is_resource
 from app.domain.value import JsonObject
 from app.incidents import record
 from app.incidents.acknowledge import acknowledge
@@ -53,6 +54,7 @@ async def propose(
     _demand_no_secret(call)
     call = _whole(call, arguments)
     effects = action.effects(arguments)
+    _demand_resource(effects)
     precondition = await read_back(action, arguments)
     preview = await action.preview(arguments)
     if not preview.ok:
@@ -140,6 +142,12 @@ def _demand_no_secret(call: Call) -> None:
         )
 
 
+def _demand_resource(effects: Effects) -> None:
+    """Raises `BadInput`: what has two names (`a/../b`) is one thing to the policy and to claims, and another to the target."""
+    if effects.target and not is_resource(effects.target):
+        raise BadInput(f"{to_the_letter(effects.target)} names no resource: write it like shop/service/checkout, in one way only")
+
+
 def _demand_shown_in_full(proposal: Proposal) -> None:
     """Raises `Denied`: people approve only what they can read whole."""
     if shown_length(exact_text(proposal)) > MOST_EXACT:
@@ -151,11 +159,12 @@ def _demand_shown_in_full(proposal: Proposal) -> None:
 
 
 async def _waits_already(desk: Desk, tx: Tx, proposal: Proposal) -> Proposal | None:
-    """The same call of this incident, undecided or running. Raises `Denied` where people are asked about enough as it is."""
+    """The same call of this incident, undecided or running. Raises `Denied` where people are asked about enough as it is; but the
+    way back from what ran, of which there is one a run, is always prepared."""
     unended = await proposals.for_incident(tx, proposal.incident, states={"proposed", "approved", "executing"})
     waiting = [held.proposal for held in unended]
     same = next((held for held in waiting if held.call == proposal.call and held.expires_at > proposal.asked_at), None)
-    if same is None and desk.policy and len(waiting) >= desk.policy.open_proposals:
+    if same is None and proposal.undoes is None and desk.policy and len(waiting) >= desk.policy.open_proposals:
         raise Denied(f"{len(waiting)} proposals already wait in {proposal.incident}; decide or reject one first")
     return same
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from app.domain.errors import BadInput, Denied, FirstmateError, Misconfigured
 from app.domain.ports import Clock
 from app.domain.priority import class_of
 from app.domain.redaction import redact, redact_value
+from app.domain.resource import is_resource
 from app.domain.window import Window
 from app.incidents import share
 from app.incidents.monitors import changes_of, moment
@@ -38,7 +38,6 @@ from app.ledger.waits import Granted, Refused
 from app.policy.agents import KnownAgent, hash_of
 from app.web.body import TooLarge, parse, read_bytes
 from app.web.ledger_shapes import (
-    RESOURCE,
     AllClaims,
     Ask,
     ClaimShown,
@@ -212,7 +211,7 @@ async def _read(request: Request, kind: type[M], *, largest: int | None = None) 
 
 
 def _named(resource: str) -> str:
-    if len(resource) > 200 or not re.fullmatch(RESOURCE.strip("^$"), resource):
+    if not is_resource(resource):
         raise BadInput("a resource is written like shop/service/checkout: words joined by single slashes, nothing escaped")
     return resource
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.domain.priority import PriorityClass
+from app.domain.resource import LONGEST, RESOURCE
 from app.domain.value import AwareDatetime, JsonObject, Value
 from app.incidents.share import Lost
 from app.ledger.conflicts import Conflict
@@ -14,9 +15,7 @@ from app.ledger.waits import MOST_TTL_S
 
 MOST_AT_ONCE = 20
 """Resources in one request."""
-RESOURCE = r"^[A-Za-z0-9][A-Za-z0-9._:@=+-]*(/[A-Za-z0-9][A-Za-z0-9._:@=+-]*)*$"
-"""One way to write each name: no empty parts, no dots alone, nothing escaped. Compared as written."""
-Resource = Annotated[str, Field(pattern=RESOURCE, max_length=200)]
+Resource = Annotated[str, Field(pattern=RESOURCE, max_length=LONGEST)]
 Tokens = Annotated[dict[Resource, Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=MOST_AT_ONCE)]
 Ttl = Annotated[float, Field(ge=1, le=MOST_TTL_S, description="How long the lease is, seconds, from now.")]
 
