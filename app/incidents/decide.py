@@ -163,7 +163,8 @@ async def people_of(desk: Knows, proposal: str, *, also: str = "", signed: bool 
     known: dict[str, Person | None] = {}
     for person in {*said, *([also] if also else [])}:
         try:
-            known[person] = await desk.people(person)
+            found = await desk.people(person)
+            known[person] = found if found is None or found.id == person else None  # an answer about somebody else
         except Unreachable:
             known[person] = Person(id=person, team=desk.home_team) if person in keyed else None
         except FirstmateError:

@@ -16,7 +16,7 @@ from app.domain.proposal import Proposal
 from app.domain.value import JsonObject
 from app.incidents import decide, glass, meet, record, set_aside
 from app.incidents.desk import FIRSTMATE, Desk
-from app.incidents.hold import BEAT_S, CLAIM_S, held
+from app.incidents.hold import BEAT_S, CLAIM_S, beat, held
 from app.incidents.propose import action_named
 from app.ledger import approvals, audit, claims, confirmations, executions, outbox, proposals
 from app.ledger.ledger import Tx
@@ -48,6 +48,10 @@ async def execute(desk: Desk, hash: str, *, beat_s: float = BEAT_S) -> None:
     execution, proposal, token = started
     action = action_named(desk, proposal.call.action)
     arguments = action.arguments.model_validate(proposal.call.arguments)
+    if not await beat(desk, proposal.effects.target, token):
+        # Paused since, and cut off from the ledger: others took it up, and people were told that it does not run again by itself.
+        log.error("execution.overslept", action="execution.overslept", execution=execution.id, then="nothing was sent")
+        return
     try:
         async with held(desk, proposal.effects.target, token, every_s=beat_s):
             outcome = await action.run(arguments, idempotency_key=execution.id)

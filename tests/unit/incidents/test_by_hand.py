@@ -9,12 +9,15 @@ import pytest
 from pydantic import BaseModel
 
 from app.domain.action import Call, Effects
-from app.domain.approval import Person
+from app.domain.approval import Execution, Person
 from app.domain.errors import BadInput, Denied
+from app.domain.proposal import Proposal
 from app.incidents import execute
+from app.incidents.desk import Desk
 from app.incidents.propose import propose_undo
 from app.policy.policy import load
 from tests.drills.lever import POLICY, Lever, approve_fully, asked, levers
+from tests.unit.incidents.world import member
 
 
 @pytest.mark.parametrize("tier", [1, 2, 3])
@@ -40,6 +43,39 @@ async def test_what_has_more_than_one_name_is_not_proposed(tmp_path: Path, name:
     async with levers(tmp_path) as (world, _):
         with pytest.raises(BadInput, match="names no resource"):
             await asked(world, (await world.declared()).id, tier=1, name=name)
+
+
+async def test_a_run_that_overslept_until_others_took_it_up_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paused between `started` and its request, its connection cut meanwhile: people were told that it won't run by itself."""
+    start = execute._start
+
+    async def paused(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | None:
+        started = await start(desk, hash)
+        assert started is not None
+        await execute.take_up(desk, started[0].id)
+        return started
+
+    monkeypatch.setattr(execute, "_start", paused)
+    async with levers(tmp_path) as (world, lever):
+        proposal = await asked(world, (await world.declared()).id, tier=2)
+        assert (await approve_fully(world, proposal)).complete
+        await execute.execute(world.desk, proposal.hash)
+        assert lever.pulled == []
+        assert await world.state(proposal) == "unknown"
+        monkeypatch.undo()
+        world.clock.move(seconds=1)
+        again = await asked(world, proposal.incident, tier=2)
+        assert (await approve_fully(world, again)).complete
+        await execute.execute(world.desk, again.hash)
+        assert len(lever.pulled) == 1
+
+
+async def test_an_answer_about_another_person_than_was_asked_about_is_nobodys(tmp_path: Path) -> None:
+    async with levers(tmp_path) as (world, _):
+        proposal = await asked(world, (await world.declared()).id, tier=1)
+        world.folk["UNOBODY"] = member("UAPPROVER")
+        assert "nobody here knows who pressed" in (await world.press(proposal, by="UNOBODY")).sentence
+        assert await world.state(proposal) == "proposed"
 
 
 class Reversible(Lever):
