@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.domain.change import Change
 from app.domain.telemetry import NoData
@@ -23,10 +23,13 @@ async def record(tx: Tx, change: Change, *, at: datetime) -> bool:
 
 
 async def between(tx: Tx, window: Window, *, limit: int = 2000) -> list[Change]:
-    """What took effect in `window`, oldest first; of more than `limit` the newest."""
-    query = select(changes.c.body).where(changes.c.at >= window.start, changes.c.at < window.end)
-    newest = await tx.execute(query.order_by(changes.c.at.desc(), changes.c.source.desc(), changes.c.id.desc()).limit(limit))
-    return [Change.model_validate(body) for body in reversed(newest.scalars().all())]
+    """What took effect in `window`, oldest first; of more than `limit` of one source its newest: whoever tells of many changes
+    hides none that another told of."""
+    c = changes.c
+    place = func.row_number().over(partition_by=c.source, order_by=(c.at.desc(), c.id.desc())).label("place")
+    told = select(c.body, c.at, c.source, c.id, place).where(c.at >= window.start, c.at < window.end).subquery()
+    query = select(told.c.body).where(told.c.place <= limit).order_by(told.c.at, told.c.source, told.c.id)
+    return [Change.model_validate(body) for body in (await tx.execute(query)).scalars()]
 
 
 class RecordedChanges:
