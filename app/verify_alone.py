@@ -154,7 +154,7 @@ class Chain:
     anchors: dict[int, tuple[str, Root]]
     seq: int = 0
     prev: str = ""
-    vouched: int = 0  # the last row that a root agreed with
+    vouched: int = 0  # the last row that a root agreed with, or before which none was handed over
     rewritten: bool = False
     bare: list[int] = field(default_factory=list)  # rows without a payload
     problems: list[str] = field(default_factory=list)
@@ -241,8 +241,7 @@ class Check:
 
     def begin(self, incident: str, *, after: int = 0, prev: str = "") -> None:
         """A chain that is handed over from row `after` + 1 on."""
-        anchors = {seq: there for seq, there in self._anchors.get(incident, {}).items() if seq > after}
-        self._chains[incident] = Chain(incident, anchors, seq=after, prev=prev, vouched=after)
+        self._chains[incident] = Chain(incident, self._anchors.get(incident, {}), seq=after, prev=prev, vouched=after)
 
     def take(self, row: Sequence[Any]) -> None:
         incident = row[INCIDENT]
@@ -294,7 +293,7 @@ class Check:
 
     def _report(self) -> Report:
         problems = {name: chain.problems for name, chain in self._chains.items() if chain.problems}
-        uncovered = sum(max(0, c.seq - max((*c.anchors, 0))) for c in self._chains.values())
+        uncovered = sum(chain.seq - chain.vouched for chain in self._chains.values())
         last = self._log.roots[-1] if self._log.roots else None
         return Report(
             chains=len(self._chains),

@@ -25,6 +25,9 @@ from app.ledger.tables import audit, audit_heads, audit_payloads
 from app.ledger.types import storable, storable_json
 from app.verify_alone import Check
 
+AT_ONCE = 10_000
+"""Rows of a chain that are read and checked before the next ones."""
+
 
 class Action(StrEnum):
     """`source:subject:action`. The source is who made it happen: person, agent, monitor, policy or firstmate itself."""
@@ -251,7 +254,7 @@ async def _read_chain(check: Check, tx: Tx, incident: str) -> None:
     seq = 0
     while True:
         query = _with_payload(*columns).where(audit.c.incident == incident, audit.c.seq > seq).order_by(audit.c.seq)
-        chunk = (await tx.execute(query.limit(10_000))).all()
+        chunk = (await tx.execute(query.limit(AT_ONCE))).all()
         for row in chunk:
             check.take([moment(value) if isinstance(value, datetime) else value for value in row])
         if not chunk or not isinstance(chunk[-1].seq, int):

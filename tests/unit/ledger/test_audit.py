@@ -19,6 +19,7 @@ from app.ledger.audit import Action
 from app.ledger.ledger import Ledger, Tx
 from app.ledger.tables import APPEND_ONLY, UNCHANGING, audit_heads, audit_payloads, metadata
 from app.ledger.tables import audit as table
+from app.verify_alone import Check, Report
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -181,6 +182,33 @@ async def test_two_swapped_rows_are_found(ledger: Ledger, chain: str) -> None:
 
     await without_triggers(ledger, swap)
     assert len(await problems(ledger)) >= 2
+
+
+async def whole(ledger: Ledger) -> Report:
+    """As `firstmate audit verify` has it from PostgreSQL."""
+    async with ledger.read() as tx:
+        check = Check()
+        await audit.read_into(check, tx)
+        return check.end([(head.incident, head.seq, head.hash) for head in await audit.heads(tx)])
+
+
+async def test_every_chain_is_handed_to_the_verifier_row_by_row(ledger: Ledger, chain: str) -> None:
+    report = await whole(ledger)
+    assert (report.chains, report.rows, report.problems, report.uncovered) == (2, 24, {}, 24)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(audit, "AT_ONCE", 5)
+        assert await whole(ledger) == report
+
+    async def alter(tx: Tx) -> None:
+        await tx.execute(update(table).where(table.c.seq == 5, table.c.incident == chain).values(actor="U2"))
+        await tx.execute(update(audit_payloads).where(audit_payloads.c.seq == 9, audit_payloads.c.incident == "").values(body=[1]))
+        await tx.execute(delete(audit_payloads).where(audit_payloads.c.seq == 11, audit_payloads.c.incident == chain))
+
+    await without_triggers(ledger, alter)
+    gone = "the payload of row 11 is gone, and nobody recorded erasing it"
+    told = {chain: ["row 5 was changed: its content has another hash", gone], "": ["the payload of row 9 was changed"]}
+    assert (await whole(ledger)).problems == told
+    assert {name: await problems(ledger, name) for name in told} == told
 
 
 async def test_an_erased_payload_leaves_a_sound_chain_and_a_record(ledger: Ledger, chain: str) -> None:
