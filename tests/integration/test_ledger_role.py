@@ -22,7 +22,10 @@ from tests.integration.test_ledger_postgres import offered
 from tests.postgres import role_in
 from tests.unit.incidents.world import NOON
 
-AS_OWNER = ("newer_program", "tamper", "swapped", "without_the_audit_row", "database_refuses", "altered_", "_body_")
+AS_OWNER = (
+    *("newer_program", "tamper", "swapped", "without_the_audit_row", "database_refuses", "altered_", "_body_"),
+    *("handed_to_the_verifier", "no_object"),
+)
 """Tests named so do what only the owner can: alter a table or what is stored, or look for a trigger's own refusal."""
 globals().update({name: each for name, each in offered().items() if not any(part in name for part in AS_OWNER)})
 

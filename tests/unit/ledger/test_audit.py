@@ -225,6 +225,16 @@ async def test_an_erased_payload_leaves_a_sound_chain_and_a_record(ledger: Ledge
             await audit.erase(tx, chain, [2], by="U9", at=NOON, reason="again")
 
 
+@pytest.mark.parametrize("stored", ["[1]", "{", '{"a":NaN}', "[" * 100_000, "7"])
+async def test_a_payload_that_is_no_object_any_more_is_read_as_what_it_is(ledger: Ledger, chain: str, stored: str) -> None:
+    at = text("UPDATE audit_payloads SET body = :body WHERE seq = 2 AND incident = :chain").bindparams(body=stored, chain=chain)
+    await without_triggers(ledger, lambda tx: tx.execute(at))
+    async with ledger.read() as tx:
+        found = await audit.rows(tx, chain)
+    assert [row.payload for row in found][:3] == [{"n": 0, "text": "note 0"}, {"unreadable": stored}, {"n": 2, "text": "note 2"}]
+    assert await problems(ledger) == ["the payload of row 2 was changed"]
+
+
 async def test_outsiders_text_never_breaks_the_chain(ledger: Ledger) -> None:
     async with ledger.write() as tx:
         await audit.append(

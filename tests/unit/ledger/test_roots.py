@@ -9,12 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from sqlalchemy import update
 
 from app.domain.errors import Misconfigured
 from app.ledger import audit
 from app.ledger.ledger import Ledger
 from app.ledger.roots import Roots, own_key, read_key
-from app.verify_alone import read_roots
+from app.ledger.tables import audit_heads
+from app.verify_alone import Check, Log, read_roots
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -43,6 +48,7 @@ async def test_a_root_lists_what_moved_since_the_one_before_it(ledger: Ledger, t
     second = await roots.seal()
     assert second is not None
     assert [(name, seq) for name, seq, _ in second.heads] == [("INC-0001", 2)]
+    assert [roots.covers(name) for name in ("", "INC-0001", "INC-0002")] == [3, 2, 0]
     log = read_roots(roots.path.read_text(), keys=[roots.key])
     assert (log.roots, log.problems) == ([first, second], [])
 
@@ -87,7 +93,11 @@ async def test_what_a_dying_process_left_unfinished_is_cut_off(ledger: Ledger, t
     ("how", "told"),
     [
         (lambda text: "", "shorter than it was"),
-        (lambda text: text + "nonsense\n", "no root"),
+        (lambda text: text[:-1], "shorter than it was"),
+        (lambda text: text + "nonsense\n", r"no root \(JSONDecodeError\)"),
+        (lambda text: text + "{}\n", r"no root \(KeyError\)"),
+        (lambda text: text + "[]\n", r"no root \(TypeError\)"),
+        (lambda text: text + "[" * 100_000 + "\n", r"no root \(RecursionError\)"),
         (lambda text: text + text, "does not follow"),
     ],
 )
@@ -122,6 +132,20 @@ async def test_a_folder_that_is_a_file_is_told_with_what_to_do(ledger: Ledger, t
         await roots.seal()
 
 
+async def test_a_chain_set_back_is_not_signed_and_one_written_anew_is_signed_as_it_stands(ledger: Ledger, tmp_path: Path) -> None:
+    await append(ledger, times=2)
+    first = await _sealed(roots_of(ledger, tmp_path))
+    async with ledger.write() as tx:
+        await tx.execute(update(audit_heads).values(seq=1, hash="0" * 64))
+    assert await _sealed(roots_of(ledger, tmp_path)) == first
+    async with ledger.write() as tx:
+        await tx.execute(update(audit_heads).values(seq=2))
+    second = await _sealed(roots_of(ledger, tmp_path))
+    assert second.heads == (("INC-0001", 2, "0" * 64),)
+    (told,) = Check(Log(roots=[first, second])).end([("INC-0001", 2, first.heads[0][2])]).whole
+    assert "signed different rows 2 of INC-0001" in told
+
+
 def test_the_key_is_its_owners_alone_and_stays_the_same(tmp_path: Path) -> None:
     path = tmp_path / "audit.key"
     public = own_key(path).public
@@ -131,6 +155,18 @@ def test_the_key_is_its_owners_alone_and_stays_the_same(tmp_path: Path) -> None:
     path.chmod(0o640)
     with pytest.raises(Misconfigured, match="chmod 600"):
         read_key(path)
+
+
+def test_a_key_of_another_kind_or_behind_a_password_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "audit.key"
+    for private, locked, told in (
+        (X25519PrivateKey.generate(), NoEncryption(), "is no Ed25519 key"),
+        (Ed25519PrivateKey.generate(), BestAvailableEncryption(b"secret"), "holds no key"),
+    ):
+        path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+        path.chmod(0o600)
+        with pytest.raises(Misconfigured, match=told):
+            read_key(path)
 
 
 def test_a_key_that_is_none_is_told(tmp_path: Path) -> None:

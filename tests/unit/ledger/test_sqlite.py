@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.errors import Misconfigured, Unreachable
+from app.ledger import audit, sequences
 from app.ledger import ledger as door
-from app.ledger import sequences
 from app.ledger.ledger import Ledger
+from tests.unit.incidents.world import NOON
 
 
 async def test_nobody_else_may_read_the_file(ledger: Ledger, tmp_path: Path) -> None:
@@ -56,3 +57,12 @@ async def test_a_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Misconfigured, match=r"file/ledger\.db"):
         await Ledger.open(f"sqlite:///{tmp_path}/file/ledger.db")
+
+
+async def test_a_moment_that_is_none_any_more_is_told_and_hides_none_of_the_others(ledger: Ledger) -> None:
+    async with ledger.write() as tx:
+        for number in range(3):
+            await audit.append(tx, audit.Action.NOTED, at=NOON, actor=f"U{number}", surface="test", subject="x")
+        await tx.execute(text("DROP TRIGGER audit_no_update"))
+        await tx.execute(text("UPDATE audit SET at = 'yesterday' WHERE seq = 2"))
+        assert await audit.verify(tx, "") == ["row 2 was changed: its content has another hash"]
