@@ -14,7 +14,7 @@ from graphs.analysis.changes.reading.names import called_name, clean, last_names
 from graphs.analysis.changes.reading.numbers import measures_of
 from graphs.analysis.changes.reading.statements import Statement, defined
 from graphs.analysis.changes.reading.tokens import Token
-from graphs.analysis.changes.reading.words import listed, stem_set
+from graphs.analysis.changes.reading.words import listed, stem_set, stemmed
 from graphs.analysis.changes.vocabulary.marks import ARITHMETIC, CATCHES, COMPARE, GUARD, LOGIC, NOTHING, TYPES
 from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
@@ -28,7 +28,7 @@ def asks_for_nothing(one: Statement) -> list[str]:
 
 def conditions(before: Statement, after: Statement) -> list[Effect]:
     old, new = [token.text for token in before.tokens], [token.text for token in after.tokens]
-    if _denials(before) != _denials(after):
+    if _denials(before) != _denials(after) and not _asked_the_other_way(before, after):
         return [effect_of("negation", 0.85, "a negation came or went", after, other=before)]
     conditional = any(text in COMPARE | LOGIC for text in (*old, *new)) or before.text.startswith(GUARD)
     lost = {"await", "async", "volatile", "synchronized", "yield"} & (set(old) - set(new))
@@ -137,6 +137,30 @@ def _denials(one: Statement) -> int:
     texts = [token.text for token in one.tokens]
     marks = sum(text == "!" and not (place and _named(one.tokens[place - 1])) for place, text in enumerate(texts))
     return marks + sum(text in ("not", "unless") for text in texts)
+
+
+_WELL = stemmed("ok success successful succeeded valid found present exists allowed")
+_ILL = stemmed("err error errors failed failure fail invalid missing absent denied problem problems issue issues violation violations")
+
+
+def _asked_the_other_way(before: Statement, after: Statement) -> bool:
+    """Whether a guard that asked if something went wrong asks now if it did not go well, or the reverse."""
+    if not (before.text.startswith(GUARD) and after.text.startswith(GUARD)):
+        return False
+    plain, denied = sorted((before, after), key=_denials)
+    (asked, other), head = ((_condition(plain), _condition(denied)), _denials(denied) - _denials(plain))
+    return head == 1 and bool(asked & _ILL and other & _WELL and not asked & _WELL and not other & _ILL)
+
+
+def _condition(one: Statement) -> frozenset[str]:
+    """Stems of what a guard asks, without what it does on the same line."""
+    found, depth = [], 0
+    for place, token in enumerate(one.tokens):
+        depth += (token.text == "(") - (token.text == ")")
+        if token.text in ("{", ":", "then", "return", "raise", "throw") or (token.text == ")" and not depth and place > 2):
+            break
+        found.append(token.text)
+    return stem_set(found)
 
 
 def _named(token: Token) -> bool:

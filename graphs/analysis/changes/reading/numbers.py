@@ -36,6 +36,10 @@ def valued(one: Statement) -> list[tuple[str, tuple[str, Measure]]]:
             factors |= set(more)
             found = Measure(found.value * math.prod(float(one.tokens[at].text) for at in more), found.unit)
             text = " * ".join([text, *(one.tokens[at].text for at in more)])
+        elif token.kind == "number" and (places := _shifted(one, place)) is not None:  # 512 << 10 is one number too
+            factors.add(place + 2)
+            found = Measure(found.value * 2.0**places, found.unit)
+            text = f"{text} << {places}"
         seen[key] = seen.get(key, 0) + 1
         unit = "".join(item.text for item in one.tokens[place + 1 : place + 5] if item.text not in ",;)}")
         shown = text + _unit_shown(unit)
@@ -60,6 +64,15 @@ def _factors(one: Statement, place: int) -> list[int]:
 
 
 _PLAIN = re2.compile(r"^\d{1,12}(\.\d{1,12})?$")
+
+
+def _shifted(one: Statement, place: int) -> int | None:
+    """By how many binary places the number at `place` is shifted up; None where it is not."""
+    behind = [token.text for token in one.tokens[place + 1 : place + 3]]
+    return int(behind[1]) if behind[:1] == ["<<"] and _PLACES.match(behind[-1]) else None
+
+
+_PLACES = re2.compile(r"^\d{1,2}$")
 
 
 def _millicores(text: str, one: Statement, key: str) -> Measure | None:

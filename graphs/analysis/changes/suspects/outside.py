@@ -65,6 +65,7 @@ _BEFORE = timedelta(minutes=3)
 
 _BROKEN = re2.compile(
     r"(?i)\b(?:(?:medium|media|hardware|ecc|parity) error|uncorrect(?:able|ed) (?:\w+ )?error|machine check|"
+    r"(?:cable|symbol|fcs|(?:rx|port|link)[ _]crc)[ _]errors?(?:_\w+)?\b|high ber\b|link flap\w*|"
     r"i/o error,? (?:on )?dev|blk_update_request|nvme\d*:? .{0,40}(?:timeout|aborting)|smart .{0,40}fail)"
 )
 

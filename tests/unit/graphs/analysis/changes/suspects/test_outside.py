@@ -90,6 +90,9 @@ def test_one_of_many_who_asks_more_is_told_from_all_who_do() -> None:
         ("upload failed: unsupported media type", False),
         ("disk usage 97 % on /var/lib/data", False),
         ("connection timeout, aborting the request", False),
+        ("node: eno1 rx_crc_errors +8012 in 60s", True),
+        ("kernel: i40e eno1: Port module event: Cable error", True),
+        ("snappy: crc error in block 12", False),
     ],
 )
 def test_a_machine_whose_own_parts_fail_says_so_in_its_kernel_s_words(line: str, fails: bool) -> None:
