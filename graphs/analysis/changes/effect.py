@@ -16,7 +16,8 @@ Direction = Literal["down", "up", "gone", "new", "other"]
 NEUTRAL_BELOW = 0.1
 HARD = listed(
     "gone number negation condition swapped loop_call loop_query switch schema query conversion unawaited unguarded tightened "
-    "rounding renewed dropped pattern backtracking swallowed identity fixed whole blocking members zone endless unfiltered"
+    "rounding renewed dropped pattern backtracking swallowed identity fixed whole blocking members zone endless unfiltered "
+    "fanout borrowed retyped untracked reused"
 )
 """Effects that no helper extraction explains away."""
 

@@ -83,6 +83,12 @@ KIND_OF_EFFECT: dict[str, str] = {
     "flag": "feature_flag",
     "endless": "wrong_condition",
     "unfiltered": "wrong_condition",
+    "fanout": "n_plus_one",
+    "borrowed": "wrong_condition",
+    "retyped": "schema_mismatch",
+    "untracked": "wrong_condition",
+    "headroom": "memory_leak",
+    "reused": "schema_mismatch",
 }
 
 
@@ -90,6 +96,12 @@ KIND_OF_EFFECT: dict[str, str] = {
 SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "loop_call": ("latency", "load", "deadline"),
     "loop_query": ("load", "latency", "deadline"),
+    "fanout": ("load", "waits", "queue", "rejected", "connections"),
+    "borrowed": ("deadline", "missing", "errors"),
+    "retyped": ("missing", "wrong", "rejected", "errors"),
+    "untracked": ("missing", "wrong", "stale"),
+    "headroom": ("crash", "memory"),
+    "reused": ("wrong", "missing", "errors"),
     "identity": ("wrong", "misses", "auth", "missing", "stale", "load"),
     "members": ("auth", "missing", "rejected", "errors"),
     "zone": ("wrong", "missing", "stale", "errors"),
