@@ -69,7 +69,10 @@ def _waited(here: Sequence[Statement]) -> bool:
     return "await" in here[0].key or any(_WAITED.search(one.text) for one in here)
 
 
-_WAITED = re2.compile(r"\.Wait\(\)|^(?:case |\w+ (?::?=|, ?\w+ :?=) )?<-|\bawait\b.*\b(?:gather|wait|all|WhenAll|tasks?)\b|\.join\(|\.get\(\)|\.await\b")
+_WAITED = re2.compile(
+    r"\.Wait\(\)|^(?:case |\w+ (?::?=|, ?\w+ :?=) )?<-|\bawait\b.*\b(?:gather|wait|all|WhenAll|tasks?)\b"
+    r"|\.join\(|\.get\(\)|\.await\b"
+)
 
 
 def _closed_around(before: tuple[Statement, ...], one: Statement) -> Iterator[str]:
@@ -80,7 +83,9 @@ def _closed_around(before: tuple[Statement, ...], one: Statement) -> Iterator[st
     outer = {id(other) for other in around((*before, one), len(before))}
     for other in before:
         match = _ENDS.search(other.text)
-        if match is None or not (id(other) in outer or (other.text.startswith(("defer ", "using ", "await using")) and other.indent <= one.indent)):
+        if match is None or not (
+            id(other) in outer or (other.text.startswith(("defer ", "using ", "await using")) and other.indent <= one.indent)
+        ):
             continue
         names = {name for name in match.groups() if name}
         yield from sorted(handed & names)

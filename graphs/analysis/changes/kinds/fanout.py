@@ -24,8 +24,10 @@ _BOUND = re2.compile(
 """What lets only so many go at once, in the usual libraries."""
 _AT_ONCE = re2.compile(
     r"\bPromise\.all(?:Settled)?\(|\bgather\(|\bTask\.WhenAll\(|\b(?:try_)?join_all\(|\bFuturesUnordered\b|\bawaitAll\(|\bcreate_task\("
-    r"|\bstart_soon\(|(?:^|\W)go (?:func\b|\w[\w.]*\()|\b\w+\.Go\(|\bTaskGroup\(|\bnewCachedThreadPool\(|VirtualThreadPerTask|\bparallelStream\("
-    r"|\bspawn\(|\bThread\(|\bthread \{|\basync \{|\blaunch \{|\b(?:merge|flat)Map\(|\bParallel\.ForEach\w*\(|\.par_iter\(|\bsupplyAsync\("
+    r"|\bstart_soon\("
+    r"|(?:^|\W)go (?:func\b|\w[\w.]*\()|\b\w+\.Go\(|\bTaskGroup\(|\bnewCachedThreadPool\(|VirtualThreadPerTask|\bparallelStream\("
+    r"|\bspawn\(|\bThread\(|\bthread \{|\basync \{|\blaunch \{"
+    r"|\b(?:merge|flat)Map\(|\bParallel\.ForEach\w*\(|\.par_iter\(|\bsupplyAsync\("
 )
 _OVER_MANY = re2.compile(
     r"\.map\(|\bfor\b|\.Select\(|\.forEach\(|\.each\b|\.into_iter\(|\.iter\(|\*\[|\.stream\(|\b(?:merge|flat)Map\(|\.par_iter\(|\bForEach"

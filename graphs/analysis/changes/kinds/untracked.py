@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import re2
 
@@ -12,7 +13,7 @@ from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.blocks import around
 from graphs.analysis.changes.reading.names import clean
 from graphs.analysis.changes.reading.statements import Statement, defined
-from graphs.analysis.changes.reading.words import stem_set
+from graphs.analysis.changes.reading.words import stem_set, stemmed
 
 _UNTRACKED = re2.compile(
     r"\.AsNoTracking(?:WithIdentityResolution)?\(\)|\bQueryTrackingBehavior\.NoTracking\w*|\bAutoDetectChangesEnabled\s*=\s*false"
@@ -23,14 +24,20 @@ _SHOWN_ONLY = re2.compile(
     r"\.Select\(|\.ProjectTo\b|\.(?:Any|Count|Sum|Max|Min)(?:Async)?\(|\bAs[A-Z]\w*(?:Dto|View)\b|\.(?:map|select|pluck)\(|\bselect\s*:"
 )
 """What makes something else of the records, of which nothing would be stored."""
-_SHOWS = stem_set(
+_SHOWS = stemmed(
     "list search report export dashboard view show index find_all overview statistics stats count summary page browse query "
-    "download feed history preview all".split()
+    "download feed history preview all"
 )
-_ONE = re2.compile(r"\.(?:Single|First|Find|Last)\w*\(|\.findOne\w*\(|\.findById\(|\bfind_by\b|\.find\(\w+\)|\bGet(?:ById)?Async\b|byId\b")
+_ONE = re2.compile(
+    r"\.(?:Single|First|Find|Last)\w*\(|\.findOne\w*\(|\.findById\(|\bfind_by\b|\.find\(\w+\)|\bGet(?:ById)?Async\b|byId\b"
+)
 _STORES = re2.compile(
     r"(?i)\.(?:save\w*|update\w*|flush|persist|commit|complete|merge|submitchanges|destroy|delete\w*)\b|\.(?:set|mark|apply|add)[A-Z_]\w*\("
 )
+
+
+_STAYS = stemmed("save saved stored written entities affected still again unchanged lost")
+"""What is said of a record that stays as it was."""
 
 
 def not_stored(sides: Sides) -> Iterator[Effect]:
@@ -45,7 +52,8 @@ def not_stored(sides: Sides) -> Iterator[Effect]:
                 continue
             weight = _weight(hunk, place)
             if weight:
-                yield effect_of("untracked", weight, f"{clean(mark.group())}: what is changed in it is not stored", one)
+                made = effect_of("untracked", weight, f"{clean(mark.group())}: what is changed in it is not stored", one)
+                yield replace(made, words=made.words | _STAYS)
                 return
 
 

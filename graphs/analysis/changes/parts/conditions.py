@@ -140,7 +140,9 @@ def _denials(one: Statement) -> int:
 
 
 _WELL = stemmed("ok success successful succeeded valid found present exists allowed")
-_ILL = stemmed("err error errors failed failure fail invalid missing absent denied problem problems issue issues violation violations")
+_ILL = stemmed(
+    "err error errors failed failure fail invalid missing absent denied problem problems issue issues violation violations"
+)
 
 
 def _asked_the_other_way(before: Statement, after: Statement) -> bool:
