@@ -89,6 +89,7 @@ KIND_OF_EFFECT: dict[str, str] = {
     "untracked": "wrong_condition",
     "headroom": "memory_leak",
     "reused": "schema_mismatch",
+    "shared": "wrong_condition",
 }
 
 
@@ -101,6 +102,10 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "retyped": ("missing", "wrong", "rejected", "errors"),
     "untracked": ("missing", "wrong", "stale"),
     "headroom": ("crash", "memory"),
+    "shared": ("wrong", "lock", "nothing", "errors"),
+    "weaker": ("stale", "wrong", "missing", "lock"),
+    "stronger": ("latency", "lock", "deadline", "waits"),
+    "refusing": ("rejected", "memory", "errors"),
     "reused": ("wrong", "missing", "errors"),
     "identity": ("wrong", "misses", "auth", "missing", "stale", "load"),
     "members": ("auth", "missing", "rejected", "errors"),
