@@ -49,7 +49,7 @@ def ends_too_early(sides: Sides) -> Iterator[Effect]:
             if file_kind(one.path) != "code" or not _behind(one) or _DETACHED.search(one.text) or _waited(hunk[place:]):
                 continue
             lent = _OF_THE_CALL.search(one.text)
-            name = lent.group() if lent is not None else next(_closed_around(hunk[:place], one), "")
+            name = lent.group() if lent is not None else next(_closed_around(hunk[:place], one), "") or _cancelled(hunk, one)
             known = any(_BEHIND.search(text) and name in text for text in before) if name else True
             if name and not known and ((one.path, one.text) in fresh or _opened_now(sides, one, name)):
                 yield _borrowed(one, name)
@@ -91,8 +91,49 @@ def _closed_around(before: tuple[Statement, ...], one: Statement) -> Iterator[st
         yield from sorted(handed & names)
 
 
+_CANCELLED = re2.compile(r"^(\w+), (\w+) :?= context\.With(?:Timeout|Deadline|Cancel)\(")
+
+
+def _cancelled(hunk: Sequence[Statement], one: Statement) -> str:
+    """The context handed on that is ended when the function that made it returns."""
+    for other in hunk:
+        made = _CANCELLED.match(other.text)
+        if (
+            made is not None
+            and re2.search(rf"\b{made.group(1)}\b", one.text)
+            and any(item.text == f"defer {made.group(2)}()" for item in hunk)
+        ):
+            return str(made.group(1))
+    return ""
+
+
+_CLOSED = re2.compile(
+    r"^defer ([\w.]+)\.Close\(\)|^(?:await )?using (?:var )?\(?(?:var )?(\w+) ="
+    r"|^(?:async )?with .*\b(?:open|connect|Session|session|cursor|stream|get|request)\w*\(.*\bas (\w+):"
+)
+_LAZY = r"(?:csv\.(?:reader|DictReader)\(|map\(|filter\(|\(.+ for \w+ in |iter\()?"
+
+
+def given_away_closed(sides: Sides) -> Iterator[Effect]:
+    """What is handed back is closed on the way out."""
+    fresh = {(one.path, one.text) for one in sides.news}
+    for hunk in sides.shown.image:
+        for place, one in enumerate(hunk):
+            match = _CLOSED.match(one.text) if file_kind(one.path) == "code" else None
+            name = next((group for group in match.groups() if group), "") if match is not None else ""
+            for other in hunk[place + 1 :] if name else ():
+                inside = other.indent > one.indent if one.text.startswith(("with", "async")) else other.indent >= one.indent
+                back = re2.match(rf"^return {_LAZY}{re2.escape(name)}(?:\)|,|;|$)", other.text)
+                if inside and back and {(one.path, one.text), (other.path, other.text)} & fresh and "yield" not in other.key:
+                    yield effect_of("borrowed", 0.7, f"{clean(name)} is handed back and closed on the way out", other)
+                    return
+
+
 def _opened_now(sides: Sides, one: Statement, name: str) -> bool:
-    return any(other.path == one.path and name in other.key and _ENDS.search(other.text) for other in sides.news)
+    return any(
+        other.path == one.path and name in other.key and (_ENDS.search(other.text) or _CANCELLED.match(other.text))
+        for other in sides.news
+    )
 
 
 def _borrowed(one: Statement, name: str) -> Effect:
@@ -116,4 +157,5 @@ def not_kept_alive(sides: Sides) -> Iterator[Effect]:
 KINDS = (
     Throughout(ends_too_early),
     Throughout(not_kept_alive),
+    Throughout(given_away_closed),
 )

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
-from graphs.analysis.changes.kind import Throughout
+from graphs.analysis.changes.kind import Altered, Throughout
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.names import calls_out, clean, last_names
 from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.words import listed
 from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _BOUND = re2.compile(
@@ -67,7 +68,16 @@ def no_longer_in_turn(sides: Sides) -> Iterator[Effect]:
             if one.loops and calls_out(one) and _ONE_BY_ONE.search(one.text) and not _AT_ONCE.search(one.text)
             for name in last_names(one)
         }
+        turn = {
+            name: one
+            for one in old
+            if one.loops and one.path.endswith(".go") and not _AT_ONCE.search(one.text)
+            for name in last_names(one)
+        }
         for one in new:
+            if one.loops and one.text.startswith("go ") and (spawned := last_names(one) & turn.keys()):
+                yield _all_at_once(f"all {clean(min(spawned))} at once, and no longer in turn", 0.6, one, turn[min(spawned)])
+                return
             same = last_names(one) & in_turn.keys()
             if same and _AT_ONCE.search(one.text) and (_OVER_MANY.search(one.text) or one.loops):
                 yield _all_at_once(f"all {clean(min(same))} at once, and no longer in turn", 0.6, one, in_turn[min(same)])
@@ -98,6 +108,18 @@ def no_longer_held_back(sides: Sides) -> Iterator[Effect]:
             yield effect_of("fanout", 0.65, note, stays, resource=limit, direction="gone", other=held)
 
 
+_LAST_ONLY = listed("switchMap flatMapLatest switchLatest Switch exhaustMap concatMap mapLatest collectLatest")
+_EACH_ONE = listed("mergeMap flatMap flatMapMerge collect SelectMany")
+
+
+def answers_overtake(before: Statement, after: Statement) -> Effect | None:
+    """The answers to several requests in a row counted in turn, or the last one only; now whichever comes last does."""
+    was, now = last_names(before), last_names(after)
+    if not (was & _LAST_ONLY) - now or not (now & _EACH_ONE) - was:
+        return None
+    return effect_of("swapped", 0.65, f"{clean(min(was & _LAST_ONLY))} no longer keeps the order of answers", after, other=before)
+
+
 def _standing(sides: Sides, path: str) -> Sequence[Statement]:
     return [one for one in sides.shown.standing if one.path == path]
 
@@ -106,4 +128,5 @@ KINDS = (
     Throughout(unbounded),
     Throughout(no_longer_in_turn),
     Throughout(no_longer_held_back),
+    Altered(answers_overtake, of="code"),
 )

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
-from graphs.analysis.changes.kind import Throughout
+from graphs.analysis.changes.kind import Altered, Throughout
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean, last_names
 from graphs.analysis.changes.reading.statements import Statement
+from graphs.analysis.changes.reading.words import listed
 
 _AS_TEXT = re2.compile(
     r"\bdtype\s*=\s*(?:str|object|[\"'](?:str|string|object)[\"']|pd\.StringDtype\(\)|pl\.(?:Utf8|String))|\bdtype\s*=\s*False"
@@ -95,7 +96,22 @@ def _versions(sides: Sides) -> Iterator[tuple[Statement, Statement]]:
             yield one, by_text[one.path, bare]
 
 
+_EXACT, _ROUNDED = (
+    listed("JSONbig BigInt BigNumber Long JSONBig losslessParse"),
+    listed("JSON Number parseInt parseFloat toNumber parse"),
+)
+
+
+def beyond_exact(before: Statement, after: Statement) -> Effect | None:
+    """Numbers of any length became such as are exact up to sixteen digits: long identifiers are others."""
+    was, now = ({token.text for token in one.tokens if token.kind == "word"} for one in (before, after))
+    if not re2.search(r"\.[mc]?[jt]sx?$", after.path) or not (was & _EXACT) - now or not (now & _ROUNDED) - was or now & _EXACT:
+        return None
+    return effect_of("retyped", 0.7, f"{clean(min(was & _EXACT))} no longer keeps all digits", after, other=before)
+
+
 KINDS = (
+    Altered(beyond_exact, of="code"),
     Throughout(no_longer_text),
     Throughout(by_its_look),
     Throughout(unquoted),

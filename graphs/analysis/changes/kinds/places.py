@@ -16,6 +16,11 @@ from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import stem_set, stemmed
 
 _NUMBERED = re2.compile(r"^(?:(?:optional|required|repeated) )?(?:[\w.<>, ]+ )?(\w+) ?= ?(\d{1,9})(?: ?\[[^\]]*\])?[;,]?$")
+_TAGGED = re2.compile(
+    r"[@\[#]\[?(?:\w+\.)?(?:ProtoMember|ProtoId|Key|Id|Tag|ThriftField|Index|prost)\("
+    r"(?:[\w\",= ]*?\btag ?= ?)?\"?(\d{1,5})\"?[^()]*\)\]?.*?"
+    r"\b(\w+)(?: \{ ?get.*|: [\w<>]+,?|;)?$"
+)
 _THRIFT = re2.compile(r"^(\d{1,5}): ?(?:optional |required )?[\w.<>, ]+ (\w+)[;,]?$")
 
 
@@ -39,6 +44,8 @@ def _numbered(one: Statement) -> tuple[str, str] | None:
     """The name and the number of a field or member, in files of forms, and in enumerations."""
     text = one.text.strip()
     if one.path.endswith(".thrift") and (found := _THRIFT.match(text)) is not None:
+        return found.group(2), found.group(1)
+    if file_kind(one.path) == "code" and (found := _TAGGED.match(text)) is not None:
         return found.group(2), found.group(1)
     found = _NUMBERED.match(text)
     if found is None or not (one.path.endswith((".proto", ".thrift", ".fbs")) or _enumerated(one)):
@@ -127,6 +134,48 @@ def another_order(sides: Sides) -> Iterator[Effect]:
             return
 
 
+_VALUES = re2.compile(
+    r"^(?:return |\w+ ?:?= ?)?(?:list|np\.array|tuple|array)\((?:list\()?([\w.]+)\.values\(\)|\bObject\.values\((\w[\w.]*)\)"
+)
+_CHOSEN = re2.compile(r"(?i)^(\w+) = \w+\[(?:self\.)?\w*(?:col|feat|name|field|order)\w*\]|\.reindex\(columns=|\bselect\(\*\w+\)")
+
+
+def no_order(sides: Sides) -> Iterator[Effect]:
+    """What was picked one by one, in an order that was handed in, is taken as it comes."""
+    for before, after in (*sides.pairs, *sides.far):
+        if file_kind(after.path) != "code":
+            continue
+        each = _EACH_OF.match(before.text) or _JS_EACH.search(before.text)
+        whole = _VALUES.search(after.text)
+        if each is not None and whole is not None and (whole.group(1) or whole.group(2)) in before.text and "[" in before.text:
+            yield _reordered(whole.group(1) or whole.group(2), before, after)
+            return
+        columns = _CHOSEN.search(before.text) is not None and not _CHOSEN.search(after.text)
+        if columns and re2.search(r"=\s*\w+(?:\.drop\(.*|\.copy\(\))?$", after.text) and _read_by_model(after):
+            yield _reordered("what comes", before, after)
+            return
+
+
+def _read_by_model(one: Statement) -> bool:
+    return re2.search(r"\.(?:predict\w*|transform|score|infer\w*|run)\(|to_numpy|\.values\b", one.nearby) is not None
+
+
+_BY_NAME = re2.compile(r"(?i)\bDictReader\(|\bby_name\b|\bgetString\(\"|\bINSERT INTO \w+ ?\(")
+_NAMELESS = re2.compile(r"(?i)\bcsv\.reader\(|\brow\[\d\]|\bgetString\(\d|\bINSERT INTO \w+ (?:SELECT \*|VALUES)")
+
+
+def by_place(sides: Sides) -> Iterator[Effect]:
+    """Columns that were known by their names are known by their places."""
+    was = [one for one in sides.olds if _BY_NAME.search(one.text)]
+    if any(_NAMELESS.search(one.text) for one in sides.olds) or any(_BY_NAME.search(one.text) for one in sides.news):
+        return
+    for one in sides.news:
+        other = next((other for other in was if other.path == one.path), None)
+        if other is not None and _NAMELESS.search(one.text):
+            yield effect_of("reused", 0.6, "columns are known by their places, and no longer by their names", one, other=other)
+            return
+
+
 def _bare(text: str) -> str:
     return text.replace(" ", "")
 
@@ -146,4 +195,6 @@ KINDS = (
     Throughout(number_reused),
     Throughout(moved_up),
     Throughout(another_order),
+    Throughout(no_order),
+    Throughout(by_place),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 from graphs.analysis.changes.effect import Effect, effect_of
-from graphs.analysis.changes.kind import Throughout
+from graphs.analysis.changes.kind import Altered, Throughout
 from graphs.analysis.changes.matching.sides import Sides
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import clean
@@ -100,7 +100,49 @@ def package_gone(sides: Sides) -> Iterator[Effect]:
                 yield effect_of("image", 0.5, f"the image no longer brings {clean(bare)}", one, direction="gone")
 
 
+_SAID = re2.compile(
+    r"(?:StandardCharsets|Charsets?|Encoding)\.(?:UTF_?8|ISO_8859_1|US_ASCII|ASCII|Unicode)|\bencoding\s*=\s*[\"'][\w-]+[\"']"
+    r"|\bLocale\.(?:ROOT|US|ENGLISH|UK)|\bCultureInfo\.InvariantCulture|\bStringComparison\.Ordinal\w*|\bTo(?:Upper|Lower)Invariant\b"
+    r"|,\s*[\"'](?i:utf-?8|latin-?1|ascii)[\"']"
+)
+"""What a program says itself of the encoding or the language that it works in."""
+_SENSITIVE = re2.compile(
+    r"\bnew String\(|\.getBytes\(|\bopen\(|\.to(?:Upper|Lower)Case\("
+    r"|\.To(?:Upper|Lower)\(|\.(?:format|Format|ToString|Parse|parse)\("
+    r"|Reader\(|Writer\(|\.(?:read|write)_text\(|\bdecode\(|\bencode\(|\.(?:StartsWith|EndsWith|IndexOf|Compare|Equals)\("
+)
+_ONE_WAY = re2.compile(r"\.(?:py|java|kt|cs|scala)$")
+
+
+def left_open(before: Statement, after: Statement) -> Effect | None:
+    """The encoding or the language is no longer said: the one holds that is set where the process runs."""
+    if not _ONE_WAY.search(after.path) or not _SAID.search(before.text) or _SAID.search(after.text):
+        return None
+    if not _SENSITIVE.search(after.text) or re2.search(r"\.(?:en|de)code\(\)", after.text):
+        return None
+    said = _SAID.search(before.text)
+    note = f"{clean(said.group() if said is not None else '')} is no longer said: what is set around the process holds"
+    return effect_of("conversion", 0.55, note, after, other=before)
+
+
+_USER = re2.compile(r"^USER (\S+)$")
+
+
+def another_user(sides: Sides) -> Iterator[Effect]:
+    """The image runs as another user, who may not own what the process writes or opens."""
+    was, now = (
+        [one for one in side if file_kind(one.path) == "image" and _USER.match(one.text)] for side in (sides.olds, sides.news)
+    )
+    if not now or now[-1].text in [one.text for one in was] or now[-1].text in ("USER root", "USER 0"):
+        return
+    access = RESOURCE["access"]
+    made = effect_of("gone", 0.45, f"runs as {clean(now[-1].text[5:])} now", now[-1], resource=access, direction="gone")
+    yield replace(made, words=made.words | stemmed("permission denied"))
+
+
 KINDS = (
+    Altered(left_open, of="code"),
+    Throughout(another_user),
     Throughout(another_zone),
     Throughout(another_language),
     Throughout(package_gone),
