@@ -48,7 +48,7 @@ def _numbered(one: Statement) -> tuple[str, str] | None:
     if file_kind(one.path) == "code" and (found := _TAGGED.match(text)) is not None:
         return found.group(2), found.group(1)
     found = _NUMBERED.match(text)
-    if found is None or not (one.path.endswith((".proto", ".thrift", ".fbs")) or _enumerated(one)):
+    if found is None or not (one.path.endswith((".proto", ".thrift", ".fbs")) or (_enumerated(one) and text[:1].isupper())):
         return None
     return found.group(1), found.group(2)
 
