@@ -32,9 +32,18 @@ def quieter(effect: Effect, before: Statement, after: Statement, new: Sequence[S
         return effect.scaled(_LESS)
     if effect.kind in _OF_A_WORD and _stands_elsewhere(before, after, others, effect):
         return effect.scaled(_LESS)
+    if effect.kind == "dropped" and _handed_in(before, after, others):
+        return effect.scaled(_LESS)
     if effect.kind == "literal" and _same_value(before, after):
         return effect.scaled(_LESS)
     return effect
+
+
+def _handed_in(before: Statement, after: Statement, others: Sequence[Statement]) -> bool:
+    """Whether what was made where it is declared is declared only, and given by whoever makes the object."""
+    name = own_name(before)
+    declared = bool(name) and not own_name(after) and name in after.key
+    return declared and any(own_name(one) == name and one.path == after.path for one in others)
 
 
 _OF_A_WORD = frozenset({"zone", "swapped", "rounding", "loop_query", "gone"})

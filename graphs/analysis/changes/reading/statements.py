@@ -99,6 +99,8 @@ def _image(hunk: Hunk, sign: Literal["+", "-"], nearby: str, first_block: int) -
             if line.sign == sign and line.text.strip():
                 found.append(_statement(line.text.strip(), "comment", sign, hunk.path, block, 0, (), nearby))
             continue
+        if not waiting and code.strip() == "{":
+            continue  # a block that its own line above opens
         if not waiting:
             indent = -1 if code.startswith("[") and _SECTION.match(code) else _indent(code)
             while stack and stack[-1][0] >= indent:
