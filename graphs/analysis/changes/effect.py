@@ -17,7 +17,7 @@ NEUTRAL_BELOW = 0.1
 HARD = listed(
     "gone number negation condition swapped loop_call loop_query switch schema query conversion unawaited unguarded tightened "
     "rounding renewed dropped pattern backtracking swallowed identity fixed whole blocking members zone endless unfiltered "
-    "fanout borrowed retyped untracked reused shared weaker stronger refusing"
+    "fanout borrowed retyped untracked reused shared weaker stronger refusing pooled sent"
 )
 """Effects that no helper extraction explains away."""
 

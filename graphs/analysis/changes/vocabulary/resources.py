@@ -111,7 +111,7 @@ RESOURCES: tuple[Resource, ...] = (
     _resource("cpu", "cpu cores millicores", shrinks="cpu latency", grows="", harm="down"),
     _resource(
         "queue",
-        "queue buffer backlog prefetch batch chunk maxlen capacity size pagesize page",
+        "queue buffer backlog prefetch batch chunk maxlen capacity size pagesize page bytes",
         shrinks="queue rejected load",
         grows="memory latency",
         goes="memory",
@@ -141,7 +141,8 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     _resource(
         "retention",
-        "retention rotate rotation maxsize keep history compaction vacuum cleanup purge expire",
+        "retention rotate rotation maxsize keep history compaction vacuum cleanup purge expire wal binlog oplog",
+        shrinks="outlived missing stale",
         grows="volume",
         goes="volume memory",
         harm="up",

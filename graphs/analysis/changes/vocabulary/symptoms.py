@@ -33,6 +33,7 @@ SYMPTOMS: dict[str, frozenset[str]] = {
         "lock": "deadlock lock locked contention serialization conflict transaction waiting concurrent race",
         "connections": "connection connections connect connected refused reset unreachable resolve dns sockets "
         "descriptors slots too many open econnrefused",
+        "outlived": "offset range compacted purged trimmed segment snapshot earliest oldest resetting retained truncated",
         "stale": "stale lag behind outdated old age freshness",
         "queue": "queue queued backlog depth lag pending consumer offset redelivery",
         "wrong": "mismatch incorrect wrong invalid implausible negative inconsistent total amount balance drift discrepancy "
@@ -90,6 +91,8 @@ KIND_OF_EFFECT: dict[str, str] = {
     "headroom": "memory_leak",
     "reused": "schema_mismatch",
     "shared": "wrong_condition",
+    "pooled": "connection_pool",
+    "sent": "crossing",
 }
 
 
@@ -109,7 +112,9 @@ SEEN_OF_EFFECT: dict[str, tuple[str, ...]] = {
     "reused": ("wrong", "missing", "errors"),
     "identity": ("wrong", "misses", "auth", "missing", "stale", "load"),
     "members": ("auth", "missing", "rejected", "errors"),
-    "zone": ("wrong", "missing", "stale", "errors"),
+    "zone": ("wrong", "missing", "stale", "errors", "rejected"),
+    "pooled": ("missing", "wrong", "lock", "errors"),
+    "sent": ("rejected", "auth", "errors"),
     "whole": ("memory", "crash", "latency"),
     "fixed": ("wrong", "rejected", "missing", "errors"),
     "growth": ("memory", "crash"),
