@@ -26,7 +26,7 @@ from graphs.analysis.changes.vocabulary.resources import first_resource
 
 _KEYS = stemmed("key partition shard fingerprint dedupe dedup digest hash etag idempotency")
 _SECRETS = stemmed(
-    "api secret public private access signing ssh encryption tls primary foreign kms license gpg rsa host sort auth jwt"
+    "api secret public private access signing ssh encryption tls primary foreign kms license gpg rsa host sort auth jwt zone"
 )
 _TELLERS = stemmed(
     "limiter limits throttle quota ratelimit lock locks locker lease semaphore dedupe partition shard hash sha256 sha1 md5 "
@@ -179,8 +179,10 @@ def _meant(tokens: Sequence[Token]) -> tuple[Token, ...]:
     first = _until_comma(tokens)
     if stem_set(token.text for token in first) & _HOW_LONG or (len(first) > 1 and first[1].text in ("=", ":")):
         return ()
-    if not {token.text.lower() for token in first if token.kind == "word"} & _CONTEXTS:
-        return first
+    words = [token.text.lower() for token in first if token.kind == "word"]
+    around = words and (words[-1] in _CONTEXTS or (words[0] in _CONTEXTS and words[1:2] != [] and words[1].startswith("with")))
+    if not around:
+        return first  # also a part of a context: who asks, by what address
     return _until_comma(tokens[len(first) + 1 :])
 
 
