@@ -9,6 +9,7 @@ import re2
 from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.kind import Removed, Throughout
 from graphs.analysis.changes.matching.sides import Sides
+from graphs.analysis.changes.parts.settings import query
 from graphs.analysis.changes.reading.files import file_kind
 from graphs.analysis.changes.reading.names import called_name, clean, last_names
 from graphs.analysis.changes.reading.statements import Statement, called
@@ -126,7 +127,13 @@ def schema_altered(before: Statement, after: Statement) -> Effect:
         return effect_of("schema", 0.75, "another number or type of a field that others write or read", after, other=before)
     if "concurrently" in before.text.lower() and "concurrently" not in after.text.lower():
         return effect_of("schema_lock", 0.65, "an index is built under lock", after, other=before)
+    if all(_ASKS.match(one.text) and not _ALTERS.search(one.text) for one in (before, after)):
+        return query(before.text, after.text, after)
     return effect_of("schema", 0.6, "schema statement changed", after)
+
+
+_ASKS = re2.compile(r"(?i)^(?:select|with|from|(?:left |right |inner |outer |cross )?join|where|and|or|order by|group by|limit)\b")
+_ALTERS = re2.compile(r"(?i)\b(?:alter|drop|create|add|rename|grant|check|constraint)\b")
 
 
 KINDS = (

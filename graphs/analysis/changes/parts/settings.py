@@ -16,6 +16,7 @@ from graphs.analysis.changes.reading.numbers import measures_of, resource_at
 from graphs.analysis.changes.reading.statements import Statement
 from graphs.analysis.changes.reading.words import listed, stem_set
 from graphs.analysis.changes.vocabulary.marks import PATTERN, SQL, TRUTHS, VERSION
+from graphs.analysis.changes.vocabulary.resources import RESOURCE
 
 _LEVELS = ("off", "fatal", "error", "warn", "warning", "info", "debug", "trace", "all")
 
@@ -174,7 +175,11 @@ def query(was: str, now: str, after: Statement) -> Effect:
     if was.lower().count(" and ") > now.lower().count(" and ") and " or " not in now.lower():
         lost |= {"condition"}
     weight = 0.85 if lost else 0.6
-    made = effect_of("query", weight, "query lost its " + " and ".join(sorted(lost)) if lost else "query changed", after)
+    note = "query lost its " + " and ".join(sorted(lost)) if lost else "query changed"
+    waits = "skip locked" in lost and "for update" in now.lower()  # for whoever holds the first row
+    made = effect_of(
+        "query", weight, note, after, resource=RESOURCE["lock"] if waits else None, direction="up" if waits else "other"
+    )
     return replace(made, words=made.words | stem_set(lost))
 
 
