@@ -13,6 +13,7 @@ from graphs.analysis.changes.kinds.defaults import fallen_back
 from graphs.analysis.changes.kinds.unasked import still
 from graphs.analysis.changes.matching.extracted import covered_blocks, made_by_one_call, same_atoms
 from graphs.analysis.changes.matching.harmless import quieter
+from graphs.analysis.changes.matching.rebuilt import rebuilt
 from graphs.analysis.changes.matching.restyled import (
     alike_blocks,
     elsewhere,
@@ -95,6 +96,7 @@ def _missing(sides: Sides, changed: Sequence[Edit]) -> list[tuple[Effect, Statem
 def _went(sides: Sides, told: Sequence[Statement]) -> Iterator[Edit]:
     """`told`: statements of which it is told what went with them; then only what holds instead is."""
     handed = made_by_one_call(sides.old, sides.new)
+    whole_functions = sides.functions_gone - rebuilt(sides)
     known = {id(one) for one in told}
     for one in sides.gone:
         effect = fallen_back(one, sides.shown.defaults)
@@ -102,7 +104,7 @@ def _went(sides: Sides, told: Sequence[Statement]) -> Iterator[Edit]:
             effect = removed(one, sides)
         if effect is None or elsewhere(one, sides.olds, sides.news, sides.come):
             continue
-        whole = sides.functions_gone.intersection(one.parents) or one.block in handed
+        whole = whole_functions.intersection(one.parents) or one.block in handed
         yield effect.scaled(_WHOLE) if whole else effect, one.block
 
 

@@ -81,7 +81,8 @@ def _falls_to(name: str, gone: Statement, now: Statement) -> Effect | None:
     if len(was) == len(holds) == 1:
         if was == holds:
             return effect_of("changed", 0.05, f"{clean(key)} is left to its default, which is the same", now)
-        return number_step(key, was[0], holds[0], gone, now)
+        step = number_step(key, was[0], holds[0], gone, now)
+        return replace(step, words=step.words | stem_set(gone.parents[-2:]))
     texts = [next((token.text.strip("\"'`") for token in one.tokens[::-1] if token.kind != "op"), "") for one in (gone, now)]
     if was or holds or texts[0] == texts[1] or not all(texts):
         return None

@@ -121,6 +121,9 @@ def defaults(image: Iterable[Statement]) -> Iterator[Default]:
             owner, taken = match.group(1) or match.group(3), match.group(2) or match.group(4) or ""
             for name, value in _TAKEN.findall(taken):
                 yield Default(bare(name), owner, replace(one, text=f"{name} = {value}", tokens=lex(f"{name} = {value}")))
+        elif kind == "config" and (inline := _INLINE.match(one.text)) is not None:
+            text = f"{inline.group(1)} = {inline.group(2)}"
+            yield Default(bare(inline.group(1)), "", replace(one, text=text, tokens=lex(text)))
         elif kind == "config" and one.key[:1] == ("default",) and one.parents:
             name = one.parents[-1]
             text = f"{name} {one.text.partition('default')[2].strip()}"
@@ -129,6 +132,7 @@ def defaults(image: Iterable[Statement]) -> Iterator[Default]:
             yield Default(bare(key.rpartition("/")[2]), "", one)
 
 
+_INLINE = re2.compile(r"^variable \"([\w-]+)\" \{(?:.*[ ,])?default *= *(\"[^\"]*\"|[^ ,{}\"]+)[ ,}]")
 _VARIABLE = re2.compile(r"^variable \"[\w-]+\" \{(?: *type *= .*\})?$|^type *= *(?:string|number|bool|any|list|map|set|object)\b")
 
 

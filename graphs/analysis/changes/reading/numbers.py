@@ -8,7 +8,7 @@ import re2
 
 from graphs.analysis.changes.reading.measures import Measure, measure
 from graphs.analysis.changes.reading.statements import Statement, remembered
-from graphs.analysis.changes.reading.words import split_identifier, stems
+from graphs.analysis.changes.reading.words import listed, split_identifier, stems
 from graphs.analysis.changes.vocabulary.marks import ASSIGNS, COMPARE, HEADS, TYPES
 from graphs.analysis.changes.vocabulary.resources import Resource, resources_of
 
@@ -110,6 +110,12 @@ def measures_of(one: Statement) -> list[Measure]:
     return [found for _, (_, found) in valued(one)]
 
 
+_PUTS = listed(
+    "put set setProperty setProperties putIfAbsent setConfig setOption setInt setLong setItem config option property with"
+)
+"""Calls whose first argument says what the second one is for."""
+
+
 def _key_at(one: Statement, place: int) -> str:
     tokens = one.tokens
     previous = tokens[place - 1].text if place else ""
@@ -133,6 +139,8 @@ def _key_at(one: Statement, place: int) -> str:
         elif text == ",":
             arguments += 1
         elif text in "([" and back and tokens[back - 1].kind == "word":
+            if arguments == 1 and tokens[back - 1].text in _PUTS and tokens[back + 2].text == ",":
+                return tokens[back + 1].text.strip("\"'`")
             return f"{tokens[back - 1].text} {arguments}" if arguments else tokens[back - 1].text
     first = next(
         (
