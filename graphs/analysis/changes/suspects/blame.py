@@ -17,7 +17,7 @@ from graphs.analysis.changes.effect import Effect
 from graphs.analysis.changes.reading.stacks import hits, touched
 from graphs.analysis.changes.suspects.place import Places
 from graphs.analysis.changes.suspects.shipping import Shipment, shipments
-from graphs.analysis.changes.suspects.taken import missed, named
+from graphs.analysis.changes.suspects.taken import missed, named, overrun
 from graphs.analysis.changes.suspects.ties import Seen, Tie, of_alert, of_finding, tie, together
 from graphs.analysis.naming import bare
 
@@ -27,6 +27,7 @@ _SWITCHED = 0.45  # behaviour of code that a flag lets run
 _UNREAD = 0.3  # behaviour of a change that nobody can read
 _NAMED = 0.4  # behaviour of a change that rewrote what the failing lines name
 _MISSED = 1.5  # nats: what fails speaks of what the change took away altogether
+_OVERRUN = 2.5  # nats: what fails reached for a place beyond the end, by the very number that the change is the first to name
 _THROWN = 3.0  # nats: the line that throws is one that the change wrote
 _SLOW_S, _QUICK_S = 6 * 3600.0, 1800.0
 
@@ -145,6 +146,8 @@ def _suspect(
     core += _THROWN * thrown
     if shipment.live and not reading.neutral and missed(shipment.change.diff, shipment.change.files, seen):
         core += _MISSED
+    if shipment.live and not reading.neutral and overrun(shipment.change.diff, shipment.change.files, seen):
+        core += _OVERRUN
     known = onset or scope.onset or scope.alert.fired_at
     age = (known - shipment.live_at).total_seconds()
     late = (shipment.live_at - scope.alert.fired_at).total_seconds()

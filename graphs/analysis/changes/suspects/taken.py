@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import re2
+
 from graphs.analysis.changes.reading.files import INERT, file_kind
 from graphs.analysis.changes.reading.hunks import hunks
 from graphs.analysis.changes.suspects.ties import Seen, peculiar
@@ -41,3 +43,21 @@ def named(diff: str, files: Sequence[str], seen: Sequence[Seen]) -> bool:
 def _told(diff: str, seen: Sequence[Seen]) -> frozenset[str]:
     """Peculiar names of the symptoms that stand in the diff at all: usually none, and its lines need not be taken apart."""
     return frozenset(name for symptom in seen for name in symptom.peculiar if name in diff)
+
+
+_PLACE = re2.compile(
+    r"(?i)\b\w{0,20}(?:field|index|idx|column|col|position|pos|offset|slot|ordinal|channel|bit)\w{0,10}[\"']?\s*[:=(]\s*(\d{1,6})\b"
+)
+
+
+def overrun(diff: str, files: Sequence[str], seen: Sequence[Seen]) -> bool:
+    """Whether what fails reached for a place beyond the end, and the diff is where just that place is named, for the first time."""
+    reached = frozenset(number for symptom in seen for number in symptom.overrun)
+    if not reached:
+        return False
+    old, new = set(), set()
+    for hunk in hunks(diff, files):
+        if file_kind(hunk.path) not in INERT:
+            old |= {found for line in hunk.lines if line.sign != "+" for found in _PLACE.findall(line.text)}
+            new |= {found for line in hunk.lines if line.sign == "+" for found in _PLACE.findall(line.text)}
+    return bool(reached & (new - old))

@@ -24,6 +24,8 @@ _NAMING = listed("literal schema changed call_removed tightened dependency flag"
 _TIED = {"flag": 0.5, "unread": 0.5} | dict.fromkeys(("changed", "called", "came", "call_removed"), 0.3)
 """Least that words in common count with an edit of which nobody knows what it does: a small weight is no knowledge."""
 EXPLAINS = 0.25  # mechanism from which on a symptom elsewhere counts as this change's doing
+_NOTHING_OF_IT = 0.05  # mechanism below which nothing is seen of what an edit does
+_BY_CHANCE = 0.6  # worth of words in common where it is known what a number bounds, and nothing of that is seen
 _FIGURE = re2.compile(r"\b[1-9]\d{3,5}\b")
 # Python's own, which finds many matches ten times as fast; neither can match in two ways, so nothing is ever tried twice.
 _JOINED = re.compile(r"[^\W\d]\w{2,}(?:[:.-][^\W\d]\w{2,})*")
@@ -41,6 +43,7 @@ class Seen:
     frames: tuple[Frame, ...] = ()
     names: frozenset[str] = frozenset()  # of log lines, spelled as they are
     peculiar: frozenset[str] = frozenset()  # what log lines name that is one thing
+    overrun: frozenset[str] = frozenset()  # places beyond the end that something reached for
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Tie:
         """A value of the diff that is measured shows that the change is live; it accuses as far as the mechanism fits."""
         b = self.effect.weight
         tied = max(b, _TIED.get(self.effect.kind, 0.0))
-        met = tied * (1.8 * self.link + 1.8 * self.mechanism + 1.5 * self.spelled)
+        known = self.effect.kind == "number" and self.effect.resource is not None and self.mechanism < _NOTHING_OF_IT
+        met = tied * (1.8 * self.link * (_BY_CHANCE if known else 1.0) + 1.8 * self.mechanism + 1.5 * self.spelled)
         return 3.0 * (b - 0.35) - 0.8 + met + 1.5 * b * self.mechanism * self.measured
 
 
@@ -76,13 +80,32 @@ def of_finding(finding: Finding) -> Seen:
     if finding.signal != "logs":
         return seen
     text = finding.excerpt or ""
-    return replace(seen, frames=frames(text), names=frozenset(_NAME.findall(text)), peculiar=peculiar(text))
+    return replace(
+        seen,
+        frames=frames(text),
+        names=frozenset(map(_as_sent, _NAME.findall(text))),
+        peculiar=peculiar(text),
+        overrun=overrun(text),
+    )
 
 
 def peculiar(text: str) -> frozenset[str]:
     """What names one thing: names made of several words, and numbers of four to six digits that are not round (ports, codes)."""
     numbers = (one for one in _FIGURE.findall(text) if not one.endswith("00"))
     return frozenset((*numbers, *(one for one in _JOINED.findall(text) if len(split_identifier(one)) > 1)))
+
+
+def overrun(text: str) -> frozenset[str]:
+    """Places that a failure says are beyond the end; not the first ones, which any empty list ends before."""
+    found = (number for numbers in _OVERRUN.findall(text) for number in numbers)
+    return frozenset(number for number in found if number and int(number) > _FIRST)
+
+
+_OVERRUN = re2.compile(
+    r"(?i)\b(?:index|offset|position|subscript|ordinal|column|field)\w*:? (?:is )?(?:out of (?:range|bounds)[: (]*\[?(\d{1,6})\b"
+    r"|\[?(\d{1,6})\]? (?:is )?(?:out of (?:range|bounds)|beyond|exceeds|>=))|\bthe len is \d{1,6} but the index is (\d{1,6})\b"
+)
+_FIRST = 2
 
 
 def tie(effect: Effect, seen: Sequence[Seen], rarity: dict[str, float]) -> Tie:
@@ -132,11 +155,17 @@ def _values(finding: Finding, around: frozenset[str]) -> Iterator[tuple[Measure,
 
 def _spelled(effect: Effect, seen: Sequence[Seen]) -> float:
     """Whether new log lines spell a name out that the edit touches, 0..1: one made of several words is nobody else's."""
-    if not any(len(name) >= 5 and name in effect.line for symptom in seen for name in symptom.names):
+    low = effect.line.lower()
+    if not any(len(name) >= 5 and name.lower() in low for symptom in seen for name in symptom.names):
         return 0.0
-    names = frozenset(one for one in _NAME.findall(effect.line) if len(one) >= 5 and not is_common(one.lower()))
+    names = frozenset(_as_sent(one) for one in _NAME.findall(effect.line) if len(one) >= 5 and not is_common(one.lower()))
     found = [1.0 if len(split_identifier(one)) > 1 else 0.35 for symptom in seen for one in names & symptom.names]
     return max(found, default=0.0)
+
+
+def _as_sent(name: str) -> str:
+    """Names joined by hyphens are headers and the like, which are spelled in either case."""
+    return name.lower() if "-" in name else name
 
 
 def _mechanism(effect: Effect, seen: Sequence[Seen], link: float) -> float:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphs.analysis.changes.suspects.taken import missed, named, taken_away
+from graphs.analysis.changes.suspects.taken import missed, named, overrun, taken_away
 from graphs.analysis.changes.suspects.ties import Seen, of_finding
 from tests.unit.graphs.said import finding
 
@@ -62,3 +62,30 @@ AGE = """@@ features/account.py @@
 )
 def test_what_fails_names_what_was_rewritten(diff: str, fails: str, is_named: bool) -> None:
     assert named(diff, (), seen(fails)) is is_named
+
+
+RULES = """@@ rules/pipes.json @@
++  { "id": "np-2", "criteria": { "field": 12, "op": "eq", "value": "x" } }
+ @@ rules/old.json @@
+   { "id": "np-1", "criteria": { "field": 7 } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("diff", "fails", "is_it"),
+    [
+        (RULES, "panic: runtime error: index out of range [12] with length 12", True),
+        (RULES, "java.lang.ArrayIndexOutOfBoundsException: Index 12 out of bounds for length 12", True),
+        (RULES, "index out of bounds: the len is 12 but the index is 12", True),
+        (RULES, "panic: runtime error: index out of range [7] with length 7", False),  # it was named before
+        (RULES, "took 12 ms", False),
+        (
+            RULES.replace("12", "1"),
+            "panic: runtime error: index out of range [1] with length 1",
+            False,
+        ),  # anything is empty at times
+        (RULES.replace('"field": 12', '"limit": 12'), "index out of range [12] with length 12", False),  # no place of anything
+    ],
+)
+def test_what_reaches_beyond_the_end_by_the_very_place_that_a_change_names(diff: str, fails: str, is_it: bool) -> None:
+    assert overrun(diff, (), seen(fails)) is is_it
