@@ -19,6 +19,8 @@ from graphs.analysis.changes.suspects.outside import (
     PLACES_OF_PROVIDERS,
     RAN_OUT,
     broken,
+    counted_out,
+    of_one_customer,
     of_one_part,
     ran_out,
 )
@@ -68,7 +70,10 @@ def innocence(
     if not suspects or not any(abs(one.numbers.get("z", _MOVED)) >= _MOVED for one in symptoms):
         return Innocence(0.0)
     surge = _more_arrives(scope, symptoms, topology) or _strangers(suspects, scope, symptoms, topology)
-    of_one = surge and of_one_part(symptoms)
+    of_one = of_one_customer(symptoms, [one.change.diff for one in suspects if one.shipment.live]) or (
+        surge and of_one_part(symptoms)
+    )
+    surge = surge or of_one
     admitted = _admitted(symptoms, onset or scope.onset or scope.alert.fired_at)
     hint, words = _outside(symptoms, surge=surge, admitted=admitted)
     dated = ran_out((one.excerpt or "" for one in symptoms), onset or scope.onset or scope.alert.fired_at)
@@ -83,6 +88,9 @@ def innocence(
     if hint is not None and best.mechanism >= EXPLAINS and _does(best, hint):
         outside = 0.0  # the very thing that this change stopped
     if dated and not (_does(best, EXPIRED) and best.effect is not None and best.effect.direction == "gone"):
+        hint, words, outside = EXPIRED, _HINT, outside + _DATED + max(0.0, best.weight - _CLEARED)
+    touched = (word for one in suspects if one.effect is not None and one.shipment.live for word in one.effect.words)
+    if counted_out((one.excerpt or "" for one in symptoms), touched):
         hint, words, outside = EXPIRED, _HINT, outside + _DATED + max(0.0, best.weight - _CLEARED)
     if broken(one.excerpt or "" for one in symptoms):
         hint, words, outside = HARDWARE, _HINT, outside + _DATED

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import re2
 
 from app.domain.finding import Finding
-from graphs.analysis.changes.reading.words import split_identifier, stem_set, stemmed
+from graphs.analysis.changes.reading.words import listed, split_identifier, stem_set, stemmed
 from graphs.analysis.changes.suspects.remedies import DATA, EXPIRED, HARDWARE, NEIGHBOUR, PROVIDER, SURGE
 
 OUTSIDE: dict[str, frozenset[str]] = {
@@ -41,19 +41,43 @@ _TIMES_A_PART = 3.0
 def of_one_part(symptoms: Sequence[Finding]) -> bool:
     """Whether one part of what arrives, small before, accounts for nearly all of the rise of the whole: a series whose name says
     all that the whole's does and more, as one for a tenant or a client does."""
+    return any(True for _ in _parts(symptoms))
+
+
+def of_one_customer(symptoms: Sequence[Finding], diffs: Sequence[str]) -> bool:
+    """Whether that part is one of those who are served, by number or by name, whom no change names: then none is for that one."""
+    parts = [words - _CUSTOMERS for words in _parts(symptoms) if words & _CUSTOMERS]
+    return any(own and not any(_names(diff, own) for diff in diffs) for own in parts)
+
+
+def _names(diff: str, words: frozenset[str]) -> bool:
+    return any(word in diff.lower() for word in words if len(word) >= _TELLING)
+
+
+_TELLING = 3  # letters or digits of a name that are not anybody's
+
+
+_CUSTOMERS = listed(
+    "tenant customer account organization organisation org workspace merchant client consumer user ip partner shop seller"
+)
+
+
+def _parts(symptoms: Sequence[Finding]) -> Iterator[frozenset[str]]:
+    """Of each part that accounts for nearly all of the rise of a whole, what its name says beyond the whole's."""
     risen = [
         (one.entity, frozenset(split_identifier(one.query.rpartition("|")[2])), one.numbers["base"], one.numbers["level"])
         for one in symptoms
         if one.signal == "metrics" and one.numbers.get("level", 0.0) > one.numbers.get("base", 0.0) >= 0.0
     ]
-    return any(
-        entity == other
+    yield from (
+        longer - name
+        for entity, name, base, level in risen
+        for other, longer, part_base, part_level in risen
+        if entity == other
         and name < longer
         and part_level >= _TIMES_A_PART * part_base
         and part_base <= _FEW * base
         and _MOST_OF_IT * (level - base) <= part_level - part_base <= (level - base) / _MOST_OF_IT
-        for entity, name, base, level in risen
-        for other, longer, part_base, part_level in risen
     )
 
 
@@ -73,6 +97,26 @@ _BROKEN = re2.compile(
 def broken(texts: Iterable[str]) -> bool:
     """Whether a machine's own kernel tells of parts of it that fail: no program does that to it."""
     return any(_BROKEN.search(text) is not None for text in texts)
+
+
+_FULL = re2.compile(
+    r"(?i)\breached maximum value of sequence\b|\bSequenceGeneratorLimitExceeded\b|\bwraparound\b.{0,40}(?:data loss|commands)|"
+    r"\bto avoid wraparound\b|\b(?:failed to read auto-?increment|overflow error converting identity)\b|"
+    r"\bsequence \S+ exceeds maxvalue\b|"
+    r"\b(?:auto_?increment|nextval|identity|primary|serial|sequence|column '?\w{0,20}id'?)\b.{0,80}\b_END_\b|"
+    r"\b_END_\b.{0,80}\b(?:auto_?increment|nextval|identity|primary|serial|sequence)\b".replace(
+        "_END_", "(?:32767|65535|8388607|16777215|2147483647|4294967295|9223372036854775807|18446744073709551615)"
+    )
+)
+_COUNTING = stemmed(
+    "sequence serial nextval setval maxvalue autoincrement smallint bigint integer int2 int4 bigserial identity wraparound"
+)
+
+
+def counted_out(texts: Iterable[str], touched: Iterable[str]) -> bool:
+    """Whether a counter came to the end of its type, and nothing of `touched`, the words of changes, is about such counters: what
+    it counts took years, however fast it was counted on the last day."""
+    return not _COUNTING & frozenset(touched) and any(_FULL.search(text) is not None for text in texts)
 
 
 def ran_out(texts: Iterable[str], onset: datetime) -> bool:

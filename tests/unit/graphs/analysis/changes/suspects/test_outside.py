@@ -14,7 +14,7 @@ from app.domain.telemetry import Topology
 from app.domain.window import Window
 from graphs.analysis.changes.suspects.blame import explain
 from graphs.analysis.changes.suspects.innocence import innocence
-from graphs.analysis.changes.suspects.outside import broken, of_one_part, ran_out
+from graphs.analysis.changes.suspects.outside import broken, counted_out, of_one_customer, of_one_part, ran_out
 
 ONSET = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 WINDOW = Window(start=ONSET - timedelta(hours=1), end=ONSET + timedelta(minutes=20))
@@ -77,6 +77,52 @@ def test_one_of_many_who_asks_more_is_told_from_all_who_do() -> None:
     assert of_one_part([whole, one, part])
     assert not of_one_part([whole, part])
     assert not of_one_part([whole, most])
+
+
+def test_one_of_those_who_are_served_is_nobody_s_change_unless_a_change_names_him() -> None:
+    whole = finding("metrics", "gate|rows_written_per_sec", base=900.0, level=18000.0)
+    one = finding("metrics", "gate|rows_written_per_sec_tenant_t_4711", base=3.0, level=17100.0)
+    route = finding("metrics", "gate|rows_written_per_sec_imports", base=3.0, level=17100.0)
+    assert of_one_customer([whole, one], ["+ pool = 5"])
+    assert not of_one_customer([whole, one], ["+ batch[4711] = 1"])
+    assert not of_one_customer([whole, route], [])  # what a change may have made more of
+    calm = [scoped(one, CHANGE) for one in ([whole, one], [whole, route])]
+    assert calm[0] > 1.0 > calm[1]
+
+
+CHANGE = "@@ gate/repo.py @@\n-    with primary() as conn:\n+    with replica() as conn:\n"
+TYPE = "@@ db/0007.sql @@\n-CREATE SEQUENCE entry_id AS bigint;\n+CREATE SEQUENCE entry_id AS integer;\n"
+FULL = 'ERROR: nextval: reached maximum value of sequence "entry_id" (2147483647)'
+
+
+def scoped(symptoms: list[Finding], diff: str) -> float:
+    """How much clears a change that altered this."""
+    change = Change(id="c" * 12, kind="deploy", at=ONSET - timedelta(minutes=6), service="gate", version="1", diff=diff)
+    moved = [one.model_copy(update={"numbers": {**one.numbers, "z": 9.0}}) for one in symptoms]
+    suspects = explain([change], SCOPE, ONSET, moved, Topology(source="t"))
+    return innocence(suspects, SCOPE, moved, Topology(source="t"), ONSET).weight
+
+
+def test_a_counter_at_the_end_of_its_type_clears_who_does_not_touch_counters() -> None:
+    full = [finding("logs", "full", FULL)]
+    assert scoped(full, CHANGE) > 2.0 > scoped(full, TYPE)
+
+
+@pytest.mark.parametrize(
+    ("line", "full"),
+    [
+        (FULL, True),
+        ("Duplicate entry '4294967295' for key 'orders.PRIMARY' (auto_increment)", True),
+        ("database is not accepting commands to avoid wraparound data loss in database app", True),
+        ("Arithmetic overflow error converting IDENTITY to data type int.", True),
+        ("listening on port 65535", False),
+        ("value 2147483647 is out of range for discount", False),
+        ("sequence entry_id is at 81244", False),
+    ],
+)
+def test_a_counter_that_came_to_its_end_says_by_which_number(line: str, full: bool) -> None:
+    assert counted_out([line], ()) is full
+    assert not counted_out([line], ("sequenc",))
 
 
 @pytest.mark.parametrize(
