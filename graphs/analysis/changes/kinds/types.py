@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re2
+
 from graphs.analysis.changes.effect import Effect, effect_of
 from graphs.analysis.changes.kind import Altered
 from graphs.analysis.changes.matching.differences import words_gone
@@ -13,10 +15,13 @@ _WIDTHS = {
     **dict.fromkeys(
         ("long", "Long", "int64", "i64", "uint64", "u64", "bigint", "BIGINT", "BigInteger", "Int64", "double", "float64"), 64
     ),
+    **dict.fromkeys(("bigserial", "BIGSERIAL", "BigInt", "bigIncrements", "bigInteger", "parseLong", "toLong", "int64_t"), 64),
+    **dict.fromkeys(("BigAutoField", "BigIntegerField"), 64),
     **dict.fromkeys(("BigDecimal", "Decimal", "decimal", "numeric"), 65),
     **dict.fromkeys(
         ("int", "Integer", "int32", "i32", "uint32", "u32", "integer", "INTEGER", "INT", "Int32", "Int", "float", "float32"), 32
     ),
+    **dict.fromkeys(("serial", "SERIAL", "increments", "parseInt", "toInt", "int32_t", "AutoField", "IntegerField"), 32),
     **dict.fromkeys(("short", "int16", "i16", "smallint", "SMALLINT", "Int16", "u16"), 16),
 }
 
@@ -26,15 +31,24 @@ def narrower(before: Statement, after: Statement) -> Effect | None:
     if len(before.key) != len(after.key):
         return None
     steps = [(was, now) for was, now in zip(before.key, after.key, strict=True) if was != now]
-    if len(steps) != 1 or steps[0][0] not in _WIDTHS or steps[0][1] not in _WIDTHS:
-        return None
+    if not steps or any(side not in _WIDTHS for step in steps for side in step):
+        return _parsed_narrower(before, after)
     was, now = steps[0]
-    unbound = before.path.endswith((".py", ".rb")) and _WIDTHS[was] < 65  # their whole numbers have no end
-    if _WIDTHS[now] >= _WIDTHS[was] or unbound:
+    unbound = before.path.endswith((".py", ".rb")) and not was.endswith("Field") and _WIDTHS[was] < 65  # their numbers have no end
+    if any(_WIDTHS[less] >= _WIDTHS[more] for more, less in steps) or unbound:
         return None
     return effect_of("conversion", 0.65, f"{clean(was)} became {clean(now)}", after, other=before)
 
 
+def _parsed_narrower(before: Statement, after: Statement) -> Effect | None:
+    """The same text read as a number of fewer bits, where these are handed over."""
+    was, now = (_BITS.findall(one.text) for one in (before, after))
+    if len(was) != 1 or len(now) != 1 or (int(now[0]) or 64) >= (int(was[0]) or 64):
+        return None
+    return effect_of("conversion", 0.65, f"numbers of {clean(now[0])} bits", after, other=before)
+
+
+_BITS = re2.compile(r"\bParse(?:Int|Uint|Float)\((?:[^(),]|\([^()]*\))+, *(?:\d+, *)?(0|8|16|32|64)\)")
 _BROKEN = listed("to_f toDouble doubleValue float float64 double to_d toFloat as_f64 Number fdiv")
 
 
