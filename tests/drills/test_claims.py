@@ -290,10 +290,11 @@ async def paused(there: Door, number: int) -> tuple[int, int]:
                 if not n % 2:
                     tell(each, "write")
             await asyncio.sleep(TTL_S + 0.1)
-            await asyncio.gather(*(rival(there, name) for name in names))
+            theirs = await asyncio.gather(*(rival(there, name) for name in names))
             for each in some:
                 each.send_signal(signal.SIGCONT)
             codes = [(await heard(each))[1] for each in some]
+            await there.ask("incident", "POST", "/claims/release", tokens=dict(zip(names, theirs, strict=True)))
             refused += codes.count(409)
             early += codes.count(200)
     finally:
@@ -314,7 +315,8 @@ async def heard(process: subprocess.Popen[str]) -> list[Any]:
     return list(json.loads(await asyncio.to_thread(process.stdout.readline)))
 
 
-async def rival(there: Door, resource: str) -> None:
+async def rival(there: Door, resource: str) -> int:
+    """Hold it and write it; the token."""
     for _ in range(200):
         if (said := await there.claim("incident", resource, ttl_s=60)).status_code == 201:
             break
@@ -322,6 +324,7 @@ async def rival(there: Door, resource: str) -> None:
     token = said.json()["claims"][0]["token"]
     version = (await there.ask("incident", "GET", f"/state/{resource}")).json()["version"]
     assert (await there.write("incident", resource, token, version=version, by="rival")).status_code == 200
+    return int(token)
 
 
 async def older_tokens(there: Door) -> int:
