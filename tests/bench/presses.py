@@ -29,7 +29,7 @@ PATIENCE_S = 300.0
 async def presses(folder: Path, part: float) -> list[Row]:
     async with stack(folder / "presses") as s:
         count = max(5, int(APPROVALS * part))
-        (s.data / "policy.yaml").write_text(POLICY + "presses_per_hour: 1000\nstorm: {most_incidents: 1000}\n")
+        (s.data / "policy.yaml").write_text(POLICY + "presses_per_hour: 1000\n")
         services = [f"s{number}" for number in range(count + 1)]
         s.target.versions |= dict.fromkeys(services, "1.8.0")
         async with approving.desk_on(s.data, s.target.url) as (desk, _):

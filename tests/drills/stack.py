@@ -39,6 +39,7 @@ approvers:
     people: [U02BOB]
 verification: {hold_s: 1, within_s: 2}
 breaker: {bad_ends: 100}
+storm: {most_incidents: 1000}
 """
 
 
