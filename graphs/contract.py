@@ -36,7 +36,7 @@ class Sources:
 
 
 UNEXPLAINED = "unexplained"
-"""Name of a finding's number: 1 where changes were live before it began and nothing from outside reads like the cause."""
+"""Name of a finding's number: 1 where something was changed where it fails, and nothing from outside reads like the cause."""
 
 
 class Question(Value):

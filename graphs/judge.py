@@ -32,7 +32,7 @@ STALE_CAP, THIN_CAP, OUTSIDER_CAP, ONE_SIGNAL_CAP = 0.6, 0.7, 0.6, 0.9
 NOTHING_POSITIVE_CAP = 0.35
 """That no change is guilty says what it is not. Alone it makes nothing likely."""
 UNEXPLAINED_CAP = 0.7
-"""Where things were changed before it began, that none of them is guilty needs something from outside that did it: an edit that
+"""Where something was changed before it began, that none of it is guilty needs something from outside that did it: an edit that
 nobody knows as harmful is no proof of innocence."""
 THIN = 0.5
 """Coverage below this is thin."""
@@ -47,8 +47,9 @@ def weigh(scope: Scope, reports: list[Report], *, calibration: Calibration, gaps
     ranked = possibilities(suspicions, alerting=_alerting(scope, suspicions))
     shown = [p for p in ranked if p.speaking][:MOST_HYPOTHESES]
 
+    changed = frozenset(s.target for s in suspicions if s.change)
     hypotheses = [
-        _hypothesis(p, scope, findings, calibration, believed, others=len(ranked) - 1)
+        _hypothesis(p, scope, findings, calibration, believed, others=len(ranked) - 1, changed=changed)
         for p, believed in zip(shown, _believed(shown, calibration), strict=True)
     ]
     reasons = _held_down(hypotheses[0]) if hypotheses else ["nothing that was measured points anywhere"]
@@ -111,16 +112,24 @@ def _believed(shown: list[Possibility], calibration: Calibration) -> list[float]
 
 
 def _hypothesis(
-    found: Possibility, scope: Scope, findings: dict[str, Finding], calibration: Calibration, believed: float, *, others: int
+    found: Possibility,
+    scope: Scope,
+    findings: dict[str, Finding],
+    calibration: Calibration,
+    believed: float,
+    *,
+    others: int,
+    changed: frozenset[str],
 ) -> Hypothesis:
-    """One possibility as a hypothesis, its confidence capped by the worst of what it rests on."""
+    """One possibility as a hypothesis, its confidence capped by the worst of what it rests on. `changed`: where changes went."""
     supporting = tuple(dict.fromkeys(i for s in found.speaking for i in s.findings))
     contradicting = tuple(dict.fromkeys(i for s in found.against for i in s.findings))
     caps = _caps([findings[i] for i in supporting], scope)
     if all(s.no_change and s.signal == "changes" for s in found.speaking):
         caps.append(Cap(most=NOTHING_POSITIVE_CAP, why="only the absence of a guilty change speaks for it"))
-    if found.change is None and any(findings[i].numbers.get(UNEXPLAINED) for term in found.terms for i in term.findings):
-        caps.append(Cap(most=UNEXPLAINED_CAP, why="changes went live before it, and nothing from outside explains it"))
+    said = (findings[i] for term in found.terms for i in term.findings)
+    if found.change is None and found.target in changed and any(one.numbers.get(UNEXPLAINED) for one in said):
+        caps.append(Cap(most=UNEXPLAINED_CAP, why="something was changed there before it, and nothing from outside explains it"))
     confidence = min([believed, *(cap.most for cap in caps)])
     verdict: Verdict = "supported"
     if sum(s.weight for s in found.against) < -sum(s.weight for s in found.speaking):

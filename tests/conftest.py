@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,15 @@ def cases() -> Path:
     if not SHARED_CASES.is_dir():
         pytest.skip("the recorded public incidents are not beside the project")
     return SHARED_CASES
+
+
+@pytest.fixture(autouse=True)
+def own_umask() -> Iterator[None]:
+    """Firstmate's processes write files for nobody else; a test that does so in this one leaves the next as it was."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    yield
+    os.umask(mask)
 
 
 LIVE = ("integration/test_demo", "integration/test_shop")

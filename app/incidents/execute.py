@@ -101,9 +101,13 @@ async def _start(desk: Desk, hash: str) -> tuple[Execution, Proposal, int] | Non
     await desk.roots.seal()  # what consents to it stands outside the database, or it does not run
     async with desk.ledger.read() as tx:
         stored = await proposals.get(tx, hash)
+    # Target and Slack may each take seconds, and either changes meanwhile: people are asked after one look at the target, and it is
+    # looked at again after that.
+    if stored.state == "approved":
+        moved = await decide.moved_since(desk, stored.proposal)
     members = await decide.members_of(desk, stored.proposal)
     known = await decide.people_of(desk, hash)
-    if stored.state == "approved":  # last: Slack may take seconds for each of them, and the target moves meanwhile
+    if stored.state == "approved" and moved is None:
         moved = await decide.moved_since(desk, stored.proposal)
     now = desk.clock()
     async with desk.ledger.write() as tx:

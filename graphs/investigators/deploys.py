@@ -16,7 +16,7 @@ from app.domain.telemetry import ObjectTable, Topology
 from app.domain.window import Window
 from graphs.analysis.changes.reading.names import clean
 from graphs.analysis.changes.suspects.blame import ChangeSuspect, considered, explain
-from graphs.analysis.changes.suspects.innocence import LONG_AGO, Innocence, innocence
+from graphs.analysis.changes.suspects.innocence import Innocence, innocence, there_and_then
 from graphs.analysis.changes.suspects.remedies import remedy
 from graphs.analysis.naming import Names
 from graphs.analysis.objects import ObjectFault, examine
@@ -265,8 +265,8 @@ def _due(suspects: list[ChangeSuspect], nobody: Innocence, scope: Scope, asked: 
 
 
 def _unexplained(suspects: list[ChangeSuspect], nobody: Innocence) -> bool:
-    """Whether changes were live before it began and nothing from outside reads like the cause."""
-    return nobody.remedy is None and any(one.shipment.live and one.time > LONG_AGO for one in suspects)
+    """Whether something was changed where it fails before it began, and nothing from outside reads like the cause."""
+    return nobody.remedy is None and any(map(there_and_then, suspects))
 
 
 def _summary(silent: int, considered_count: int, scope: Scope, asked: _Asked) -> Finding:

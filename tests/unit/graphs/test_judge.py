@@ -112,15 +112,27 @@ def test_stale_lines_make_what_objects_say_no_less_certain_than_without_them() -
     assert certain(changed, old).hypotheses[0].confidence == judge.STALE_CAP
 
 
-@pytest.mark.parametrize(("numbers", "word"), [({"changes": 4.0}, "conclusive"), ({"changes": 4.0, UNEXPLAINED: 1.0}, "likely")])
+@pytest.mark.parametrize(
+    ("numbers", "where", "word"),
+    [
+        ({"changes": 4.0}, "back", "conclusive"),
+        ({"changes": 4.0, UNEXPLAINED: 1.0}, "back", "likely"),
+        ({"changes": 4.0, UNEXPLAINED: 1.0}, "front", "conclusive"),
+    ],
+)
 def test_nobody_s_change_is_no_conclusion_where_some_were_live_and_nothing_from_outside_did_it(
-    numbers: dict[str, float], word: str
+    numbers: dict[str, float], where: str, word: str
 ) -> None:
     cleared = finding("none of the 4 changes considered explains the symptoms", signal="changes", numbers=numbers)
     said = weighed(
         report("metrics", suspicion("back", 5.0, METRIC), findings=(METRIC,)),
         report("logs", suspicion("back", 5.0, LOG), findings=(LOG,)),
-        report("deploys", suspicion("front", 1.0, cleared, no_change=True), findings=(cleared,)),
+        report(
+            "deploys",
+            suspicion("front", 1.0, cleared, no_change=True),
+            suspicion(where, -2.0, CHANGE, change="4be1c07"),
+            findings=(cleared, CHANGE),
+        ),
     )
     assert said.hypotheses[0].target == "back"
     assert said.verdict == word

@@ -36,7 +36,7 @@ _SURGE = 1.6  # times as many requests: beyond what a day's rhythm does within a
 _UNEXPLAINED = 1.2  # nats against innocence where nothing from outside reads like the cause: things break for a reason
 _ON_HAND = 2.4  # the same where something was changed there and then: that no rule knows the edit is no outside cause
 _NEAR = 0.3  # nats of place from which on a change was where it fails
-LONG_AGO = -1.0  # nats of time up to which a change was too late, or too long ago
+_LONG_AGO = -1.0  # nats of time up to which a change was too late, or too long ago
 _OUTAGE = 1.5  # nats for a provider that admits trouble since the onset, and as many where what fails here names it
 _DATED = 3.0  # nats for an end that was written down long before, and is when it began
 _AROUND = timedelta(minutes=10)
@@ -96,15 +96,15 @@ def innocence(
         hint, words, outside = HARDWARE, _HINT, outside + _DATED
     cleared = min(most, _CLEARED - best.weight) + outside
     if hint is None:
-        due = _ON_HAND if any(map(_there_and_then, suspects)) else min(_UNEXPLAINED, 1.5 * max(0.0, best.weight))
+        due = _ON_HAND if any(map(there_and_then, suspects)) else min(_UNEXPLAINED, 1.5 * max(0.0, best.weight))
         return Innocence(max(-3.0, cleared - due))
     least = -_UNEXPLAINED if hint == DATA else 0.0  # records that can't be read may be what a change of ours writes
     return Innocence(max(least, cleared), hint if words >= _HINT else None, _kind(hint, symptoms))
 
 
-def _there_and_then(one: ChangeSuspect) -> bool:
+def there_and_then(one: ChangeSuspect) -> bool:
     """Whether a change that alters something went live where it fails, not long before it began."""
-    return one.shipment.live and one.neutral is None and one.place >= _NEAR and one.time > LONG_AGO
+    return one.shipment.live and one.neutral is None and one.place >= _NEAR and one.time > _LONG_AGO
 
 
 def _strangers(suspects: Sequence[ChangeSuspect], scope: Scope, symptoms: Sequence[Finding], topology: Topology) -> bool:
